@@ -1,0 +1,341 @@
+"""The cluster's configuration as typed records, and the keys they live under.
+
+Values are JSON. A record is read with `load`, written with `dump(record, old)`, which keeps the keys of the old value that
+this version of the daemon doesn't know (versions live together). It must not know who asks or what a command is.
+
+Keys:
+    cluster                     Cluster
+    peers/ID                    Peer;               guard key: peers
+    volumes/NAME                Volume;             guard key: volumes
+    bricks/PEER-ID/PATH         BrickClaim;         guard key: bricks/PEER-ID
+    options/global              GlobalOptions
+    locks/NAME                  Lock
+    txn/ID                      core.transaction.Transaction
+    results/KEY                 core.transaction.Remembered (Idempotency-Key)
+A guard key is touched by every change under its prefix, so that "nothing under this prefix changed" can be expected.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from gd2raft.core.kv import Versioned
+
+OP_VERSION = 100000
+"""The op-version of GlusterFS 10, what this daemon's volfiles are made for."""
+
+OP_VERSION_MIN = 100000
+"""The oldest pool that this daemon can join."""
+
+
+class VolumeState(enum.Enum):
+    CREATED = "Created"
+    STARTED = "Started"
+    STOPPED = "Stopped"
+
+
+class SubvolumeType(enum.Enum):
+    DISTRIBUTE = "distribute"
+    REPLICATE = "replicate"
+    DISPERSE = "disperse"
+
+
+class BrickType(enum.Enum):
+    BRICK = "Brick"
+    ARBITER = "Arbiter"
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of what is stored. Fields are only ever added, with a default."""
+
+
+class Cluster(Record, frozen=True, kw_only=True, omit_defaults=True):
+    id: str
+    op_version: int = OP_VERSION
+
+
+class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A machine running the daemon, known by its UUID; addresses may change.
+
+    `addresses` are HOST:PORT of the peer RPC, the first one in use; `client_addresses` HOST:PORT of REST and GlusterFS's RPC.
+    `hostname` is the name that the peer was probed by: what clients are told as remote-host.
+    """
+
+    id: str
+    name: str
+    hostname: str
+    addresses: tuple[str, ...]
+    client_addresses: tuple[str, ...]
+    zone: str = ""
+    metadata: dict[str, str] = {}
+    op_version_max: int = OP_VERSION
+    op_version_min: int = OP_VERSION_MIN
+    steps: tuple[str, ...] = ()  # names of the steps that this peer's daemon has
+
+
+class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A directory on a peer. `index` is the number in <volume>-client-<index>: it stays with the brick for life."""
+
+    id: str
+    peer_id: str
+    path: str
+    index: int
+    type: BrickType = BrickType.BRICK
+    decommissioned: bool = False
+
+
+class ThinArbiter(Record, frozen=True, kw_only=True, omit_defaults=True):
+    host: str
+    path: str
+    peer_id: str = ""
+
+
+class Subvolume(Record, frozen=True, kw_only=True, omit_defaults=True):
+    type: SubvolumeType
+    bricks: tuple[Brick, ...]
+    replica_count: int = 0
+    arbiter_count: int = 0
+    disperse_count: int = 0
+    redundancy_count: int = 0
+    thin_arbiter: ThinArbiter | None = None
+
+
+class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """`options`: as the user set them, plus those that create stores. `username`, `password`: of trusted clients."""
+
+    id: str
+    name: str
+    state: VolumeState
+    username: str
+    password: str
+    subvols: tuple[Subvolume, ...]
+    transport: str = "tcp"
+    options: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    quota_version: int = 0
+    brick_index_next: int = 0
+    starts: int = 0  # how often it was started: `start force` counts too, and makes peers retry failed bricks
+
+    def bricks(self) -> Iterator[Brick]:
+        for subvol in self.subvols:
+            yield from subvol.bricks
+
+    def peer_ids(self) -> tuple[str, ...]:
+        """The peers with bricks of this volume, in order of first brick."""
+        return tuple(dict.fromkeys(b.peer_id for b in self.bricks()))
+
+    @property
+    def type_name(self) -> str:
+        """GlusterD2's names: Distribute, Replicate, Disperse, Dist-Replicate, Dist-Disperse."""
+        kind = self.subvols[0].type.value.capitalize()
+        return kind if kind == "Distribute" or len(self.subvols) == 1 else f"Dist-{kind}"
+
+
+class BrickClaim(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Who uses a path on a peer. `fsid`: id of its file system (statvfs), for shared-brick-count; 0 while unknown."""
+
+    volume: str
+    brick: str
+    fsid: int = 0
+
+
+class GlobalOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
+    options: dict[str, str] = {}
+
+
+class Lock(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Held by a transaction from begin to finish. `since`: seconds since the epoch by the clock of the peer that took it."""
+
+    transaction: str
+    owner: str
+    command: str
+    since: float
+
+
+CLUSTER = "cluster"
+PEERS = "peers/"
+VOLUMES = "volumes/"
+BRICKS = "bricks/"
+GLOBAL_OPTIONS = "options/global"
+LOCKS = "locks/"
+TRANSACTIONS = "txn/"
+RESULTS = "results/"
+
+
+def peer_key(peer_id: str) -> str:
+    return f"{PEERS}{peer_id}"
+
+
+def volume_key(name: str) -> str:
+    return f"{VOLUMES}{name}"
+
+
+def brick_key(peer_id: str, path: str) -> str:
+    """
+    >>> brick_key("p", "/b")
+    'bricks/p//b'
+    """
+    return f"{BRICKS}{peer_id}/{path}"
+
+
+def brick_prefix(peer_id: str) -> str:
+    return f"{BRICKS}{peer_id}/"
+
+
+def lock_key(name: str) -> str:
+    return f"{LOCKS}{name}"
+
+
+def guard_of(key: str) -> str | None:
+    """The guard key that a change of `key` touches too; None when its prefix has none."""
+    if key.startswith(PEERS):
+        return "peers"
+    if key.startswith(VOLUMES):
+        return "volumes"
+    if key.startswith(BRICKS) and key.count("/") >= 2:
+        return "/".join(key.split("/", 2)[:2])
+    return None
+
+
+R = TypeVar("R", bound=Record)
+
+
+class BadRecord(ValueError):
+    """A stored value that this daemon can't read: names the key and what is wrong with it."""
+
+
+def load(key: str, value: bytes, type_: type[R]) -> R:
+    try:
+        return msgspec.json.decode(value, type=type_)
+    except msgspec.MsgspecError as error:
+        raise BadRecord(f"the stored record {key!r} is not a valid {type_.__name__}: {error}") from error
+
+
+def dump(record: Record, old: bytes | None = None) -> bytes:
+    """The record as JSON; keys of the `old` value that this daemon doesn't know are kept, at every depth.
+
+    >>> dump(Cluster(id="c"), b'{"id": "c", "later": 1}')
+    b'{"id":"c","later":1}'
+    """
+    new = msgspec.to_builtins(record)
+    if old is not None:
+        known = msgspec.to_builtins(load("", old, type(record)))
+        new = _merge(new, msgspec.json.decode(old), known)
+    return msgspec.json.encode(new, order="deterministic")
+
+
+def _merge(new: Any, old: Any, known: Any) -> Any:
+    """`new` plus what `old` has beyond `known` (= old as this version reads and writes it)."""
+    if isinstance(new, dict) and isinstance(old, dict) and isinstance(known, dict):
+        merged = {key: _merge(value, old.get(key), known.get(key)) for key, value in new.items()}
+        for key, value in old.items():
+            if key not in known and key not in merged and not _is_default(value):
+                merged[key] = value
+        return merged
+    if isinstance(new, list | tuple) and isinstance(old, list) and isinstance(known, list | tuple):
+        return [_merge(item, *_twin(item, old, known)) for item in new]
+    return new
+
+
+def _twin(item: Any, old: list[Any], known: Iterable[Any]) -> tuple[Any, Any]:
+    """The element of `old` (and of `known`) that is the same thing as `item`: the one with its id."""
+    if isinstance(item, dict) and "id" in item:
+        for before, understood in zip(old, known, strict=False):
+            if isinstance(before, dict) and before.get("id") == item["id"]:
+                return before, understood
+    return None, None
+
+
+def _is_default(value: Any) -> bool:
+    """Values that omit_defaults left out of `known` though this version knows the key: nothing is lost without them."""
+    return value in (0, "", False, None) or value == [] or value == {}
+
+
+class Reader(Protocol):
+    """What plans read the state through."""
+
+    def get(self, key: str) -> Versioned | None: ...
+
+    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> list[tuple[str, Versioned]]: ...
+
+
+class View:
+    """The state as records.
+
+    Decoding is remembered by (key, modified) in `cache`, which the owner may share between views; it is emptied when it
+    grows past `CACHE_MAX`.
+    """
+
+    CACHE_MAX = 20_000
+
+    def __init__(self, reader: Reader, cache: dict[str, tuple[int, Record]] | None = None) -> None:
+        self.reader = reader
+        self._cache = {} if cache is None else cache
+
+    def cluster(self) -> Cluster | None:
+        return self._record(CLUSTER, Cluster)
+
+    def peer(self, peer_id: str) -> Peer | None:
+        return self._record(peer_key(peer_id), Peer)
+
+    def peers(self) -> list[Peer]:
+        return self._records(PEERS, Peer)
+
+    def volume(self, name: str) -> Volume | None:
+        return self._record(volume_key(name), Volume)
+
+    def volumes(self) -> list[Volume]:
+        return self._records(VOLUMES, Volume)
+
+    def brick_claims(self, peer_id: str) -> dict[str, BrickClaim]:
+        """path -> claim of every brick on the peer."""
+        prefix = brick_prefix(peer_id)
+        return {key[len(prefix) :]: self._decoded(key, item, BrickClaim) for key, item in self.reader.list(prefix)}
+
+    def global_options(self) -> Mapping[str, str]:
+        record = self._record(GLOBAL_OPTIONS, GlobalOptions)
+        return record.options if record else {}
+
+    def lock(self, name: str) -> Lock | None:
+        return self._record(lock_key(name), Lock)
+
+    def find_peer(self, text: str) -> Peer | None:
+        """A peer by id, name, hostname or address (HOST or HOST:PORT)."""
+        if (peer := self.peer(text)) is not None:
+            return peer
+        for peer in self.peers():
+            hosts = {host_of(a) for a in peer.addresses} | {host_of(a) for a in peer.client_addresses}
+            if text in (peer.name, peer.hostname, *peer.addresses, *peer.client_addresses) or text in hosts:
+                return peer
+        return None
+
+    def _record(self, key: str, type_: type[R]) -> R | None:
+        item = self.reader.get(key)
+        return None if item is None else self._decoded(key, item, type_)
+
+    def _records(self, prefix: str, type_: type[R]) -> list[R]:
+        return [self._decoded(key, item, type_) for key, item in self.reader.list(prefix)]
+
+    def _decoded(self, key: str, item: Versioned, type_: type[R]) -> R:
+        cached = self._cache.get(key)
+        if cached is not None and cached[0] == item.modified and isinstance(cached[1], type_):
+            return cached[1]
+        record = load(key, item.value, type_)
+        if len(self._cache) >= self.CACHE_MAX:
+            self._cache.clear()
+        self._cache[key] = (item.modified, record)
+        return record
+
+
+def host_of(address: str) -> str:
+    """
+    >>> host_of("10.0.0.1:24008"), host_of("[::1]:24008"), host_of("node1")
+    ('10.0.0.1', '::1', 'node1')
+    """
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.rpartition(":")[0] if address.count(":") == 1 else address
