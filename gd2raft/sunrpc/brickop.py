@@ -1,0 +1,129 @@
+"""Client of the socket that every glusterfsd and glusterfs opens with -S: "Gluster Brick operations".
+
+One connection per operation, one deadline for all of it: a process that lacks a key it wants simply never answers.
+Knows the wire and the names of operations, not which process should get which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from enum import IntEnum, IntFlag
+
+from gd2raft.sunrpc.messages import BRICK_OUTPUT_BYTES_MAX, BrickOpReply, brick_op_args
+from gd2raft.sunrpc.oncrpc import AcceptStat, decode_reply, encode_call
+from gd2raft.sunrpc.records import RecordAssembler, RecordError, frame
+from gd2raft.sunrpc.xdr import Reader, XdrError
+
+PROGRAM, VERSION = 4867634, 2
+_XID = 1
+
+
+class BrickOp(IntEnum):
+    TERMINATE = 1
+    XLATOR_INFO = 2
+    XLATOR_OP = 3
+    STATUS = 4
+    XLATOR_DEFRAG = 6
+    NODE_PROFILE = 7
+    NODE_STATUS = 8
+    VOLUME_BARRIER_OP = 9
+    BRICK_BARRIER = 10
+    NODE_BITROT = 11
+    ATTACH = 12
+    DUMP_METRICS = 13
+    SVC_ATTACH = 14
+    SVC_DETACH = 15
+
+
+class StatusOf(IntFlag):
+    """What STATUS tells about a brick. BRICK is part of every question about one."""
+
+    MEM = 1
+    CLIENTS = 2
+    INODE = 4
+    FD = 8
+    CALLPOOL = 16
+    DETAIL = 32
+    BRICK = 0x100
+
+
+class HealOp(IntEnum):
+    """xl-op of a self-heal daemon."""
+
+    INDEX = 1
+    FULL = 2
+    COUNT = 8
+
+
+class BrickOpFailed(Exception):
+    """The process can't be reached, did not answer in time, or its answer makes no sense."""
+
+    def __init__(self, socket_path: str, op: BrickOp, cause: str) -> None:
+        super().__init__(f"{op.name} on {socket_path} failed: {cause}")
+        self.socket_path, self.op, self.cause = socket_path, op, cause
+
+
+class BrickOpClient:
+    """Operations on one process. Each returns its reply (look at op_ret) or raises BrickOpFailed within `timeout_s`."""
+
+    def __init__(self, socket_path: str, *, timeout_s: float = 5.0) -> None:
+        self._path = socket_path
+        self._timeout_s = timeout_s
+
+    async def call(self, op: BrickOp, name: str = "", values: Mapping[str, str | bytes] | None = None) -> BrickOpReply:
+        """Any operation: `name` is the brick's path (its top xlator) or empty, `values` the input dict."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange(op, brick_op_args(name, op, values or {}))
+        except TimeoutError as error:
+            raise BrickOpFailed(self._path, op, f"no answer within {self._timeout_s:g} s") from error
+        except (OSError, RecordError, XdrError) as error:
+            raise BrickOpFailed(self._path, op, str(error)) from error
+
+    async def terminate(self, brick: str) -> BrickOpReply:
+        """Answers 0 at once, also for a brick that isn't there: wait for the process, not for this."""
+        return await self.call(BrickOp.TERMINATE, brick)
+
+    async def status(self, volume: str, brick: str, of: StatusOf) -> BrickOpReply:
+        return await self.call(BrickOp.STATUS, brick, {"cmd": str(int(of | StatusOf.BRICK)), "volname": volume, "brick-name": brick})
+
+    async def xlator_info(self, brick: str, values: Mapping[str, str | bytes]) -> BrickOpReply:
+        """io-stats of a brick: profile and top."""
+        return await self.call(BrickOp.XLATOR_INFO, brick, values)
+
+    async def heal(self, op: HealOp, subvolumes: list[str]) -> BrickOpReply:
+        """On a self-heal daemon: `subvolumes` are its replicate or disperse xlators ('v1-replicate-0')."""
+        names = {f"xl-{i}": name for i, name in enumerate(subvolumes)}
+        return await self.xlator_op({"xl-op": str(int(op)), "heal-op": str(int(op)), "count": str(len(subvolumes)), **names})
+
+    async def xlator_op(self, values: Mapping[str, str | bytes]) -> BrickOpReply:
+        return await self.call(BrickOp.XLATOR_OP, "", values)
+
+    async def node_profile(self, volume: str, values: Mapping[str, str | bytes]) -> BrickOpReply:
+        return await self.call(BrickOp.NODE_PROFILE, volume, values)
+
+    async def barrier(self, brick: str, *, enable: bool) -> BrickOpReply:
+        """Holds back acknowledgements of a brick while a volume snapshot is taken."""
+        return await self.call(BrickOp.BRICK_BARRIER, brick, {"barrier": "enable" if enable else "disable"})
+
+    async def _exchange(self, op: BrickOp, args: bytes) -> BrickOpReply:
+        reader, writer = await asyncio.open_unix_connection(self._path)
+        try:
+            writer.write(frame(encode_call(_XID, PROGRAM, VERSION, op, args, credential=True)))
+            record = await _one_record(reader)
+        finally:
+            writer.transport.abort()
+        reply = decode_reply(record)
+        if reply.xid != _XID or reply.stat != AcceptStat.SUCCESS:
+            raise XdrError(f"refused by the RPC layer of the process (xid {reply.xid}, status {reply.stat})")
+        return BrickOpReply.decode(Reader(reply.results))
+
+
+async def _one_record(reader: asyncio.StreamReader) -> bytes:
+    assembler = RecordAssembler(BRICK_OUTPUT_BYTES_MAX)
+    while (record := assembler.pop()) is None:
+        if not (data := await reader.read(65536)):
+            raise XdrError("the process closed the connection without an answer")
+        assembler.feed(data)
+    return record

@@ -1,0 +1,171 @@
+"""One port, several protocols: look at the first bytes without taking them, then hand the socket over untouched.
+
+`classify` is pure. `PortMux` listens and peeks; it knows no protocol beyond its first bytes, and never reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import re
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from gd2raft.sunrpc.api import Log
+
+Kind = Literal["http", "sunrpc", "tls", "garbage"]
+Handoff = Callable[[socket.socket], Awaitable[None]]
+
+PEEK_BYTES = 32
+_METHOD = re.compile(rb"[A-Z]{1,20}( .*)?", re.DOTALL)
+_OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_ACCEPT_PAUSE_S = 0.2
+
+
+def classify(first_bytes: bytes) -> Kind | None:
+    """What a connection speaks, or None if these bytes don't say yet.
+
+    An ONC RPC record starts with its mark: top bit, then a length whose high byte is always 0. HTTP starts with a
+    method and a space, TLS with a handshake record of version 3.x.
+
+    >>> classify(b"GET /v1/peers"), classify(bytes.fromhex("8000008c")), classify(b"PO")
+    ('http', 'sunrpc', None)
+    """
+    if not first_bytes:
+        return None
+    if first_bytes[0] in (0x80, 0x00):
+        return "sunrpc"
+    if first_bytes[0] == 0x16:
+        return None if len(first_bytes) < 2 else "tls" if first_bytes[1] == 3 else "garbage"
+    if not (match := _METHOD.fullmatch(first_bytes)):
+        return "garbage"
+    return "http" if match[1] else None
+
+
+class PortMux:
+    """Accepts from `listener` (bound, listening) and hands each socket, unread and non-blocking, to its server.
+
+    A connection that says nothing for `decide_s`, speaks garbage, or is the oldest of more than `undecided_max` that
+    haven't spoken is closed. Out of descriptors: it waits and goes on. TLS without a `tls` is garbage.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        *,
+        http: Handoff,
+        sunrpc: Handoff,
+        tls: Handoff | None = None,
+        log: Log,
+        decide_s: float = 10.0,
+        undecided_max: int = 256,
+    ) -> None:
+        listener.setblocking(False)
+        self._listener = listener
+        self._handoffs: dict[str, Handoff | None] = {"http": http, "sunrpc": sunrpc, "tls": tls}
+        self._log = log
+        self._decide_s = decide_s
+        self._undecided_max = undecided_max
+        self._undecided: dict[asyncio.Task[None], socket.socket] = {}
+        self._handing_over: set[asyncio.Task[None]] = set()
+
+    @property
+    def undecided(self) -> int:
+        return len(self._undecided)
+
+    async def run(self) -> None:
+        """Accepts until cancelled, then closes the listener and every undecided connection."""
+        try:
+            while True:
+                if (sock := await self._accept()) is not None:
+                    self._admit(sock)
+        finally:
+            self._listener.close()
+            await _cancel({*self._undecided, *self._handing_over})
+
+    async def _accept(self) -> socket.socket | None:
+        try:
+            return (await asyncio.get_running_loop().sock_accept(self._listener))[0]
+        except OSError as error:
+            if self._listener.fileno() < 0 or error.errno in (errno.EBADF, errno.EINVAL):
+                raise  # the listener itself is gone: our bug, not the world's
+            if error.errno in _OUT_OF_RESOURCES:
+                self._log.warning("can't accept a connection, trying again", cause=str(error), pause_s=_ACCEPT_PAUSE_S)
+                await asyncio.sleep(_ACCEPT_PAUSE_S)
+            return None  # else the peer gave up before it was accepted
+
+    def _admit(self, sock: socket.socket) -> None:
+        if len(self._undecided) >= self._undecided_max:
+            next(iter(self._undecided)).cancel()
+        task = asyncio.create_task(self._decide(sock))
+        self._undecided[task] = sock
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._handing_over.discard(task)
+        if (sock := self._undecided.pop(task, None)) is not None:
+            sock.close()
+
+    async def _decide(self, sock: socket.socket) -> None:
+        kind = await self._kind(sock)
+        handoff = self._handoffs.get(kind)
+        task = asyncio.current_task()
+        assert task is not None
+        if handoff is None:
+            return  # _done closes it
+        del self._undecided[task]
+        self._handing_over.add(task)
+        try:
+            await handoff(sock)
+        except Exception as error:
+            sock.close()
+            self._log.error("connection could not be handed over", kind=kind, cause=repr(error), exc_info=True)
+
+    async def _kind(self, sock: socket.socket) -> str:
+        try:
+            async with asyncio.timeout(self._decide_s):
+                return await self._peek(sock)
+        except TimeoutError:
+            self._log.debug("connection closed: it did not say what it speaks in time", decide_s=self._decide_s)
+        except OSError as error:
+            self._log.debug("connection lost before it said what it speaks", cause=str(error))
+        return ""
+
+    async def _peek(self, sock: socket.socket) -> str:
+        while True:
+            await _readable(sock)
+            first = sock.recv(PEEK_BYTES, socket.MSG_PEEK)
+            if (kind := classify(first)) is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+                if kind == "garbage" or self._handoffs[kind] is None:
+                    self._log.warning("connection closed: no protocol spoken here", first_bytes=first.hex())
+                    return "garbage"
+                return kind
+            if not first:
+                return ""
+            # peeked bytes stay readable: without this the next wait returns at once, and again, and again
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(first) + 1)
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def mark() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock.fileno(), mark)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock.fileno())
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*tasks, return_exceptions=True)
