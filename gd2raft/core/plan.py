@@ -131,13 +131,30 @@ class Ids(msgspec.Struct, frozen=True):
 Q = TypeVar("Q")
 
 
+class Route(msgspec.Struct, frozen=True):
+    """Where REST offers a command. `{field}` in the path is a field of the request; the others come from the JSON body.
+
+    `reply`: "volume" (VolumeInfo), "peer" (Peer), "options" (global options), "none" (no body). With status 201 a Location header names the new thing.
+    """
+
+    method: str
+    path: str
+    status: int = 200
+    reply: str = "none"
+
+
 class Command(msgspec.Struct, Generic[Q], frozen=True, kw_only=True):
     """A command: one file in gd2raft/commands says all of it."""
 
     name: str
     request: type[Q]
     plan: Callable[[View, Q, Ids], Plan]
+    route: Route
     summary: str = ""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """Base of requests: immutable, GlusterD2's kebab-case names, unknown fields refused."""
 
 
 class View(model.View):
@@ -150,12 +167,14 @@ class View(model.View):
         *,
         online: frozenset[str] = frozenset(),
         options: Any = None,
-        peer_steps: Mapping[str, frozenset[str]] | None = None,
+        initiator: str = "",
     ) -> None:
         self._recorder = _Recorder(reader)
         super().__init__(self._recorder, cache)
         self.online = online
         """Ids of the peers in sight of the leader (soft state)."""
+        self.initiator = initiator
+        """Id of the peer that took the request."""
         self.options = options
         """The option table (core.options.OptionTable)."""
 

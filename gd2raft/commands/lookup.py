@@ -1,0 +1,30 @@
+"""Finding what a request names, and refusing clearly when it isn't there. PURE."""
+
+from __future__ import annotations
+
+from gd2raft.core.model import Peer, Volume, VolumeState
+from gd2raft.core.plan import NotFound, Refused, View
+
+
+def volume(view: View, name: str) -> Volume:
+    """A volume by name or id."""
+    if (found := view.volume(name)) is not None:
+        return found
+    if len(name) == 36 and name.count("-") == 4:
+        for candidate in view.volumes():
+            if candidate.id == name:
+                return candidate
+    raise NotFound(f"volume {name[:300]} does not exist", hint="`gd2 volume list` shows the volumes", code="volume-not-found")
+
+
+def started_volume(view: View, name: str) -> Volume:
+    found = volume(view, name)
+    if found.state is not VolumeState.STARTED:
+        raise Refused(f"volume {found.name} is not started", hint=f"gd2 volume start {found.name}", code="not-started")
+    return found
+
+
+def peer(view: View, text: str) -> Peer:
+    if (found := view.find_peer(text)) is not None:
+        return found
+    raise NotFound(f"peer {text[:300]} is not in the pool", hint="`gd2 peer list` shows the peers", code="peer-not-found")

@@ -1,0 +1,102 @@
+"""peer probe: a daemon that answered at an address joins the pool.
+
+The daemon asks the address first (who are you, what do you have) and puts the answer into the request as `found`; the plan
+decides. So the decision is made from data, by the leader, and can be tested without a network.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gd2raft.commands.step_kinds import INVITE_PEER, WELCOME_PEER, InvitePeer
+from gd2raft.commands.volume_create import check_metadata
+from gd2raft.core import model, plan
+from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
+
+PEERS_MAX = 10_000
+
+
+class FoundPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the probed daemon says of itself. `refusal`: why it doesn't want to join ("" when it does)."""
+
+    id: str
+    pool: str
+    address: str
+    hostname: str
+    client_address: str
+    zone: str = ""
+    op_version_min: int = 0
+    op_version_max: int = 0
+    steps: tuple[str, ...] = ()
+    refusal: str = ""
+
+
+class PeerAdd(Request, frozen=True, kw_only=True):
+    """`addresses`: HOST or HOST:PORT, tried in turn. `found` is filled in by the daemon that took the request."""
+
+    addresses: list[str]
+    zone: str = ""
+    metadata: dict[str, str] = {}
+    found: FoundPeer | None = None
+
+
+def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
+    found = request.found
+    assert found is not None, "the daemon asks the address before it asks for a plan"
+    check_metadata(request.metadata)
+    check_found(view, found)
+    peer = model.Peer(
+        id=found.id,
+        name=found.hostname,
+        hostname=found.hostname,
+        addresses=(found.address,),
+        client_addresses=(found.client_address,),
+        zone=request.zone or found.zone,
+        metadata=request.metadata,
+        op_version_max=found.op_version_max,
+        op_version_min=found.op_version_min,
+        steps=found.steps,
+    )
+    invite = InvitePeer(address=found.address, peer_id=found.id)
+    return Plan(
+        locks=(f"peer/{found.id}",),
+        before=((INVITE_PEER.at(view.initiator, invite),),),
+        changes=(plan.put(view, model.peer_key(peer.id), peer),),
+        after=((WELCOME_PEER.at(view.initiator, invite, must=False),),),
+        result={"peer": peer.id},
+    )
+
+
+def check_found(view: View, found: FoundPeer) -> None:
+    if found.id == view.initiator:
+        raise Refused(f"probing {found.hostname} is not needed: it is this peer itself", hint="a peer is always in its own pool", code="is-self")
+    if view.peer(found.id) is not None:
+        raise Conflict(f"peer {found.hostname} ({found.id}) is already in the pool", hint="`gd2 peer list` shows it", code="already-member")
+    cluster = view.cluster()
+    assert cluster is not None, "a pool without a cluster record"
+    if found.op_version_max < cluster.op_version or found.op_version_min > cluster.op_version:
+        raise Refused(
+            f"peer {found.hostname} supports op-versions {found.op_version_min} to {found.op_version_max}, the pool runs at {cluster.op_version}",
+            hint="upgrade the daemon of the older side first",
+            code="incompatible-version",
+        )
+    if found.refusal:
+        raise Conflict(f"peer {found.hostname} does not join: {found.refusal}", hint="only a peer without volumes and without another pool can join", code="peer-refuses")
+    for peer in view.peers():
+        if found.address in peer.addresses:
+            raise Conflict(
+                f"address {found.address} belongs to peer {peer.id} of this pool, but another daemon ({found.id}) answers there",
+                hint=f"was the machine reinstalled? Remove the old peer first: gd2 peer detach {peer.id} force",
+                code="address-taken",
+            )
+    if len(view.peers()) >= PEERS_MAX:
+        raise Refused(f"the pool has {PEERS_MAX} peers, no more are possible", code="too-many-peers")
+
+
+COMMAND = Command(
+    name="peer-add",
+    request=PeerAdd,
+    plan=plan_add,
+    route=Route("POST", "/v1/peers", 201, "peer"),
+    summary="Let a peer join the pool.",
+)

@@ -1,0 +1,57 @@
+"""The steps that our commands use: names and arguments. What they do on a peer is in gd2raft/steps."""
+
+from __future__ import annotations
+
+from gd2raft.core.plan import Arguments, StepKind
+
+
+class PrepareBrick(Arguments, frozen=True, kw_only=True):
+    """Check a path and make it a brick of the volume: folder, volume-id mark, .glusterfs/indices.
+
+    `force`: allow the root partition and mount points, and create the folder (glusterd's `force`).
+    """
+
+    volume: str
+    volume_id: str
+    path: str
+    force: bool = False
+    create_folder: bool = True
+    allow_root: bool = False
+    allow_mount: bool = False
+    reuse: bool = False
+
+
+class CheckBrick(Arguments, frozen=True, kw_only=True):
+    """Check that the path still is the brick of this volume (folder and volume-id mark)."""
+
+    volume: str
+    volume_id: str
+    path: str
+
+
+class FollowVolume(Arguments, frozen=True, kw_only=True):
+    """Make processes and clients of this peer follow the committed state of the volume; fails while one doesn't run."""
+
+    volume: str
+
+
+class InvitePeer(Arguments, frozen=True, kw_only=True):
+    """Ask the daemon at `address` to join this pool; undo takes it back."""
+
+    address: str
+    peer_id: str
+
+
+class DismissPeer(Arguments, frozen=True, kw_only=True):
+    """Tell a peer that it isn't a member any more."""
+
+    address: str
+    peer_id: str
+
+
+PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
+CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30)
+FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
+INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
+WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)
+DISMISS_PEER = StepKind("peer.dismiss", DismissPeer, timeout_s=10)

@@ -1,0 +1,306 @@
+"""volume create: GlusterD2's request (subvols), glusterd's words as data (bricks, replica, ...) too."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from gd2raft.commands import layout
+from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
+from gd2raft.core import model, plan
+from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
+
+NAME_MAX = 255
+RESERVED = frozenset(
+    "volume type help subvolumes option end-volume all volume_not_in_ring description force "
+    "snap-max-hard-limit snap-max-soft-limit auto-delete activate-on-create".split()
+)
+PATH_MAX = 4095
+COMPONENT_MAX = 255
+VOLFILE_NAME_MAX = 255
+METADATA_BYTES_MAX = 4096
+FLAGS = frozenset({"create-brick-dir", "reuse-bricks", "allow-root-dir", "allow-mount-as-brick"})
+
+
+class BrickRequest(Request, frozen=True, kw_only=True):
+    """`peerid`: id, name or address of a peer."""
+
+    peerid: str
+    path: str
+    type: str = ""
+
+
+class SubvolRequest(Request, frozen=True, kw_only=True):
+    type: str
+    bricks: list[BrickRequest]
+    replica: int = 0
+    arbiter: int = 0
+    disperse_count: int = 0
+    disperse_data: int = 0
+    disperse_redundancy: int = 0
+
+
+class VolumeCreate(Request, frozen=True, kw_only=True):
+    """Either `subvols` (GlusterD2), or `bricks` ("PEER:/path" each, in glusterd's order) with the counts."""
+
+    name: str
+    transport: str = "tcp"
+    subvols: list[SubvolRequest] = []
+    bricks: list[str] = []
+    replica: int = 0
+    arbiter: int = 0
+    thin_arbiter: int = 0
+    disperse: int = 0
+    disperse_data: int = 0
+    disperse_redundancy: int = 0
+    force: bool = False
+    metadata: dict[str, str] = {}
+    flags: dict[str, bool] = {}
+    options: dict[str, str] = {}
+    allow_advanced_options: bool = False
+    allow_experimental_options: bool = False
+    allow_deprecated_options: bool = False
+
+
+def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
+    check_name(request.name)
+    if view.volume(request.name) is not None:
+        raise Conflict(f"volume {request.name} already exists", hint="choose another name, or delete that volume first", code="volume-exists")
+    check_request(request)
+    shape = layout.of_request(request)
+    bricks = [resolve(view, brick) for brick in shape.bricks]
+    check_bricks(view, request, shape, bricks)
+    volume = build_volume(view, request, shape, bricks, ids)
+    claims = tuple(claim(volume.name, brick) for brick in volume.bricks())
+    prepare = tuple(prepare_step(request, volume, brick) for brick in volume.bricks())
+    facts = tuple(
+        plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=i)
+        for i, b in enumerate(volume.bricks())
+    )
+    return Plan(
+        locks=(f"volume/{request.name}",),
+        claims=claims,
+        before=(prepare,),
+        changes=(plan.put(view, model.volume_key(volume.name), volume), *facts),
+        result={"volume": volume.name},
+    )
+
+
+def check_name(name: str) -> None:
+    """Raise Refused for a name that glusterd or GlusterD2 refuses."""
+    if not re.fullmatch(r"[a-zA-Z0-9_-]+", name) or name.startswith("-"):
+        raise Refused(f"invalid volume name {name[:64]!r}", hint="letters, digits, '_' and '-' are possible, not '-' at the start", code="bad-name")
+    if len(name) > NAME_MAX:
+        raise Refused(f"invalid volume name: {len(name)} characters, at most {NAME_MAX} are possible", code="bad-name")
+    if name in RESERVED:
+        raise Refused(f"invalid volume name {name!r}: it is a reserved word", hint="choose another name", code="bad-name")
+
+
+def check_request(request: VolumeCreate) -> None:
+    if request.transport != "tcp":
+        raise Refused(f"transport {request.transport!r} is not supported", hint="tcp is", code="bad-transport")
+    check_metadata(request.metadata)
+    unknown = sorted(set(request.flags) - FLAGS)
+    if unknown or len(request.flags) > len(FLAGS):
+        raise Refused(f"unknown flag {unknown[0]!r}", hint="known flags: " + ", ".join(sorted(FLAGS)), code="bad-flag")
+
+
+def check_metadata(metadata: dict[str, str]) -> None:
+    for key in metadata:
+        if key.startswith("_"):
+            raise Refused(f"metadata key {key!r} is reserved", hint="keys that start with '_' can't be used", code="bad-metadata")
+    size = sum(len(k.encode()) + len(v.encode()) for k, v in metadata.items())
+    if size > METADATA_BYTES_MAX:
+        raise Refused(f"metadata of {size} bytes, at most {METADATA_BYTES_MAX} are possible", code="bad-metadata")
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A brick of the request with its peer found and its path normalised."""
+
+    peer: model.Peer
+    path: str
+    arbiter: bool
+
+
+def resolve(view: View, brick: layout.BrickPlace) -> Placed:
+    peer = view.find_peer(brick.peer)
+    if peer is None and is_loopback(brick.peer):
+        raise Refused(
+            f"brick {brick.peer}:{brick.path}: {brick.peer} is not an address that other peers can reach", hint="name the peer by its own address", code="bad-brick"
+        )
+    if peer is None:
+        raise NotFound(
+            f"brick {brick.peer}:{brick.path}: there is no peer {brick.peer!r} in the pool",
+            hint="`gd2 peer list` shows the peers; add one with `gd2 peer probe`",
+            code="peer-not-found",
+            http=400,
+        )
+    return Placed(peer, normalise(brick.path), brick.arbiter)
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith(("127.", "0."))
+
+
+def normalise(path: str) -> str:
+    """A brick path as it is stored: absolute, no double or trailing slashes. Raises Refused."""
+    if not path.startswith("/"):
+        raise Refused(f"brick path {path!r} is not absolute", hint="bricks are PEER:/path", code="bad-brick")
+    parts = [p for p in path.split("/") if p]
+    if not parts:
+        raise Refused("brick path / is not possible", hint="use a folder of its own", code="bad-brick")
+    if any(p in (".", "..") for p in parts) or any(ord(c) < 32 or c == "\x7f" for c in path):
+        raise Refused(f"brick path {path!r} contains '.', '..' or control characters", code="bad-brick")
+    if any(len(p.encode()) > COMPONENT_MAX for p in parts):
+        raise Refused(f"brick path has a component of more than {COMPONENT_MAX} bytes: {path[:80]}...", code="bad-brick")
+    clean = "/" + "/".join(parts)
+    if len(clean.encode()) > PATH_MAX:
+        raise Refused(f"brick path of {len(clean.encode())} bytes, at most {PATH_MAX} are possible", code="bad-brick")
+    return clean
+
+
+def check_bricks(view: View, request: VolumeCreate, shape: layout.Layout, bricks: list[Placed]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for brick in bricks:
+        where = f"{brick.peer.hostname}:{brick.path}"
+        if (brick.peer.id, brick.path) in seen:
+            raise Refused(f"duplicate brick entry {where}", hint="name each brick once", code="bad-brick")
+        seen.add((brick.peer.id, brick.path))
+        name = f"{request.name}.{brick.peer.hostname}.{brick.path[1:].replace('/', '-')}.vol"
+        if len(name.encode()) > VOLFILE_NAME_MAX:
+            raise Refused(f"brick {where}: volume name, host and path are too long together ({len(name.encode())} bytes, {VOLFILE_NAME_MAX} fit)", code="bad-brick")
+        check_claims(view, brick)
+        check_within(bricks, brick)
+        if brick.peer.id not in view.online:
+            raise Refused(
+                f"brick {where}: peer {brick.peer.hostname} ({brick.peer.id}) is not online",
+                hint="start its daemon, or choose another peer; `gd2 peer status` shows who is online",
+                code="peer-offline",
+                http=500,
+            )
+    if not request.force:
+        check_spread(shape, bricks)
+
+
+def check_claims(view: View, brick: Placed) -> None:
+    """No brick inside, around or equal to one that is in use, even with force."""
+    for path, held in view.brick_claims(brick.peer.id).items():
+        if path == brick.path:
+            raise Refused(f"brick {brick.peer.hostname}:{brick.path} is already used by volume {held.volume}", hint="use another folder", code="brick-in-use")
+        if within(path, brick.path) or within(brick.path, path):
+            raise Refused(
+                f"brick {brick.peer.hostname}:{brick.path} may be containing or be contained by an existing brick, {path} of volume {held.volume}",
+                hint="use a folder outside of it",
+                code="brick-in-use",
+            )
+
+
+def check_within(bricks: list[Placed], brick: Placed) -> None:
+    for other in bricks:
+        if other.peer.id == brick.peer.id and within(other.path, brick.path):
+            raise Refused(f"brick {brick.peer.hostname}:{brick.path} is contained by another brick of this request, {other.path}", code="bad-brick")
+
+
+def within(outer: str, inner: str) -> bool:
+    """
+    >>> within("/b/a", "/b/a/c"), within("/b/a", "/b/ab")
+    (True, False)
+    """
+    return inner.startswith(outer + "/")
+
+
+def check_spread(shape: layout.Layout, bricks: list[Placed]) -> None:
+    """Bricks of one replica or disperse set belong on different peers, unless forced."""
+    if shape.set_size == 1:
+        return
+    for first in range(0, len(bricks), shape.set_size):
+        peers = [b.peer.id for b in bricks[first : first + shape.set_size]]
+        if len(set(peers)) != len(peers):
+            raise Refused(
+                f"multiple bricks of a {shape.type.value} volume are present on the same peer",
+                hint="this setup is not optimal: one machine down takes several copies; spread the bricks, or add force",
+                code="same-peer",
+            )
+
+
+def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks: list[Placed], ids: Ids) -> model.Volume:
+    records = [
+        model.Brick(
+            id=ids.uuid(),
+            peer_id=b.peer.id,
+            path=b.path,
+            index=client_index(i, shape),
+            type=model.BrickType.ARBITER if b.arbiter else model.BrickType.BRICK,
+        )
+        for i, b in enumerate(bricks)
+    ]
+    volume_id = ids.uuid()
+    return model.Volume(
+        id=volume_id,
+        name=request.name,
+        state=model.VolumeState.CREATED,
+        username=ids.uuid(),
+        password=ids.uuid(),
+        subvols=layout.subvolumes(shape, records, thin_arbiter(view, shape)),
+        options=options_of(view, request, shape),
+        metadata=request.metadata,
+        brick_index_next=client_index(len(bricks), shape),
+    )
+
+
+def client_index(position: int, shape: layout.Layout) -> int:
+    return position
+
+
+def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:
+    """The thin arbiter's host needs no daemon of the pool: it serves a static volfile of its own."""
+    if shape.thin_arbiter is None:
+        return None
+    path = normalise(shape.thin_arbiter.path)
+    peer = view.find_peer(shape.thin_arbiter.peer)
+    return model.ThinArbiter(host=shape.thin_arbiter.peer if peer is None else peer.hostname, path=path, peer_id="" if peer is None else peer.id)
+
+
+def options_of(view: View, request: VolumeCreate, shape: layout.Layout) -> dict[str, str]:
+    """What glusterd stores on create, then what the request says (validated)."""
+    from gd2raft.core import options as rules  # the table comes with the view
+
+    stored = dict(rules.defaults_on_create(shape.type.value))
+    for name, value in request.options.items():
+        try:
+            option = rules.find(view.options, name)
+            stored[option.name] = rules.validate(view.options, option, value, volume_type=shape.type.value)
+        except rules.OptionRefused as error:
+            raise Refused(str(error), code="bad-option") from error
+    return stored
+
+
+def claim(volume: str, brick: model.Brick) -> plan.Change:
+    return plan.Change(model.brick_key(brick.peer_id, brick.path), msgspec.to_builtins(model.BrickClaim(volume=volume, brick=brick.id)))
+
+
+def prepare_step(request: VolumeCreate, volume: model.Volume, brick: model.Brick) -> plan.Step:
+    flags = request.flags
+    return PREPARE_BRICK.at(
+        brick.peer_id,
+        PrepareBrick(
+            volume=volume.name,
+            volume_id=volume.id,
+            path=brick.path,
+            force=request.force,
+            create_folder=flags.get("create-brick-dir", True),
+            allow_root=request.force or flags.get("allow-root-dir", False),
+            allow_mount=request.force or flags.get("allow-mount-as-brick", False),
+            reuse=flags.get("reuse-bricks", False),
+        ),
+    )
+
+
+COMMAND = Command(
+    name="volume-create",
+    request=VolumeCreate,
+    plan=plan_create,
+    route=Route("POST", "/v1/volumes", 201, "volume"),
+    summary="Create a volume from bricks.",
+)

@@ -1,0 +1,71 @@
+"""volume reset: options go back to their defaults."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gd2raft.commands import lookup
+from gd2raft.core import model, options, plan
+from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+
+
+class VolumeReset(Request, frozen=True, kw_only=True):
+    """`all` (or no options): every option that isn't protected; `force`: the protected ones too. Never-reset ones stay."""
+
+    volume: str
+    options: list[str] = []
+    force: bool = False
+    all: bool = False
+
+
+def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
+    volume = lookup.volume(view, request.volume)
+    if request.options and request.all:
+        raise Refused("both options and all are given", hint="give one of them", code="bad-option")
+    chosen = [named(view, volume, name, request.force) for name in request.options] or resettable(view, volume, request.force)
+    kept = {k: v for k, v in volume.options.items() if k not in chosen}
+    created = options.defaults_on_create(volume.subvols[0].type.value)
+    for key in chosen:
+        if key in created:  # what create stores comes back to what create stored
+            kept[key] = created[key]
+    updated = msgspec.structs.replace(volume, options=kept)
+    return Plan(
+        locks=(f"volume/{volume.name}",),
+        changes=(plan.put(view, model.volume_key(volume.name), updated),),
+        result={"volume": volume.name},
+    )
+
+
+def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
+    try:
+        option = options.find(view.options, name)
+    except options.OptionRefused as error:
+        raise Refused(str(error), code="bad-option") from error
+    if option.name not in volume.options:
+        raise Refused(f"option {option.name} is not set on volume {volume.name}", hint="there is nothing to reset", code="not-set")
+    if option.never_reset:
+        raise Refused(f"option {option.name} can't be reset", code="never-reset")
+    if option.protected and not force:
+        raise Refused(f"option {option.name} is protected", hint="reset it with force", code="needs-force")
+    return option.name
+
+
+def resettable(view: View, volume: model.Volume, force: bool) -> list[str]:
+    chosen = []
+    for key in volume.options:
+        try:
+            option = options.find(view.options, key)
+        except options.OptionRefused:  # set by a newer version: leave alone what we don't know
+            continue
+        if not option.never_reset and (force or not option.protected):
+            chosen.append(key)
+    return chosen
+
+
+COMMAND = Command(
+    name="volume-reset",
+    request=VolumeReset,
+    plan=plan_reset,
+    route=Route("DELETE", "/v1/volumes/{volume}/options", 200, "volume"),
+    summary="Reset options of a volume.",
+)
