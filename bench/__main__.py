@@ -1,0 +1,37 @@
+"""`python -m bench NAME [options]`: the benchmarks by name. A benchmark is a module with `main(arguments) -> exit code`."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from types import FrameType
+
+BENCHMARKS = {
+    "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume, against the real glusterd"),
+}
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: bench NAME [--json] [options]\n")
+        for name, (_, about) in BENCHMARKS.items():
+            print(f"  {name:10} {about}")
+        return 0 if arguments else 2
+    if arguments[0] not in BENCHMARKS:
+        print(f"bench: no benchmark {arguments[0]!r}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _end)  # so that what a benchmark set up is taken down
+    try:
+        return int(importlib.import_module(BENCHMARKS[arguments[0]][0]).main(arguments[1:]))
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

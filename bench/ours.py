@@ -1,0 +1,207 @@
+"""Our side: a pool of gd2raft daemons, each in its own namespace, driven by REST /v1 over one kept HTTP/1.1 connection per peer.
+
+This file must not import the daemon: it measures what a client of the REST API gets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import json
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+from bench.namespaces import Host, Rig
+from bench.sides import Brick, NotDone, wait_for
+
+CLIENT_PORT, PEER_PORT = 24007, 24008
+TOKEN_LIFETIME_S = 120
+CALL_DEADLINE_S = 60.0
+VOTERS = {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}  # by pool size; 5 from seven peers on
+PROGRAM = "gd2raft"
+
+Json = Any  # what json.loads gives
+
+
+class RestFailed(RuntimeError):
+    """An answer of 400 or more. The text has status and the daemon's own words."""
+
+    def __init__(self, what: str, status: int, body: bytes) -> None:
+        super().__init__(f"{what}: {status} {body.decode(errors='replace')[:600]}")
+        self.status = status
+
+
+def binary() -> Path | None:
+    """The daemon of this very Python environment, else of PATH."""
+    beside = Path(sys.executable).parent / PROGRAM
+    found = str(beside) if beside.exists() else shutil.which(PROGRAM)
+    return Path(found) if found else None
+
+
+def why_not() -> str | None:
+    return None if binary() else f"{PROGRAM} is not installed in this environment (run ./dev setup)"
+
+
+class _Inside(http.client.HTTPConnection):
+    """An HTTP connection made in the network of a host. (Connects again by itself when the server closed it.)"""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.address, CLIENT_PORT, timeout=CALL_DEADLINE_S)
+        self._inside = host
+
+    def connect(self) -> None:
+        self.sock = self._inside.connect(CLIENT_PORT, timeout_s=CALL_DEADLINE_S)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Peer:
+    """One daemon and our connection to it."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.folder = host.folder / "gd2"
+        self.folder.mkdir()
+        self.id = ""  # known after its first answer
+        self._connection = _Inside(host)
+        self._secret: str | None = None
+        self._config().write_text(
+            f'localstatedir = "{self.folder}/state"\nrundir = "{self.folder}/run"\nlogdir = "{self.folder}/log"\nlogfile = "-"\n'
+            f'peeraddress = "{host.address}:{PEER_PORT}"\nclientaddress = "{host.address}:{CLIENT_PORT}"\nrestauth = true\n'
+        )
+
+    def _config(self) -> Path:
+        return self.folder / "gd2raft.toml"
+
+    def start(self) -> None:
+        program = binary()
+        assert program
+        self._process = self.host.popen([program, "--config", self._config()], log="gd2raft.log")
+
+    def ping(self) -> bool:
+        if self._process.poll() is not None:
+            raise NotDone(f"{PROGRAM} on {self.host.name} ended with {self._process.returncode}: {self.log_tail()}")
+        try:
+            self._connection.request("GET", "/ping")
+            reply = self._connection.getresponse()
+            reply.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            return False
+        self.id = reply.headers.get("X-Gluster-Peer-Id", "")
+        return reply.status == 200
+
+    def log_tail(self) -> str:
+        return (self.host.folder / "gd2raft.log").read_text(errors="replace")[-800:].strip() or "no output"
+
+    def forget_secret(self) -> None:
+        """A peer gets the pool's secret when it joins."""
+        self._secret = None
+
+    def call(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
+        """The decoded answer; None for an empty one. Raises RestFailed, OSError, HTTPException."""
+        headers = {"Authorization": f"Bearer {self._token(method, path)}"}
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        try:
+            self._connection.request(method, path, data, headers)
+            reply = self._connection.getresponse()
+            answer = reply.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            raise
+        if reply.status >= 400:
+            raise RestFailed(f"{method} {path} on {self.host.name}", reply.status, answer)
+        return json.loads(answer) if answer else None
+
+    def _token(self, method: str, path: str) -> str:
+        if self._secret is None:
+            self._secret = (self.folder / "state" / "auth").read_text().strip()
+        qsh = hashlib.sha256(f"{method}&{path}".encode()).hexdigest()
+        return jwt.encode({"iss": "gd2", "exp": int(time.time()) + TOKEN_LIFETIME_S, "qsh": qsh}, self._secret, "HS256")
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Gd2raft:
+    """`size` daemons in one pool; commands go to the first."""
+
+    label = PROGRAM
+
+    def __init__(self, size: int, folder: str | Path | None = None) -> None:
+        self.hosts: list[Host] = []
+        self._size, self._folder = size, folder
+        self._stack = contextlib.ExitStack()
+        self.peers: list[Peer] = []
+
+    def __enter__(self) -> Gd2raft:
+        with contextlib.ExitStack() as stack:
+            self.hosts = stack.enter_context(Rig(self._size, folder=self._folder)).hosts[:]
+            self.peers = [Peer(host) for host in self.hosts]
+            for peer in self.peers:
+                stack.callback(peer.close)
+                peer.start()
+            for peer in self.peers:
+                wait_for(f"{PROGRAM} on {peer.host.name} answers /ping", peer.ping, every=0.1)
+            self._form_pool()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _form_pool(self) -> None:
+        for peer in self.peers[1:]:
+            self.peers[0].call("POST", "/v1/peers", {"addresses": [peer.host.address]})
+        wait_for("every peer sees the whole pool and its voters", lambda: all(map(self._sees_pool, self.peers)), every=0.1)
+
+    def _sees_pool(self, peer: Peer) -> bool:
+        peer.forget_secret()
+        try:
+            status, peers = peer.call("GET", "/v1/cluster/status"), peer.call("GET", "/v1/peers")
+        except (RestFailed, OSError, http.client.HTTPException):
+            return False  # it is joining: 401 until it has the pool's secret, 503 until it knows a leader
+        return (
+            bool(status["quorum"])
+            and len(status["voters"]) == VOTERS.get(self._size, 5)
+            and [entry["online"] for entry in peers] == [True] * self._size
+        )
+
+    def create(self, volume: str, bricks: Sequence[Brick]) -> None:
+        ids = {peer.host.number: peer.id for peer in self.peers}
+        entries = [{"peerid": ids[brick.host.number], "path": str(brick.path)} for brick in bricks]
+        subvolume = {"type": "replicate", "replica": len(entries), "bricks": entries}
+        self.peers[0].call("POST", "/v1/volumes", {"name": volume, "subvols": [subvolume], "force": True})
+
+    def start(self, volume: str) -> None:
+        self.peers[0].call("POST", f"/v1/volumes/{volume}/start")
+
+    def set(self, volume: str, key: str, value: str) -> None:
+        self.peers[0].call("POST", f"/v1/volumes/{volume}/options", {"options": {key: value}})
+
+    def info(self, volume: str) -> object:
+        return self.peers[0].call("GET", f"/v1/volumes/{volume}")
+
+    def seen(self, volume: str, via: int) -> tuple[str, dict[str, str]] | None:
+        try:
+            info = self.peers[via].call("GET", f"/v1/volumes/{volume}")
+        except RestFailed as error:
+            if error.status == 404:
+                return None
+            raise
+        return info["state"], dict(info.get("options") or {})
+
+    def stop(self, volume: str) -> None:
+        self.peers[0].call("POST", f"/v1/volumes/{volume}/stop")
+
+    def delete(self, volume: str) -> None:
+        self.peers[0].call("DELETE", f"/v1/volumes/{volume}")

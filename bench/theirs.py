@@ -1,0 +1,110 @@
+"""The opponent: a pool of real glusterds, each in its own namespace, set up from the installed Debian package."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.glusterd_rpc import Glusterd, GlusterdBroken, GlusterdRefused
+from bench.namespaces import Host, Rig
+from bench.sides import Brick, NotDone, wait_for
+
+SOCKET = "/run/glusterd.socket"
+INSTALLED_STATE = Path("/var/lib/glusterd")
+AS_INSTALLED = ("groups", "hooks")  # what the package puts there; never this machine's own volumes or identity
+STATES = {"0": "Created", "1": "Started", "2": "Stopped"}
+NO_SUCH_VOLUME = 30806  # op_errno EG_NOVOL
+
+
+def why_not() -> str | None:
+    if shutil.which("glusterd") is None:
+        return "glusterd is not installed (Debian: apt-get install glusterfs-server)"
+    return None
+
+
+def version() -> str:
+    words = subprocess.run(["glusterd", "--version"], capture_output=True, text=True, timeout=10).stdout.split()
+    return words[1] if len(words) > 1 else "unknown"
+
+
+class RealGlusterd:
+    """`size` glusterds in one pool; commands go to the first over its own unix socket."""
+
+    def __init__(self, size: int, folder: str | Path | None = None) -> None:
+        self.label = f"glusterd {version()}"
+        self.hosts: list[Host] = []
+        self._size, self._folder = size, folder
+        self._stack = contextlib.ExitStack()
+        self._peers: list[Glusterd] = []
+
+    def __enter__(self) -> RealGlusterd:
+        with contextlib.ExitStack() as stack:
+            self.hosts = stack.enter_context(Rig(self._size, folder=self._folder)).hosts[:]
+            for host in self.hosts:
+                for name in AS_INSTALLED:
+                    if (INSTALLED_STATE / name).is_dir():
+                        shutil.copytree(INSTALLED_STATE / name, host.folder / "lib" / name, symlinks=True)
+                host.popen(["glusterd", "--no-daemon"])
+            self._peers = [stack.enter_context(_connected(host)) for host in self.hosts]
+            for host in self.hosts[1:]:
+                self._peers[0].probe(host.address)
+            wait_for("every glusterd sees the others", lambda: all(_sees(peer, self._size - 1) for peer in self._peers), every=0.05)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def create(self, volume: str, bricks: list[Brick]) -> None:
+        self._peers[0].create_replicated(volume, [f"{brick.host.address}:{brick.path}" for brick in bricks])
+
+    def start(self, volume: str) -> None:
+        self._peers[0].start(volume)
+
+    def set(self, volume: str, key: str, value: str) -> None:
+        self._peers[0].set(volume, key, value)
+
+    def info(self, volume: str) -> object:
+        return self._peers[0].info(volume)
+
+    def seen(self, volume: str, via: int) -> tuple[str, dict[str, str]] | None:
+        try:
+            info = self._peers[via].info(volume)
+        except GlusterdRefused as error:
+            if error.code == NO_SUCH_VOLUME:
+                return None
+            raise
+        options = {key.removeprefix("option."): value for key, value in info.items() if key.startswith("option.")}
+        return STATES[info["status"]], options
+
+    def stop(self, volume: str) -> None:
+        self._peers[0].stop(volume)
+
+    def delete(self, volume: str) -> None:
+        self._peers[0].delete(volume)
+
+
+def _connected(host: Host) -> Glusterd:
+    """glusterd listens before it serves: a first answer says that it is up."""
+    found: list[Glusterd] = []
+
+    def answers() -> bool:
+        with contextlib.suppress(GlusterdBroken):
+            found.append(Glusterd(host.path(SOCKET)))
+            found[-1].peers()
+            return True
+        return False
+
+    try:
+        wait_for(f"glusterd on {host.name} answers", answers, every=0.1)
+    except NotDone as error:
+        log = host.folder / "log" / "glusterd.log"
+        raise NotDone(f"{error}; it says: {log.read_text()[-600:] if log.exists() else 'nothing'}") from None
+    return found[-1]
+
+
+def _sees(peer: Glusterd, others: int) -> bool:
+    states = [(entry["connected"], entry["state"]) for entry in peer.peers()]
+    return states == [("1", "Peer in Cluster")] * others
