@@ -22,6 +22,7 @@ PEEK_BYTES = 32
 _METHOD = re.compile(rb"[A-Z]{1,20}( .*)?", re.DOTALL)
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _ACCEPT_PAUSE_S = 0.2
+_STALLED_PAUSE_S = 0.1
 
 
 def classify(first_bytes: bytes) -> Kind | None:
@@ -134,19 +135,26 @@ class PortMux:
         return ""
 
     async def _peek(self, sock: socket.socket) -> str:
+        seen = 0
         while True:
             await _readable(sock)
             first = sock.recv(PEEK_BYTES, socket.MSG_PEEK)
-            if (kind := classify(first)) is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-                if kind == "garbage" or self._handoffs[kind] is None:
-                    self._log.warning("connection closed: no protocol spoken here", first_bytes=first.hex())
-                    return "garbage"
-                return kind
             if not first:
                 return ""
-            # peeked bytes stay readable: without this the next wait returns at once, and again, and again
+            if (kind := classify(first)) is not None:
+                return self._verdict(sock, kind, first)
+            # peeked bytes stay readable: without a low-water mark the next wait returns at once, and again, and again;
+            # with it there is still the end of the stream, which is readable too and brings no byte
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, len(first) + 1)
+            if len(first) == seen:
+                await asyncio.sleep(_STALLED_PAUSE_S)
+            seen = len(first)
+
+    def _verdict(self, sock: socket.socket, kind: Kind, first: bytes) -> str:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if self._handoffs.get(kind) is None:
+            self._log.warning("connection closed: no protocol spoken here", first_bytes=first.hex())
+        return kind
 
 
 async def _readable(sock: socket.socket) -> None:

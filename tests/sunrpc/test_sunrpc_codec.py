@@ -152,10 +152,8 @@ def test_any_bytes_as_a_message_give_a_call_a_reply_or_an_xdr_error(data: bytes)
 
 @given(st.binary(max_size=300), st.sampled_from([p for program in PROGRAMS.values() for p in program.procedures.values()]))
 def test_any_bytes_as_arguments_give_a_request_or_an_xdr_error(data: bytes, procedure: object) -> None:
-    try:
+    with contextlib.suppress(XdrError):
         procedure.decode(Reader(data))  # type: ignore[attr-defined]
-    except XdrError:
-        pass
 
 
 @given(st.binary(max_size=300))
