@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gd2raft.core.model import Peer, Volume, VolumeState
-from gd2raft.core.plan import NotFound, Refused, View
+from gd2raft.core.model import Peer, View, Volume, VolumeState
+from gd2raft.core.plan import NotFound, Refused
 
 
 def volume(view: View, name: str) -> Volume:

@@ -97,6 +97,6 @@ COMMAND = Command(
     name="peer-add",
     request=PeerAdd,
     plan=plan_add,
-    route=Route("POST", "/v1/peers", 201, "peer"),
+    route=Route("POST", "/v1/peers", 201, "peer", internal=("found",)),
     summary="Let a peer join the pool.",
 )

@@ -58,6 +58,28 @@ class Failed(CommandError):
     code = "step-failed"
 
 
+class Moved(Refused):
+    """What the client relied on (If-Match) has changed since."""
+
+    http = 412
+    code = "changed-since"
+
+
+class Unavailable(CommandError):
+    """Nothing was done and nothing was proposed: try again. `code`: no-quorum or no-leader."""
+
+    http = 503
+    code = "no-quorum"
+    retry_after_s = 2
+
+
+class OutcomeUnknown(CommandError):
+    """It was proposed, and may or may not happen; the same request with the same Idempotency-Key gets the answer."""
+
+    http = 504
+    code = "outcome-unknown"
+
+
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the arguments of a step: small data, JSON."""
 
@@ -135,12 +157,14 @@ class Route(msgspec.Struct, frozen=True):
     """Where REST offers a command. `{field}` in the path is a field of the request; the others come from the JSON body.
 
     `reply`: "volume" (VolumeInfo), "peer" (Peer), "options" (global options), "none" (no body). With status 201 a Location header names the new thing.
+    `internal`: fields of the request that no client may give, because the daemon fills them in.
     """
 
     method: str
     path: str
     status: int = 200
     reply: str = "none"
+    internal: tuple[str, ...] = ()
 
 
 class Command(msgspec.Struct, Generic[Q], frozen=True, kw_only=True):
@@ -148,7 +172,7 @@ class Command(msgspec.Struct, Generic[Q], frozen=True, kw_only=True):
 
     name: str
     request: type[Q]
-    plan: Callable[[View, Q, Ids], Plan]
+    plan: Callable[[View, Any, Ids], Plan]
     route: Route
     summary: str = ""
 
