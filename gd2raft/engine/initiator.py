@@ -1,0 +1,122 @@
+"""Brings a command to the leader, whoever that is, and answers when this peer's own state holds the result."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import structlog
+
+from gd2raft.core import model
+from gd2raft.core.plan import CommandError, Failed, Refused
+from gd2raft.core.transaction import Remembered
+from gd2raft.engine.calls import CommandCall, Done, NotLeader, OutcomeUnknown, Unavailable
+from gd2raft.engine.leader import LeaderEngine
+from gd2raft.store.interface import Store
+
+ELECTION_WAIT_S = 3.0
+RETRY_EVERY_S = 0.1
+IDEMPOTENCY_KEY_MAX = 256
+
+log = structlog.get_logger("initiator")
+
+Forward = Callable[[str, CommandCall, float], Awaitable[Done]]
+"""(leader's peer id, call, timeout in s) -> Done; raises CommandError as the leader did, ConnectionError or TimeoutError."""
+
+
+class Initiator:
+    def __init__(self, store: Store, engine: LeaderEngine, forward: Forward, *, peer_id: str) -> None:
+        self._store, self._engine, self._forward, self._peer_id = store, engine, forward, peer_id
+
+    async def run(self, command: str, request: object, *, request_id: str, user: str, timeout_s: float, idempotency_key: str = "") -> Done:
+        """Run a command exactly once. Raises CommandError (Unavailable: nothing was done; OutcomeUnknown: ask again)."""
+        body = msgspec.json.encode(request)
+        call = CommandCall(
+            id=transaction_id(user, idempotency_key),
+            command=command,
+            request=body,
+            initiator=self._peer_id,
+            request_id=request_id,
+            user=user,
+            timeout_s=timeout_s,
+            digest=hashlib.sha256(command.encode() + b"\0" + body).hexdigest()[:32] if idempotency_key else "",
+        )
+        deadline = time.monotonic() + timeout_s
+        done = await self._bring(call, deadline)
+        await self._hold(done.revision, deadline)
+        return done
+
+    async def _bring(self, call: CommandCall, deadline: float) -> Done:
+        """Try leader after leader. A call that may have begun is only ever repeated with the same id."""
+        began, waiting_since = False, time.monotonic()
+        while True:
+            try:
+                return await self._once(call, deadline)
+            except NotLeader as error:
+                last: Exception = error
+            except OutcomeUnknown as error:
+                began, last = True, error
+            except (ConnectionError, TimeoutError) as error:
+                began, last = True, error
+            status = self._store.status()
+            now = time.monotonic()
+            if not began and (not status.quorum or now - waiting_since > ELECTION_WAIT_S):
+                raise no_quorum(status.quorum)
+            if (ended := self._local_answer(call)) is not None:
+                return ended
+            if now >= deadline or (began and now - waiting_since > max(ELECTION_WAIT_S, 10.0)):
+                raise OutcomeUnknown(f"the outcome of {call.command} is unknown: {last}", hint="ask again with the same Idempotency-Key, or look at the result")
+            await asyncio.sleep(RETRY_EVERY_S)
+
+    async def _once(self, call: CommandCall, deadline: float) -> Done:
+        status = self._store.status()
+        if not status.leader:
+            if not status.quorum:
+                raise no_quorum(False)
+            raise NotLeader("no leader is known at the moment")
+        if status.role == "leader":
+            return await asyncio.wait_for(self._engine.run(call), max(0.05, deadline - time.monotonic()))
+        return await self._forward(status.leader, call, max(0.05, deadline - time.monotonic()))
+
+    def _local_answer(self, call: CommandCall) -> Done | None:
+        """The command's end, when it has reached this peer's state already."""
+        item = self._store.get(model.RESULTS + call.id)
+        if item is None:
+            return None
+        ended = model.load("", item.value, Remembered)
+        if ended.error is not None:
+            raise Failed(ended.error["error"], hint=ended.error.get("hint", ""), fields=ended.error)
+        return Done(item.modified, ended.result, ended.warnings)
+
+    async def _hold(self, revision: int, deadline: float) -> None:
+        try:
+            await self._store.wait_revision(revision, timeout_s=max(0.5, deadline - time.monotonic()))
+        except TimeoutError:
+            log.warning("this peer lags behind an answered command", revision=revision, have=self._store.revision)
+
+
+def no_quorum(in_sight: bool) -> CommandError:
+    if in_sight:
+        return Unavailable("no leader was elected in time, nothing was changed", hint="try again in a few seconds", code="no-leader")
+    return Unavailable(
+        "no quorum: this peer doesn't see a majority of the voters, nothing was changed",
+        hint="bring the other voters back (`gd2 cluster status` shows them); reads and mounted volumes go on",
+        code="no-quorum",
+    )
+
+
+def transaction_id(user: str, idempotency_key: str) -> str:
+    """A new id, or the one that belongs to the key: the same key is the same transaction.
+
+    >>> transaction_id("gd2", "k") == transaction_id("gd2", "k")
+    True
+    """
+    if not idempotency_key:
+        return str(uuid.uuid4())
+    if len(idempotency_key) > IDEMPOTENCY_KEY_MAX or not idempotency_key.isprintable():
+        raise Refused(f"the Idempotency-Key has {len(idempotency_key)} characters or unprintable ones, at most {IDEMPOTENCY_KEY_MAX} are possible", code="bad-key")
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"gd2raft:{user}:{idempotency_key}"))

@@ -1,0 +1,296 @@
+"""Drives transactions on the leader: plans, commits, runs steps, resumes what an earlier leader left.
+
+It decides nothing: plans come from the commands, the next instruction from core.transaction. Every command runs in a task of
+its own, so that a caller who goes away doesn't leave it half done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import structlog
+
+from gd2raft.core import model
+from gd2raft.core.kv import Commit, TooLarge
+from gd2raft.core.plan import LOCK_WAIT_S, Command, CommandError, Conflict, Failed, Ids, Plan, Refused, Step, StepKind, View
+from gd2raft.core.transaction import (
+    RESULTS_KEPT,
+    Finish,
+    Instruction,
+    Life,
+    Phase,
+    Propose,
+    Remembered,
+    Run,
+    StepOutcome,
+    StepProblem,
+    Transaction,
+)
+from gd2raft.engine.calls import CommandCall, Done, NotLeader, OutcomeUnknown, RunStep, StepCall, Unavailable
+from gd2raft.store.interface import NoLeader, NoQuorum, Store
+from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
+
+REPLANS_MAX = 50
+RUNNING_MAX = 1024
+COMMIT_TIMEOUT_S = 10.0
+
+log = structlog.get_logger("engine")
+
+
+class LeaderEngine:
+    """See the module's docstring. `online`: ids of the peers in sight; `step_kinds`: every step that a plan may name."""
+
+    def __init__(
+        self,
+        store: Store,
+        run_step: RunStep,
+        *,
+        peer_id: str,
+        commands: dict[str, Command[Any]],
+        step_kinds: dict[str, StepKind[Any]],
+        options: object,
+        online: Callable[[], frozenset[str]],
+    ) -> None:
+        self._store, self._run_step, self._peer_id = store, run_step, peer_id
+        self._commands, self._step_kinds, self._options, self._online = commands, step_kinds, options, online
+        self._running: dict[str, asyncio.Task[Done]] = {}
+        self._cache: dict[str, tuple[int, model.Record]] = {}
+        self._results = -1  # number of remembered results, -1: not counted yet
+
+    # commands
+
+    async def run(self, call: CommandCall) -> Done:
+        """Run a command to its end, or find out how it ended when it was run before. Raises CommandError."""
+        self._check_leading()
+        task = self._running.get(call.id)
+        if task is None:
+            if len(self._running) >= RUNNING_MAX:
+                raise Unavailable(f"{RUNNING_MAX} commands are running already", hint="try again later", code="busy")
+            task = self._spawn(call.id, self._attempts(call))
+        return await asyncio.shield(task)
+
+    def _spawn(self, transaction_id: str, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
+        task = asyncio.create_task(work, name=f"transaction {transaction_id}")
+        self._running[transaction_id] = task
+
+        def ended(task: asyncio.Task[Done]) -> None:
+            self._running.pop(transaction_id, None)
+            if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, CommandError):
+                log.error("transaction broke", transaction=transaction_id, exc_info=error)
+
+        task.add_done_callback(ended)
+        return task
+
+    async def close(self) -> None:
+        """Stop driving; what is under way is left in the state for the next leader."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _check_leading(self) -> None:
+        status = self._store.status()
+        if status.role != "leader":
+            raise NotLeader(f"peer {self._peer_id} doesn't lead", hint="ask again")
+
+    async def _attempts(self, call: CommandCall) -> Done:
+        if (ended := self._remembered(call)) is not None:
+            return ended
+        if self._store.get(model.TRANSACTIONS + call.id) is not None:
+            return await self._wait_for_other(call)
+        command = self._commands.get(call.command)
+        if command is None:
+            raise Refused(f"command {call.command!r} is not known to the leader", hint="are all peers of one version?", code="unknown-command")
+        request = self._decode(command, call)
+        deadline = time.monotonic() + LOCK_WAIT_S
+        for _ in range(REPLANS_MAX):
+            finish, life = await self._attempt(command, request, call)
+            if finish.outcome == "lost":
+                return await self._wait_for_other(call)
+            if finish.outcome != "conflict":
+                return self._answer(finish, life)
+            if (ended := self._remembered(call)) is not None:
+                return ended
+            await self._wait_for_locks(life.plan, deadline)
+        raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
+
+    @staticmethod
+    def _decode(command: Command[Any], call: CommandCall) -> object:
+        try:
+            return msgspec.json.decode(call.request, type=command.request)
+        except msgspec.MsgspecError as error:
+            raise Refused(f"the request of {command.name} is malformed: {error}", code="bad-request") from error
+
+    async def _attempt(self, command: Command[Any], request: object, call: CommandCall) -> tuple[Finish, Life]:
+        view = View(self._store, self._cache, online=self._online(), options=self._options, initiator=call.initiator)
+        now = time.time()
+        plan: Plan = command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now))
+        self._check_steps(plan, view)
+        record = Transaction(
+            id=call.id,
+            command=call.command,
+            phase=Phase.PREPARING,
+            plan=msgspec.to_builtins(plan),
+            initiator=call.initiator,
+            started=now,
+            request_id=call.request_id,
+            user=call.user,
+        )
+        life = Life(record, plan, view.expectations, self._store, owner=f"{call.command} of {call.request_id}", digest=call.digest)
+        return await self._drive(life, life.start()), life
+
+    def _check_steps(self, plan: Plan, view: View) -> None:
+        """Every step must exist here and, as far as is known, on its peer."""
+        for step in (s for barriers in (plan.before, plan.after) for b in barriers for s in b):
+            assert step.kind in self._step_kinds, f"plan names an unknown step {step.kind!r}"
+            peer = view.peer(step.peer_id)
+            if peer is not None and peer.steps and step.kind not in peer.steps:
+                raise Refused(f"peer {peer.hostname} can't do {step.kind} yet", hint="upgrade its daemon first", code="old-peer")
+
+    # driving
+
+    async def _drive(self, life: Life, instruction: Instruction) -> Finish:
+        while not isinstance(instruction, Finish):
+            if isinstance(instruction, Propose):
+                instruction = await self._propose(life, instruction.commit)
+            else:
+                instruction = life.ran(await self._run(life, instruction))
+        return instruction
+
+    async def _propose(self, life: Life, commit: Commit) -> Instruction:
+        begun = life.revision > 0
+        try:
+            self._check_leading()
+            result = await self._store.commit(self._with_pruned(commit), timeout_s=COMMIT_TIMEOUT_S)
+        except TooLarge as error:
+            raise Refused(str(error), code="too-large") from error
+        except NotLeader as error:
+            raise (OutcomeUnknown("the leader changed while the command ran", hint="ask again") if begun else error) from error
+        except (NoQuorum, NoLeader) as error:
+            if begun:
+                raise OutcomeUnknown(f"the command was begun, then: {error}", hint="the next leader finishes or undoes it") from error
+            raise Unavailable(str(error), hint="bring the other voters back; `gd2 cluster status` shows them") from error
+        except StoreOutcomeUnknown as error:
+            raise OutcomeUnknown(str(error), hint="the next leader finishes or undoes it") from error
+        return life.committed(result.revision) if result.outcome == "done" else life.conflicted(result.moved)
+
+    async def _run(self, life: Life, run: Run) -> tuple[StepOutcome, ...]:
+        return tuple(await asyncio.gather(*(self._run_one(life, step, run) for step in run.steps)))
+
+    async def _run_one(self, life: Life, step: Step, run: Run) -> StepOutcome:
+        kind = self._step_kinds[step.kind]
+        call = StepCall(
+            transaction=life.record.id,
+            revision=run.revision,
+            kind=step.kind,
+            arguments=msgspec.json.encode(step.arguments),
+            undo=run.undo,
+            request_id=life.record.request_id,
+            timeout_s=kind.timeout_s,
+        )
+        if not step.must and step.peer_id not in self._online():
+            return StepOutcome(problem=StepProblem(peer_id=step.peer_id, step=step.kind, error="the peer is down", unreachable=True))
+        return await self._run_step(step.peer_id, call)
+
+    def _answer(self, finish: Finish, life: Life) -> Done:
+        warnings = tuple(describe(p) for p in finish.problems)
+        grave = [p for p in finish.problems if not p.unreachable]
+        if finish.outcome == "done" and not grave:
+            return Done(finish.revision, life.plan.result, warnings)
+        first = (grave or list(finish.problems))[0]
+        what = {
+            "done": f"{life.record.command} is committed, but its effect isn't complete yet: ",
+            "failed": "",
+            "stuck": f"{life.record.command} failed and could not be undone (transaction {life.record.id}): ",
+        }[finish.outcome]
+        fields = {"peer-id": first.peer_id, "step": first.step, "error": first.error, "transaction": life.record.id}
+        raise Failed(what + first.error, hint=first.hint, fields=fields | {"all": list(warnings)})
+
+    # what ended before, or elsewhere
+
+    def _remembered(self, call: CommandCall) -> Done | None:
+        item = self._store.get(model.RESULTS + call.id)
+        if item is None:
+            return None
+        ended = model.load(model.RESULTS + call.id, item.value, Remembered)
+        if ended.digest and call.digest and ended.digest != call.digest:
+            raise Refused("this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422)
+        if ended.error is not None:
+            raise Failed(ended.error["error"], hint=ended.error.get("hint", ""), fields=ended.error)
+        return Done(item.modified, ended.result, ended.warnings)
+
+    async def _wait_for_other(self, call: CommandCall) -> Done:
+        deadline = time.monotonic() + call.timeout_s
+        while time.monotonic() < deadline:
+            if (ended := self._remembered(call)) is not None:
+                return ended
+            item = self._store.get(model.TRANSACTIONS + call.id)
+            if item is not None and model.load("", item.value, Transaction).phase is Phase.STUCK:
+                raise Failed(f"transaction {call.id} is stuck", hint=f"gd2 transaction show {call.id}")
+            await self._changed(model.RESULTS + call.id, deadline)
+        raise OutcomeUnknown(f"transaction {call.id} has not ended yet", hint="ask again with the same Idempotency-Key")
+
+    async def _wait_for_locks(self, plan: Plan, deadline: float) -> None:
+        for name in plan.locks:
+            key = model.lock_key(name)
+            while (item := self._store.get(key)) is not None:
+                held = model.load(key, item.value, model.Lock)
+                if time.monotonic() >= deadline:
+                    age = max(0.0, time.time() - held.since)
+                    raise Conflict(
+                        f"could not obtain lock {name}: another conflicting transaction may be in progress ({held.owner}, for {age:.0f} s)",
+                        hint=f"try again later, or look at it: gd2 transaction show {held.transaction}",
+                        code="locked",
+                        fields={"lock": name, "owner": held.owner, "transaction": held.transaction},
+                    )
+                await self._changed(key, deadline)
+
+    async def _changed(self, key: str, deadline: float) -> None:
+        """Wait until something under `key` changes, at most half a second (the caller looks again) and not past the deadline."""
+        watch = self._store.watch(key)
+        try:
+            await asyncio.wait_for(watch.__anext__(), max(0.01, min(0.5, deadline - time.monotonic())))
+        except TimeoutError:
+            pass
+        finally:
+            watch.close()
+
+    # what an earlier leader left
+
+    async def resume_all(self) -> None:
+        """Finish or undo every transaction in the state that isn't running here; called when this peer starts to lead."""
+        for key, item in self._store.list(model.TRANSACTIONS):
+            record = model.load(key, item.value, Transaction)
+            if record.id not in self._running and record.phase is not Phase.STUCK:
+                log.info("resuming", transaction=record.id, command=record.command, phase=record.phase.value)
+                self._spawn(record.id, self._resume(record, item.modified))
+
+    async def _resume(self, record: Transaction, revision: int) -> Done:
+        life = Life(record, record.decoded_plan(), (), self._store, owner=record.command)
+        finish = await self._drive(life, life.resume(revision))
+        log.info("resumed", transaction=record.id, outcome=finish.outcome)
+        return Done(finish.revision, life.plan.result)
+
+    # answers that are remembered
+
+    def _with_pruned(self, commit: Commit) -> Commit:
+        """Forget the oldest results when there are too many, in the same commit that adds one."""
+        added = sum(p.key.startswith(model.RESULTS) for p in commit.put)
+        if not added:
+            return commit
+        if self._results < 0 or self._results > RESULTS_KEPT + 100:
+            items = sorted(self._store.list(model.RESULTS), key=lambda item: item[1].created)
+            old = tuple(key for key, _ in items[: max(0, len(items) - RESULTS_KEPT)])
+            self._results = len(items) - len(old) + added
+            return Commit(commit.expect, commit.put, (*commit.delete, *old))
+        self._results += added
+        return commit
+
+
+def describe(problem: StepProblem) -> str:
+    return f"{problem.step} on {problem.peer_id or 'the leader'}: {problem.error}"
