@@ -167,9 +167,10 @@ def _run(options: argparse.Namespace, wanted: list[str]) -> int:
 
 
 def _facts(options: argparse.Namespace, took_s: float, load: float) -> list[str]:
+    disk = report.file_system(options.folder)
     return [
         f"{options.rounds} alternating rounds after one that does not count, {took_s:.0f} s in all; load before: {load:.2f}.",
-        f"{PEERS} peers a side, each in its own network namespace, all on this machine; bricks and state on {report.file_system(options.folder)}.",
+        f"{PEERS} peers a side, each in its own network namespace, on this one machine; all disk use on one {disk}.",
         "glusterd with the package's hook scripts, as installed; both sides come to rest between commands; glusterd's own sleeps count.",
         f"Time from call to acknowledgement, over a kept connection (glusterd: RPC on its unix socket; {ours.PROGRAM}: REST with a token).",
     ]

@@ -8,8 +8,8 @@ A host has its own network (one address), mounts (/run is an empty tmpfs; /var/l
 /etc/hosts are its own), process ids and host name. The rest of the file system is shared, so `host.folder` is the same path inside and out.
 
 Nothing is left behind, whatever happens: the namespaces have no names (they live as long as their process 1), and process 1 of
-each ends when the pipe to this process closes, which even `kill -9` of this process does. Several rigs never meet: each has
-its own bridge in its own namespace, so all of them can use the same addresses.
+each ends when the pipe to this process closes, which even `kill -9` of this process does (then only the folder stays). Several
+rigs never meet: each has its own bridge in its own namespace, so all of them can use the same addresses.
 
 This file must not know GlusterFS's protocols nor our daemon.
 """

@@ -124,7 +124,10 @@ def machine() -> str:
 
 
 def file_system(path: Path) -> str:
-    return subprocess.run(["stat", "-f", "-c", "%T", path], capture_output=True, text=True, timeout=10).stdout.strip() or "unknown"
+    """The type of the file system that holds `path`: the mount with the longest matching prefix."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    holding = [(len(point), kind) for point, kind in mounts if path.resolve().is_relative_to(point)]
+    return max(holding)[1] if holding else "unknown"
 
 
 def commit() -> str:
@@ -157,7 +160,7 @@ def replace_section(page: Path, name: str, body: str) -> None:
 
 
 def plot(path: Path, title: str, measured: Comparison) -> None:
-    """Medians as bars on a logarithmic scale, the whisker ends at p99."""
+    """Medians as dots on a logarithmic scale (bars would start nowhere), the whisker ends at p99."""
     import matplotlib  # here: a run without --write-docs must not pay for it, nor need it
 
     matplotlib.use("Agg")
@@ -165,14 +168,15 @@ def plot(path: Path, title: str, measured: Comparison) -> None:
     from matplotlib import pyplot
 
     samples, labels, operations = measured.samples, measured.labels, measured.operations
-    figure, axes = pyplot.subplots(figsize=(8, 0.6 * len(operations) + 1.5))
-    height = 0.8 / len(labels)
+    figure, axes = pyplot.subplots(figsize=(8, 0.55 * len(operations) + 1.5))
     for index, label in enumerate(labels):
         medians = [samples.median_ms(label, operation) for operation in operations]
         whiskers = [max(samples.percentile_ms(label, name, 99) - median, 0.0) for name, median in zip(operations, medians, strict=True)]
-        places = [row + (index - (len(labels) - 1) / 2) * height for row in range(len(operations))]
-        bars = axes.barh(places, medians, height * 0.9, xerr=[[0.0] * len(medians), whiskers], label=label, error_kw={"elinewidth": 1})
-        axes.bar_label(bars, [f" {milliseconds(median)}" for median in medians], fontsize=8, label_type="center", color="white")
+        places = [row + 0.3 * (index - (len(labels) - 1) / 2) for row in range(len(operations))]
+        axes.errorbar(medians, places, xerr=[[0.0] * len(medians), whiskers], fmt="o", capsize=3, label=label)
+        for median, place in zip(medians, places, strict=True):
+            axes.annotate(milliseconds(median), (median, place), (-7, 0), textcoords="offset points", ha="right", va="center", fontsize=8)
+    axes.margins(x=0.15)
     axes.set_yticks(range(len(operations)), operations)
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="milliseconds, median; whisker to p99", title=title)
