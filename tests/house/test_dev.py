@@ -155,7 +155,30 @@ def test_without_root_one_line_says_which_packages_to_install(module, monkeypatc
     ]
 
 
-def test_an_empty_lock_folder_admits_one_at_a_time(module):
+def test_no_service_starts_while_packages_are_installed(module, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "POLICY", tmp_path / "policy-rc.d")
+    with pytest.raises(KeyboardInterrupt), module.no_services_started():
+        assert subprocess.run([module.POLICY], timeout=60).returncode == 101
+        raise KeyboardInterrupt
+    assert not module.POLICY.exists()
+
+
+def test_the_administrators_own_service_policy_is_left_alone(module, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "POLICY", tmp_path / "policy-rc.d")
+    module.POLICY.write_text("#!/bin/sh\nexit 0\n")
+    with module.no_services_started():
+        assert module.POLICY.read_text() == "#!/bin/sh\nexit 0\n"
+    assert module.POLICY.exists()
+
+
+def test_a_python_that_can_not_make_a_venv_is_one_clear_line(module, monkeypatch):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(module.os, "geteuid", lambda: 1000)
+    with pytest.raises(module.Stop, match=r"as root, apt-get install python3\.\d+-venv$"):
+        module.make_venv()
+
+
+def test_set_up_is_done_by_one_at_a_time(module):
     with module.one_at_a_time():
         second = subprocess.run(["flock", "-n", module.ROOT / ".dev" / "setup.lock", "true"], timeout=60)
         assert second.returncode == 1
