@@ -289,7 +289,7 @@ def prepare_step(request: VolumeCreate, volume: model.Volume, brick: model.Brick
             volume_id=volume.id,
             path=brick.path,
             force=request.force,
-            create_folder=flags.get("create-brick-dir", True),
+            create_folder=request.force or flags.get("create-brick-dir", False),
             allow_root=request.force or flags.get("allow-root-dir", False),
             allow_mount=request.force or flags.get("allow-mount-as-brick", False),
             reuse=flags.get("reuse-bricks", False),

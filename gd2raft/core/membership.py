@@ -1,0 +1,102 @@
+"""Who votes, who learns, and whom a learner follows: pure functions of the membership and of who is in sight.
+
+Voters: 1 below three peers, 3 below seven, else 5 (at most 7 by configuration), spread over zones. Everyone else learns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+FAN_OUT = 32
+VOTERS_MAX = 7
+
+
+def voters_wanted(peers: int, configured: int = 0) -> int:
+    """How many peers should vote.
+
+    >>> [voters_wanted(n) for n in (1, 2, 3, 6, 7, 1000)]
+    [1, 1, 3, 3, 5, 5]
+    """
+    wanted = 1 if peers < 3 else 3 if peers < 7 else 5
+    if configured:
+        wanted = min(configured, VOTERS_MAX)
+    odd = peers if peers % 2 else peers - 1
+    return max(1, min(wanted, odd))
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A peer as the leader sees it. `gone_s`: for how long it has been out of sight, 0 when it is in sight."""
+
+    id: str
+    zone: str
+    gone_s: float = 0.0
+    seen_s: float = 0.0  # for how long it has been in sight
+
+
+class VoterChange(msgspec.Struct, frozen=True):
+    """One step towards the wanted voters: `add` (and let it catch up first) or `remove`."""
+
+    action: str
+    peer_id: str
+    why: str
+
+
+def next_voter_change(
+    candidates: Sequence[Candidate],
+    voters: frozenset[str],
+    leader: str,
+    *,
+    configured: int = 0,
+    stable_s: float = 10.0,
+    dead_s: float = 60.0,
+) -> VoterChange | None:
+    """The one change to make now, or None. One at a time; never one that leaves the living voters without a majority."""
+    known = {c.id: c for c in candidates}
+    wanted = voters_wanted(len(known), configured)
+    for voter in sorted(voters - known.keys()):
+        if voter != leader:
+            return VoterChange("remove", voter, "it is not a member of the pool any more")
+    dead = sorted(v for v in voters if known[v].gone_s >= dead_s and v != leader)
+    if len(voters) < wanted:
+        chosen = _best(candidates, voters, stable_s=0.0)
+        return VoterChange("add", chosen.id, f"{wanted} voters are wanted, there are {len(voters)}") if chosen else None
+    if len(voters) > wanted:
+        leaving = dead or sorted((v for v in voters if v != leader), key=lambda v: (known[v].gone_s <= 0, -_crowd(known, voters, v), v))
+        return VoterChange("remove", leaving[0], f"{wanted} voters are wanted, there are {len(voters)}")
+    if dead and (chosen := _best(candidates, voters, stable_s=stable_s)) is not None:
+        return VoterChange("add", chosen.id, f"voter {dead[0]} is gone for {known[dead[0]].gone_s:.0f} s")
+    return None
+
+
+def _best(candidates: Iterable[Candidate], voters: frozenset[str], *, stable_s: float) -> Candidate | None:
+    """The learner to promote: in sight, stable, in the zone with the fewest voters."""
+    zones = Counter(c.zone for c in candidates if c.id in voters)
+    able = [c for c in candidates if c.id not in voters and c.gone_s <= 0 and c.seen_s >= stable_s]
+    return min(able, key=lambda c: (zones[c.zone], c.id), default=None)
+
+
+def _crowd(known: Mapping[str, Candidate], voters: frozenset[str], voter: str) -> int:
+    """How many voters share the zone of this one."""
+    return sum(known[v].zone == known[voter].zone for v in voters)
+
+
+def upstreams(peer: str, voters: Iterable[str], peers: Iterable[str], fan_out: int = FAN_OUT) -> list[str]:
+    """Whom a learner follows, the first choice first; the voters are everyone's last resort.
+
+    The first voters*fan_out learners follow voters, the others follow learners: a tree that every peer computes alike.
+    """
+    ranked_voters = sorted(voters)
+    learners = sorted(set(peers) - set(ranked_voters))
+    if peer not in learners or not ranked_voters:
+        return [v for v in ranked_voters if v != peer]
+    rank = learners.index(peer)
+    direct = len(ranked_voters) * fan_out
+    if rank < direct:
+        start = rank % len(ranked_voters)
+        return ranked_voters[start:] + ranked_voters[:start]
+    parent = learners[(rank - direct) // fan_out]
+    start = rank % len(ranked_voters)
+    return [parent, *ranked_voters[start:], *ranked_voters[:start]]

@@ -1,0 +1,152 @@
+"""How the values of volume options are read: booleans, numbers, sizes, percents, times, and their ranges.
+
+PURE. The spellings are GlusterFS' own: a value that passes here is one that its xlators accept.
+It must not know any option by name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Sequence
+
+TRUE_WORDS = frozenset({"on", "yes", "true", "enable", "1"})
+FALSE_WORDS = frozenset({"off", "no", "false", "disable", "0"})
+
+SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
+TIME_UNITS_S = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600, "d": 86400, "days": 86400, "w": 604800, "wk": 604800}
+
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
+_SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE)
+_HOST = re.compile(r"[A-Za-z0-9_*?\[\]]([A-Za-z0-9_.*?\[\]-]*[A-Za-z0-9_*?\[\]])?")
+
+Range = tuple[float | None, float | None]
+
+
+class ValueRefused(ValueError):
+    """A value of the wrong form; the text goes on from the value: "is not a valid boolean ..."."""
+
+
+def truth(value: str) -> bool | None:
+    """True or False for the spellings of a boolean, None for anything else."""
+    word = value.strip().lower()
+    return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
+
+
+def check_value(kind: str, value: str, values: Sequence[str], low: float | None, high: float | None) -> None:
+    """Refuse a value that is not of this kind, not one of `values` (if any) or out of range. Raises ValueRefused."""
+    if kind == "str" and values:
+        if value.lower() not in {word.lower() for word in values}:
+            raise ValueRefused(f"is not valid, allowed are {', '.join(values)}")
+        return
+    reader = _READERS.get(kind)
+    if reader:
+        reader(value, (low, high))
+
+
+def size_bytes(value: str) -> float:
+    """Bytes in a size such as 64MB or 4096. Raises ValueRefused."""
+    match = _SIZE.fullmatch(value.strip())
+    unit = SIZE_UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None or float(match[1]) < 0:
+        raise ValueRefused("is not a valid size: a number, and KB, MB, GB, TB or PB")
+    size = float(match[1]) * unit
+    if size != int(size):
+        raise ValueRefused("is not a valid size: not a whole number of bytes")
+    return size
+
+
+def _bool(value: str, _: Range) -> None:
+    if truth(value) is None:
+        raise ValueRefused("is not a valid boolean, allowed are on, yes, true, enable, 1, off, no, false, disable, 0")
+
+
+def _int(value: str, allowed: Range) -> None:
+    if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|\d+)", value.strip()):
+        raise ValueRefused(f"is not a valid integer{_range_text(allowed)}")
+    _in_range(float(int(value, 16 if "x" in value.lower() else 10)), allowed)
+
+
+def _double(value: str, allowed: Range) -> None:
+    if not re.fullmatch(_NUMBER, value.strip()):
+        raise ValueRefused(f"is not a valid number{_range_text(allowed)}")
+    _in_range(float(value), allowed)
+
+
+def _percent(value: str, _: Range) -> None:
+    text = value.strip().removesuffix("%")
+    if not re.fullmatch(_NUMBER, text) or not 0 <= float(text) <= 100:
+        raise ValueRefused("is not a valid percentage, allowed is 0% to 100%")
+
+
+def _percent_or_size(value: str, allowed: Range) -> None:
+    """Up to 100 a number is a percentage, beyond it a number of bytes."""
+    text = value.strip()
+    if text.endswith("%") or (re.fullmatch(_NUMBER, text) and float(text) <= 100):
+        return _percent(text, allowed)
+    try:
+        return _in_range(size_bytes(text), allowed)
+    except ValueRefused as error:
+        raise ValueRefused(f"is neither a percentage from 0% to 100% nor a size; {error}") from None
+
+
+def _size(value: str, allowed: Range) -> None:
+    _in_range(size_bytes(value), allowed)
+
+
+def _time(value: str, allowed: Range) -> None:
+    match = re.fullmatch(r"(\d+)\s*([a-z]*)", value.strip(), re.IGNORECASE)
+    if match is None or match[2].lower() not in TIME_UNITS_S:
+        raise ValueRefused("is not a valid time: a number, and s, m, h, d or w")
+    _in_range(float(int(match[1]) * TIME_UNITS_S[match[2].lower()]), allowed)
+
+
+def _path(value: str, _: Range) -> None:
+    if not value.startswith("/"):
+        raise ValueRefused("is not an absolute path")
+
+
+def _addresses(value: str, _: Range) -> None:
+    """A list of addresses, names or patterns; `/dir(a|b)` gives those of a sub-directory."""
+    for part in re.split(r",(?![^(]*\))", value):
+        inside = re.fullmatch(r"/[^()]*\(([^()]*)\)", part.strip())
+        for address in re.split(r"[|,]", inside[1]) if inside else [part]:
+            if not _is_address(address.strip().removeprefix("!")):
+                raise ValueRefused(f"is not a valid list of addresses: {address.strip()!r} is no address, host name or pattern")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return _HOST.fullmatch(text) is not None
+    return True
+
+
+def _in_range(number: float, allowed: Range) -> None:
+    low, high = allowed
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise ValueRefused(f"is out of range{_range_text(allowed)}")
+
+
+def _range_text(allowed: Range) -> str:
+    low, high = (None if bound is None else int(bound) if bound == int(bound) else bound for bound in allowed)
+    if low is None and high is None:
+        return ""
+    if high is None:
+        return f", allowed is {low} or more"
+    return f", allowed is {low} to {high}" if low is not None else f", allowed is at most {high}"
+
+
+_READERS: dict[str, Callable[[str, Range], None]] = {
+    "bool": _bool,
+    "int": _int,
+    "double": _double,
+    "percent": _percent,
+    "percent-or-size": _percent_or_size,
+    "size": _size,
+    "time": _time,
+    "path": _path,
+    "address": _addresses,
+    "address-list": _addresses,
+}

@@ -1,0 +1,40 @@
+"""brick.check: the folder is there and is the brick of this volume."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+
+from gd2raft.commands.step_kinds import CHECK_BRICK, CheckBrick
+from gd2raft.steps import brick_paths
+from gd2raft.steps.brick_prepare import INDICES
+from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+
+
+async def do(context: StepContext, arguments: CheckBrick) -> Facts:
+    await asyncio.to_thread(_check, arguments)
+    return {}
+
+
+async def undo(context: StepContext, arguments: CheckBrick) -> Facts:
+    return {}
+
+
+def _check(arguments: CheckBrick) -> None:
+    path = arguments.path
+    if not os.path.isdir(path):
+        what = "is not a directory" if os.path.lexists(path) else "does not exist"
+        raise StepFailed(f"brick {path} of volume {arguments.volume} {what}", hint="is its disk mounted? A lost brick is replaced, not recreated")
+    found = brick_paths.volume_id_of(path)
+    if found is None:
+        raise StepFailed(f"brick {path} has no mark of volume {arguments.volume} ({brick_paths.VOLUME_ID})", hint="is its disk mounted?")
+    if found != uuid.UUID(arguments.volume_id).bytes:
+        raise StepFailed(f"brick {path} belongs to another volume ({uuid.UUID(bytes=found) if len(found) == 16 else found.hex()})")
+    try:
+        os.makedirs(os.path.join(path, INDICES), mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise brick_paths.explain(path, error) from error
+
+
+STEP = StepCode(CHECK_BRICK, do, undo)

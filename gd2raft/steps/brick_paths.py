@@ -1,0 +1,121 @@
+"""What can be said of a path before it becomes a brick: glusterd's checks, with reasons. Blocking calls; run it in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from gd2raft.steps.step import StepFailed
+
+VOLUME_ID = "trusted.glusterfs.volume-id"
+GFID = "trusted.gfid"
+PROBE = "trusted.glusterfs.test"
+
+
+def explain(path: str, error: OSError) -> StepFailed:
+    """An OSError in the words of an administrator."""
+    what = {
+        errno.EROFS: "is on a read-only file system",
+        errno.ENOSPC: "is on a full file system",
+        errno.EDQUOT: "is over its quota",
+        errno.EACCES: "can't be accessed by the daemon",
+        errno.EPERM: "can't be changed by the daemon",
+        errno.ENAMETOOLONG: "is too long for this file system",
+        errno.ENOTDIR: "has a parent that is not a directory",
+        errno.EIO: "has an input/output error: look at the disk",
+        errno.ESTALE: "is on a stale mount",
+    }.get(error.errno or 0, f"can't be used: {error.strerror}")
+    return StepFailed(f"brick path {path} {what}")
+
+
+def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) -> None:
+    """Checks that hold even with force: not in the daemon's own folders, not overlapping another brick by any other name."""
+    real = os.path.realpath(path)
+    for folder in forbidden:
+        own = os.path.realpath(folder)
+        if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
+            raise StepFailed(f"brick path {path} is in the daemon's own folder {folder} (or contains it)", hint="use a folder elsewhere")
+    for other in claimed:
+        held = os.path.realpath(other)
+        if other != path and (real == held or real.startswith(held + "/") or held.startswith(real + "/")):
+            raise StepFailed(f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it")
+
+
+def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool) -> bool:
+    """Check the folder and its parent; True when it doesn't exist and is to be made."""
+    parent = os.path.dirname(path)
+    try:
+        above = os.stat(parent)
+    except FileNotFoundError:
+        raise StepFailed(f"brick path {path}: its parent folder {parent} does not exist", hint=f"mkdir -p {parent}") from None
+    except OSError as error:
+        raise explain(path, error) from error
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        if not create:
+            raise StepFailed(f"brick path {path} does not exist", hint="create the folder, or say force or the flag create-brick-dir") from None
+        if not allow_root:
+            _check_root(path, above.st_dev)
+        return True
+    except OSError as error:
+        raise explain(path, error) from error
+    if stat.S_ISLNK(found.st_mode):
+        raise StepFailed(f"brick path {path} is a symbolic link (to {os.path.realpath(path)})", hint="name the folder itself")
+    if not stat.S_ISDIR(found.st_mode):
+        raise StepFailed(f"brick path {path} is not a directory", hint="name a folder")
+    if not allow_root:
+        _check_root(path, found.st_dev)
+    if not allow_mount and found.st_dev != above.st_dev:
+        raise StepFailed(f"brick path {path} is a mount point. Please create a sub-directory under it", hint="or say force to use it all the same")
+    return False
+
+
+def _check_root(path: str, device: int) -> None:
+    if device == os.stat("/").st_dev:
+        raise StepFailed(
+            f"brick path {path} is on the root partition: a full brick would stop the machine",
+            hint="use a file system of its own, or say force or the flag allow-root-dir",
+        )
+
+
+def check_free(path: str) -> None:
+    """Neither the path nor a folder above it is a brick already."""
+    for folder in (Path(path), *Path(path).parents):
+        if (mark := mark_of(str(folder))) is not None:
+            where = f"brick path {path}" if str(folder) == path else f"parent directory {folder}"
+            raise StepFailed(f"{where} is already part of a volume ({mark})", hint="use an empty folder, or say force or the flag reuse-bricks to take it over")
+
+
+def mark_of(path: str) -> str | None:
+    """Which mark of a brick a folder has: volume-id, gfid, or None."""
+    for name in (VOLUME_ID, GFID):
+        try:
+            os.getxattr(path, name)
+        except OSError:
+            continue
+        return name
+    return None
+
+
+def check_xattrs(path: str) -> None:
+    """The file system must take trusted extended attributes."""
+    try:
+        os.setxattr(path, PROBE, b"1")
+        os.removexattr(path, PROBE)
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EPERM):
+            raise StepFailed(
+                f"brick path {path}: its file system has no trusted extended attributes ({error.strerror})", hint="use XFS or ext4, and run the daemon as root"
+            ) from error
+        raise explain(path, error) from error
+
+
+def volume_id_of(path: str) -> bytes | None:
+    with contextlib.suppress(OSError):
+        return os.getxattr(path, VOLUME_ID)
+    return None

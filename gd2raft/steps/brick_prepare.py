@@ -1,0 +1,105 @@
+"""brick.prepare: make a folder a brick, and make it what it was again.
+
+Before anything is touched, a note of what was there is written (undo/ in the daemon's folder), so that an undo after a crash,
+by another leader, knows what to restore.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+import msgspec
+
+from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
+from gd2raft.steps import brick_paths
+from gd2raft.steps.brick_paths import VOLUME_ID, explain
+from gd2raft.steps.durable import write_durably
+from gd2raft.steps.step import Facts, StepCode, StepContext
+
+INDICES = ".glusterfs/indices"
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What was there before: `made` the folder is ours, `mark` the volume-id it had (hex), "" for none."""
+
+    path: str
+    made: bool
+    mark: str
+
+
+async def do(context: StepContext, arguments: PrepareBrick) -> Facts:
+    claims = [path for path, c in context.view().brick_claims(context.peer_id).items() if c.volume != arguments.volume]
+    return await asyncio.to_thread(_prepare, context, arguments, claims)
+
+
+async def undo(context: StepContext, arguments: PrepareBrick) -> Facts:
+    await asyncio.to_thread(_restore, context, arguments)
+    return {}
+
+
+def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -> Facts:
+    path = arguments.path
+    ours = uuid.UUID(arguments.volume_id).bytes
+    if brick_paths.volume_id_of(path) != ours:
+        brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)
+        made = brick_paths.check_folder(
+            path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
+        )
+        if not (arguments.reuse or arguments.force):
+            brick_paths.check_free(path)
+        mark = brick_paths.volume_id_of(path)
+        note = Note(path, made, mark.hex() if mark else "")
+        write_durably(_note_path(context, arguments), msgspec.json.encode(note))
+    try:
+        return _mark(path, ours)
+    except OSError as error:
+        raise explain(path, error) from error
+
+
+def _mark(path: str, volume_id: bytes) -> Facts:
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o755)
+    brick_paths.check_xattrs(path)
+    os.setxattr(path, VOLUME_ID, volume_id)
+    os.makedirs(os.path.join(path, INDICES), mode=0o700, exist_ok=True)  # features/index starts before posix makes it
+    return {"fsid": os.statvfs(path).f_fsid}
+
+
+def _restore(context: StepContext, arguments: PrepareBrick) -> None:
+    note_path = _note_path(context, arguments)
+    try:
+        note = msgspec.json.decode(note_path.read_bytes(), type=Note)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return  # nothing was touched before the note was whole
+    try:
+        if brick_paths.volume_id_of(note.path) == uuid.UUID(arguments.volume_id).bytes:
+            _unmark(note)
+        elif note.made:
+            with contextlib.suppress(OSError):  # made, but the crash came before the mark; never a folder with something in it
+                os.rmdir(note.path)
+    except OSError as error:
+        raise explain(note.path, error) from error
+    note_path.unlink(missing_ok=True)
+
+
+def _unmark(note: Note) -> None:
+    if note.mark:
+        os.setxattr(note.path, VOLUME_ID, bytes.fromhex(note.mark))
+        return
+    os.removexattr(note.path, VOLUME_ID)
+    for folder in (INDICES, ".glusterfs", *(("",) if note.made else ())):
+        with contextlib.suppress(OSError):  # not empty: somebody's data is in it, leave it
+            os.rmdir(os.path.join(note.path, folder).rstrip("/"))
+
+
+def _note_path(context: StepContext, arguments: PrepareBrick) -> Path:
+    name = hashlib.sha256(f"{arguments.volume_id}\0{arguments.path}".encode()).hexdigest()[:24]
+    return context.localstatedir / "undo" / f"{context.transaction}-{name}.json"
+
+
+STEP = StepCode(PREPARE_BRICK, do, undo)

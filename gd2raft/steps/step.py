@@ -1,0 +1,55 @@
+"""What a step file offers, and what it is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from gd2raft.core import model
+from gd2raft.core.plan import Arguments, StepKind
+
+
+class StepFailed(Exception):
+    """The world did it: what happened, where, and what to do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StepContext(Protocol):
+    """What the daemon hands to a step. `transaction`: id of the transaction that the step is part of."""
+
+    peer_id: str
+    transaction: str
+    localstatedir: Path
+    rundir: Path
+
+    def view(self) -> model.View: ...
+
+    async def follow_volume(self, volume: str, timeout_s: float) -> list[str]:
+        """Make the processes of this peer as the state says; what doesn't run after `timeout_s`, and why."""
+        ...
+
+    async def invite(self, address: str, peer_id: str) -> None: ...
+
+    async def uninvite(self, address: str, peer_id: str) -> None: ...
+
+    async def welcome(self, address: str, peer_id: str, timeout_s: float) -> None: ...
+
+    async def dismiss(self, address: str, peer_id: str) -> None: ...
+
+
+A = TypeVar("A", bound=Arguments)
+Facts = dict[str, Any]
+
+
+class StepCode(msgspec.Struct, Generic[A], frozen=True):
+    """A step kind with its code. `undo` is None for steps that stand after the changes only."""
+
+    kind: StepKind[A]
+    do: Callable[[StepContext, Any], Awaitable[Facts]]
+    undo: Callable[[StepContext, Any], Awaitable[Facts]] | None = None

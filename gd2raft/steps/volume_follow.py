@@ -1,0 +1,16 @@
+"""volume.follow: the processes of this peer become what the state says of the volume."""
+
+from __future__ import annotations
+
+from gd2raft.commands.step_kinds import FOLLOW_VOLUME, FollowVolume
+from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+
+
+async def do(context: StepContext, arguments: FollowVolume) -> Facts:
+    problems = await context.follow_volume(arguments.volume, FOLLOW_VOLUME.timeout_s - 5)
+    if problems:
+        raise StepFailed("; ".join(problems[:5]), hint="the daemon keeps trying; `gd2 volume status` shows what runs, the brick's log says more")
+    return {}
+
+
+STEP = StepCode(FOLLOW_VOLUME, do)
