@@ -7,7 +7,7 @@ Knows the wire and the names of operations, not which process should get which.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum, IntFlag
 
 from gd2raft.sunrpc.messages import BRICK_OUTPUT_BYTES_MAX, BrickOpReply, brick_op_args
@@ -92,10 +92,16 @@ class BrickOpClient:
         """io-stats of a brick: profile and top."""
         return await self.call(BrickOp.XLATOR_INFO, brick, values)
 
-    async def heal(self, op: HealOp, subvolumes: list[str]) -> BrickOpReply:
-        """On a self-heal daemon: `subvolumes` are its replicate or disperse xlators ('v1-replicate-0')."""
-        names = {f"xl-{i}": name for i, name in enumerate(subvolumes)}
-        return await self.xlator_op({"xl-op": str(int(op)), "heal-op": str(int(op)), "count": str(len(subvolumes)), **names})
+    async def heal(self, op: HealOp, subvolumes: Sequence[str]) -> BrickOpReply:
+        """On a self-heal daemon: `subvolumes` are its replicate or disperse xlators ('v1-replicate-0').
+
+        Output keys are "<i>-<child>-status" and, for COUNT, "<i>-<child>-hardlinks" (entries to heal), with i the place
+        in `subvolumes`. Each needs both keys below: without its own name as a key the daemon does nothing and answers 0.
+        """
+        values = {"xl-op": str(int(op)), "count": str(len(subvolumes))}
+        for i, name in enumerate(subvolumes):
+            values |= {f"xl-{i}": name, name: str(i)}
+        return await self.xlator_op(values)
 
     async def xlator_op(self, values: Mapping[str, str | bytes]) -> BrickOpReply:
         return await self.call(BrickOp.XLATOR_OP, "", values)
@@ -104,7 +110,7 @@ class BrickOpClient:
         return await self.call(BrickOp.NODE_PROFILE, volume, values)
 
     async def barrier(self, brick: str, *, enable: bool) -> BrickOpReply:
-        """Holds back acknowledgements of a brick while a volume snapshot is taken."""
+        """Holds back acknowledgements of a brick while a volume snapshot is taken; needs its changelog and barrier xlators."""
         return await self.call(BrickOp.BRICK_BARRIER, brick, {"barrier": "enable" if enable else "disable"})
 
     async def _exchange(self, op: BrickOp, args: bytes) -> BrickOpReply:
@@ -117,6 +123,8 @@ class BrickOpClient:
         reply = decode_reply(record)
         if reply.xid != _XID or reply.stat != AcceptStat.SUCCESS:
             raise XdrError(f"refused by the RPC layer of the process (xid {reply.xid}, status {reply.stat})")
+        if not reply.results:
+            raise XdrError("the process gave up on it without a result; its log says why")
         return BrickOpReply.decode(Reader(reply.results))
 
 

@@ -71,7 +71,8 @@ def test_heal_lists_the_subvolumes(tmp_path: Path) -> None:
     reader = Reader(call.args)
     assert (reader.string(100), reader.i32()) == ("", 3)
     sent = decode_text_dict(reader.opaque(1000))
-    assert sent == {"xl-op": "1", "heal-op": "1", "count": "2", "xl-0": "v1-replicate-0", "xl-1": "v1-replicate-1"}
+    names = {"xl-0": "v1-replicate-0", "xl-1": "v1-replicate-1", "v1-replicate-0": "0", "v1-replicate-1": "1"}
+    assert sent == {"xl-op": "1", "count": "2", **names}
 
 
 @pytest.mark.parametrize(
@@ -80,6 +81,7 @@ def test_heal_lists_the_subvolumes(tmp_path: Path) -> None:
         (lambda _c: b"", "closed the connection"),
         (lambda c: frame(encode_error(c.xid, AcceptStat.PROG_UNAVAIL)), "refused by the RPC layer"),
         (lambda c: frame(encode_success(c.xid + 1, bytes(16))), "refused by the RPC layer"),
+        (lambda c: frame(encode_success(c.xid, b"")), "its log says why"),
         (lambda c: frame(encode_success(c.xid, bytes(7))), "bytes wanted"),
         (lambda _c: b"\xff\xff\xff\xff", "at most"),
         (lambda _c: frame(b"abc"), "bytes wanted"),
