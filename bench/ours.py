@@ -26,7 +26,7 @@ CLIENT_PORT, PEER_PORT = 24007, 24008
 TOKEN_LIFETIME_S = 120
 CALL_DEADLINE_S = 60.0
 VOTERS = {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}  # by pool size; 5 from seven peers on
-PROGRAM = "gd2raft"
+PROGRAM, LOG = "gd2raft", "gd2raft.log"
 
 Json = Any  # what json.loads gives
 
@@ -83,7 +83,10 @@ class Peer:
     def start(self) -> None:
         program = binary()
         assert program
-        self._process = self.host.popen([program, "--config", self._config()], log="gd2raft.log")
+        self.launch([program, "--config", self._config()])
+
+    def launch(self, command: Sequence[str | Path]) -> None:
+        self._process = self.host.popen(command, log=LOG)
 
     def ping(self) -> bool:
         if self._process.poll() is not None:
@@ -99,7 +102,7 @@ class Peer:
         return reply.status == 200
 
     def log_tail(self) -> str:
-        return (self.host.folder / "gd2raft.log").read_text(errors="replace")[-800:].strip() or "no output"
+        return (self.host.folder / LOG).read_text(errors="replace")[-800:].strip() or "no output"
 
     def forget_secret(self) -> None:
         """A peer gets the pool's secret when it joins."""
