@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
+import functools
 import re
 import socket
 from collections.abc import Awaitable, Callable
@@ -23,6 +23,7 @@ _METHOD = re.compile(rb"[A-Z]{1,20}( .*)?", re.DOTALL)
 _OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _ACCEPT_PAUSE_S = 0.2
 _STALLED_PAUSE_S = 0.1
+_HANDOVER_S = 5.0
 
 
 def classify(first_bytes: bytes) -> Kind | None:
@@ -69,8 +70,8 @@ class PortMux:
         self._log = log
         self._decide_s = decide_s
         self._undecided_max = undecided_max
-        self._undecided: dict[asyncio.Task[None], socket.socket] = {}
-        self._handing_over: set[asyncio.Task[None]] = set()
+        self._undecided: dict[asyncio.Task[bool], None] = {}  # an ordered set, oldest first
+        self._handing_over: set[asyncio.Task[bool]] = set()
 
     @property
     def undecided(self) -> int:
@@ -82,9 +83,13 @@ class PortMux:
             while True:
                 if (sock := await self._accept()) is not None:
                     self._admit(sock)
+                    await asyncio.sleep(0)  # a full backlog is accepted without ever waiting; others want to run too
         finally:
             self._listener.close()
-            await _cancel({*self._undecided, *self._handing_over})
+            for task in self._undecided:
+                task.cancel()
+            if tasks := {*self._undecided, *self._handing_over}:
+                await asyncio.wait(tasks, timeout=_HANDOVER_S)
 
     async def _accept(self) -> socket.socket | None:
         try:
@@ -99,30 +104,35 @@ class PortMux:
 
     def _admit(self, sock: socket.socket) -> None:
         if len(self._undecided) >= self._undecided_max:
-            next(iter(self._undecided)).cancel()
+            oldest = next(iter(self._undecided))
+            del self._undecided[oldest]
+            oldest.cancel()
         task = asyncio.create_task(self._decide(sock))
-        self._undecided[task] = sock
-        task.add_done_callback(self._done)
+        self._undecided[task] = None
+        task.add_done_callback(functools.partial(self._done, sock))
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, sock: socket.socket, task: asyncio.Task[bool]) -> None:
+        self._undecided.pop(task, None)
         self._handing_over.discard(task)
-        if (sock := self._undecided.pop(task, None)) is not None:
+        if task.cancelled() or not task.result():
             sock.close()
 
-    async def _decide(self, sock: socket.socket) -> None:
+    async def _decide(self, sock: socket.socket) -> bool:
+        """True when somebody else owns the socket now."""
         kind = await self._kind(sock)
         handoff = self._handoffs.get(kind)
+        if handoff is None:
+            return False
         task = asyncio.current_task()
         assert task is not None
-        if handoff is None:
-            return  # _done closes it
-        del self._undecided[task]
+        self._undecided.pop(task, None)
         self._handing_over.add(task)
         try:
             await handoff(sock)
         except Exception as error:
-            sock.close()
             self._log.error("connection could not be handed over", kind=kind, cause=repr(error), exc_info=True)
+            return False
+        return True
 
     async def _kind(self, sock: socket.socket) -> str:
         try:
@@ -170,10 +180,3 @@ async def _readable(sock: socket.socket) -> None:
         await ready
     finally:
         loop.remove_reader(sock.fileno())
-
-
-async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -227,10 +227,10 @@ def listen(address: str) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((address, 24007))
+        sock.listen(128)
     except OSError:
         sock.close()
         raise
-    sock.listen(128)
     return sock
 
 
