@@ -14,14 +14,13 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
     if not request.options:
         raise Refused("no options are given", code="bad-option")
     stored = dict(view.global_options())
-    for name, value in request.options.items():
-        try:
-            option = options.find(view.options, name)
-            if not option.is_global:
-                raise Refused(f"option {option.name} is for single volumes, not for the whole pool", hint=f"gd2 volume set VOLUME {option.name} VALUE", code="bad-option")
-            stored[option.name] = options.validate(view.options, option, value)
-        except options.OptionRefused as error:
-            raise Refused(str(error), code="bad-option") from error
+    cluster = view.cluster()
+    try:
+        for name, value in request.options.items():
+            full, kept = options.resolve(view.options, name, value, None, op_version=cluster.op_version if cluster else model.OP_VERSION)
+            stored[full] = kept
+    except options.OptionRefused as error:
+        raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=stored))
     return Plan(locks=("options",), changes=(change,), result={})
 

@@ -81,7 +81,11 @@ def _replicate(bricks: tuple[BrickPlace, ...], request: VolumeCreate) -> Layout:
         return _thin_arbiter(bricks, replica, thin)
     if arbiter:
         if arbiter != 1 or replica not in (2, 3):
-            raise Refused("for arbiter configuration, replica count must be 2 (or 3, counting the arbiter) and arbiter count 1", hint="replica 2 arbiter 1", code="bad-layout")
+            raise Refused(
+                "for arbiter configuration, replica count must be 2 (or 3, counting the arbiter) and arbiter count 1",
+                hint="replica 2 arbiter 1",
+                code="bad-layout",
+            )
         replica = 3
     check_multiple(len(bricks), replica, "replica")
     if arbiter:
@@ -91,17 +95,29 @@ def _replicate(bricks: tuple[BrickPlace, ...], request: VolumeCreate) -> Layout:
 
 def _thin_arbiter(bricks: tuple[BrickPlace, ...], replica: int, thin: int) -> Layout:
     if replica != 2 or thin != 1:
-        raise Refused("for thin-arbiter configuration, replica count must be 2 and thin-arbiter count 1", hint="replica 2 thin-arbiter 1", code="bad-layout")
+        raise Refused(
+            "for thin-arbiter configuration, replica count must be 2 and thin-arbiter count 1",
+            hint="replica 2 thin-arbiter 1",
+            code="bad-layout",
+        )
     if len(bricks) == 3:
         return Layout(type=SubvolumeType.REPLICATE, set_size=2, bricks=bricks[:2], thin_arbiter=bricks[2])
     if len(bricks) > 3 and len(bricks) % 2 == 1:
-        raise Refused("a distributed volume can't have a thin arbiter", hint="GlusterFS 10 fails there too: use 2 bricks and the thin arbiter, or replica 2 arbiter 1", code="bad-layout")
+        raise Refused(
+            "a distributed volume can't have a thin arbiter",
+            hint="GlusterFS 10 fails there too: use 2 bricks and the thin arbiter, or replica 2 arbiter 1",
+            code="bad-layout",
+        )
     raise Refused(f"{len(bricks)} bricks: a thin-arbiter volume has 2 bricks and the thin arbiter, 3 in all", code="bad-layout")
 
 
 def check_multiple(bricks: int, size: int, word: str) -> None:
     if bricks % size:
-        raise Refused(f"number of bricks is not a multiple of {word} count ({bricks} bricks, {word} {size})", hint=f"give {size} bricks for each set", code="bad-layout")
+        raise Refused(
+            f"number of bricks is not a multiple of {word} count ({bricks} bricks, {word} {size})",
+            hint=f"give {size} bricks for each set",
+            code="bad-layout",
+        )
 
 
 def default_redundancy(disperse: int) -> int:
@@ -122,7 +138,9 @@ def _disperse(bricks: tuple[BrickPlace, ...], count: int, data: int, redundancy:
         raise Refused(f"disperse count must be at least 3, not {count}", code="bad-layout")
     if redundancy < 1 or 2 * redundancy >= count:
         raise Refused(
-            f"redundancy {redundancy} is not possible with disperse {count}", hint=f"1 to {(count - 1) // 2} are; data = disperse - redundancy", code="bad-layout"
+            f"redundancy {redundancy} is not possible with disperse {count}",
+            hint=f"1 to {(count - 1) // 2} are; data = disperse - redundancy",
+            code="bad-layout",
         )
     if data > DISPERSE_DATA_MAX:
         raise Refused(f"disperse-data {data}, at most {DISPERSE_DATA_MAX} are possible", code="bad-layout")
@@ -141,7 +159,11 @@ def _disperse_counts(bricks: int, count: int, data: int, redundancy: int) -> tup
         raise Refused("disperse-data must be greater than 1", code="bad-layout")
     if data and not redundancy:
         if data >= count or count - data >= data:
-            raise Refused(f"disperse-data {data} is not possible with disperse {count}", hint="data must be more than half of it, and less than it", code="bad-layout")
+            raise Refused(
+                f"disperse-data {data} is not possible with disperse {count}",
+                hint="data must be more than half of it, and less than it",
+                code="bad-layout",
+            )
         redundancy = count - data
     if not redundancy:
         redundancy = default_redundancy(count) if count >= 3 else 1
@@ -153,8 +175,15 @@ def of_subvols(subvols: list[SubvolRequest]) -> Layout:
     layouts = [_of_subvol(s) for s in subvols]
     first = layouts[0]
     for number, layout in enumerate(layouts, 1):
-        if (layout.type, layout.set_size, layout.arbiter, layout.redundancy) != (first.type, first.set_size, first.arbiter, first.redundancy):
-            raise Refused(f"subvolume {number} has another shape than the first", hint="all subvolumes of a volume are alike", code="bad-layout")
+        if (layout.type, layout.set_size, layout.arbiter, layout.redundancy) != (
+            first.type,
+            first.set_size,
+            first.arbiter,
+            first.redundancy,
+        ):
+            raise Refused(
+                f"subvolume {number} has another shape than the first", hint="all subvolumes of a volume are alike", code="bad-layout"
+            )
     bricks = tuple(b for layout in layouts for b in layout.bricks)
     return Layout(type=first.type, set_size=first.set_size, bricks=bricks, arbiter=first.arbiter, redundancy=first.redundancy)
 
@@ -163,7 +192,9 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
     kind = subvol.type.lower()
     for brick in subvol.bricks:
         if brick.type.lower() not in ("", "brick", "arbiter"):
-            raise Refused(f"brick type {brick.type!r} of {brick.peerid}:{brick.path} is not known", hint="brick or arbiter", code="bad-layout")
+            raise Refused(
+                f"brick type {brick.type!r} of {brick.peerid}:{brick.path} is not known", hint="brick or arbiter", code="bad-layout"
+            )
     bricks = tuple(BrickPlace(b.peerid, b.path, b.type.lower() == "arbiter") for b in subvol.bricks)
     arbiters = [i for i, b in enumerate(bricks) if b.arbiter]
     if not bricks:
@@ -189,7 +220,10 @@ def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arb
         if subvol.arbiter != 1 or subvol.replica not in (2, 3) or len(arbiters) != 1:
             raise Refused("an arbiter subvolume has replica 2, arbiter 1 and exactly one brick of type arbiter", code="bad-layout")
         if len(bricks) != 3:
-            raise Refused(f"number of bricks is not a multiple of replica count ({len(bricks)} bricks, replica 2 arbiter 1 wants 3)", code="bad-layout")
+            raise Refused(
+                f"number of bricks is not a multiple of replica count ({len(bricks)} bricks, replica 2 arbiter 1 wants 3)",
+                code="bad-layout",
+            )
         if arbiters[0] != 2:  # the arbiter is the last brick of its set for every client
             bricks = (*[b for b in bricks if not b.arbiter], bricks[arbiters[0]])
         return Layout(type=SubvolumeType.REPLICATE, set_size=3, bricks=bricks, arbiter=1)
@@ -197,7 +231,10 @@ def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arb
     if replica < 2:
         raise Refused(f"replica count must be greater than 1, not {replica}", code="bad-layout")
     if replica != len(bricks):
-        raise Refused(f"number of bricks is not a multiple of replica count ({len(bricks)} bricks in a subvolume, replica {replica})", code="bad-layout")
+        raise Refused(
+            f"number of bricks is not a multiple of replica count ({len(bricks)} bricks in a subvolume, replica {replica})",
+            code="bad-layout",
+        )
     return Layout(type=SubvolumeType.REPLICATE, set_size=replica, bricks=bricks)
 
 

@@ -69,7 +69,9 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
 
 def check_found(view: View, found: FoundPeer) -> None:
     if found.id == view.initiator:
-        raise Refused(f"probing {found.hostname} is not needed: it is this peer itself", hint="a peer is always in its own pool", code="is-self")
+        raise Refused(
+            f"probing {found.hostname} is not needed: it is this peer itself", hint="a peer is always in its own pool", code="is-self"
+        )
     if view.peer(found.id) is not None:
         raise Conflict(f"peer {found.hostname} ({found.id}) is already in the pool", hint="`gd2 peer list` shows it", code="already-member")
     cluster = view.cluster()
@@ -81,7 +83,11 @@ def check_found(view: View, found: FoundPeer) -> None:
             code="incompatible-version",
         )
     if found.refusal:
-        raise Conflict(f"peer {found.hostname} does not join: {found.refusal}", hint="only a peer without volumes and without another pool can join", code="peer-refuses")
+        raise Conflict(
+            f"peer {found.hostname} does not join: {found.refusal}",
+            hint="only a peer without volumes and without another pool can join",
+            code="peer-refuses",
+        )
     for peer in view.peers():
         if found.address in peer.addresses:
             raise Conflict(

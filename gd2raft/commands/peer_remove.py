@@ -29,7 +29,11 @@ def plan_remove(view: View, request: PeerRemove, ids: Ids) -> Plan:
 
 def check_removable(view: View, peer: model.Peer, force: bool) -> None:
     if peer.id == view.initiator:
-        raise Refused("a peer can't detach itself", hint="ask another peer of the pool: gd2 --endpoints ... peer detach " + peer.hostname, code="is-self")
+        raise Refused(
+            "a peer can't detach itself",
+            hint="ask another peer of the pool: gd2 --endpoints ... peer detach " + peer.hostname,
+            code="is-self",
+        )
     if claims := view.brick_claims(peer.id):
         volumes = sorted({c.volume for c in claims.values()})
         raise Refused(

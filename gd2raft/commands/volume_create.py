@@ -8,13 +8,27 @@ import msgspec
 
 from gd2raft.commands import layout
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
-from gd2raft.core import model, plan
+from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
 
 NAME_MAX = 255
 RESERVED = frozenset(
-    "volume type help subvolumes option end-volume all volume_not_in_ring description force "
-    "snap-max-hard-limit snap-max-soft-limit auto-delete activate-on-create".split()
+    [
+        "volume",
+        "type",
+        "help",
+        "subvolumes",
+        "option",
+        "end-volume",
+        "all",
+        "volume_not_in_ring",
+        "description",
+        "force",
+        "snap-max-hard-limit",
+        "snap-max-soft-limit",
+        "auto-delete",
+        "activate-on-create",
+    ]
 )
 PATH_MAX = 4095
 COMPONENT_MAX = 255
@@ -66,7 +80,9 @@ class VolumeCreate(Request, frozen=True, kw_only=True):
 def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
     check_name(request.name)
     if view.volume(request.name) is not None:
-        raise Conflict(f"volume {request.name} already exists", hint="choose another name, or delete that volume first", code="volume-exists")
+        raise Conflict(
+            f"volume {request.name} already exists", hint="choose another name, or delete that volume first", code="volume-exists"
+        )
     check_request(request)
     shape = layout.of_request(request)
     bricks = [resolve(view, brick) for brick in shape.bricks]
@@ -90,7 +106,9 @@ def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
 def check_name(name: str) -> None:
     """Raise Refused for a name that glusterd or GlusterD2 refuses."""
     if not re.fullmatch(r"[a-zA-Z0-9_-]+", name) or name.startswith("-"):
-        raise Refused(f"invalid volume name {name[:64]!r}", hint="letters, digits, '_' and '-' are possible, not '-' at the start", code="bad-name")
+        raise Refused(
+            f"invalid volume name {name[:64]!r}", hint="letters, digits, '_' and '-' are possible, not '-' at the start", code="bad-name"
+        )
     if len(name) > NAME_MAX:
         raise Refused(f"invalid volume name: {len(name)} characters, at most {NAME_MAX} are possible", code="bad-name")
     if name in RESERVED:
@@ -127,7 +145,9 @@ def resolve(view: View, brick: layout.BrickPlace) -> Placed:
     peer = view.find_peer(brick.peer)
     if peer is None and is_loopback(brick.peer):
         raise Refused(
-            f"brick {brick.peer}:{brick.path}: {brick.peer} is not an address that other peers can reach", hint="name the peer by its own address", code="bad-brick"
+            f"brick {brick.peer}:{brick.path}: {brick.peer} is not an address that other peers can reach",
+            hint="name the peer by its own address",
+            code="bad-brick",
         )
     if peer is None:
         raise NotFound(
@@ -150,8 +170,8 @@ def normalise(path: str) -> str:
     parts = [p for p in path.split("/") if p]
     if not parts:
         raise Refused("brick path / is not possible", hint="use a folder of its own", code="bad-brick")
-    if any(p in (".", "..") for p in parts) or any(ord(c) < 32 or c == "\x7f" for c in path):
-        raise Refused(f"brick path {path!r} contains '.', '..' or control characters", code="bad-brick")
+    if any(p in (".", "..") for p in parts) or any(c.isspace() or not c.isprintable() for c in path):
+        raise Refused(f"brick path {path!r} contains '.', '..', white space or control characters", code="bad-brick")
     if any(len(p.encode()) > COMPONENT_MAX for p in parts):
         raise Refused(f"brick path has a component of more than {COMPONENT_MAX} bytes: {path[:80]}...", code="bad-brick")
     clean = "/" + "/".join(parts)
@@ -169,7 +189,10 @@ def check_bricks(view: View, request: VolumeCreate, shape: layout.Layout, bricks
         seen.add((brick.peer.id, brick.path))
         name = f"{request.name}.{brick.peer.hostname}.{brick.path[1:].replace('/', '-')}.vol"
         if len(name.encode()) > VOLFILE_NAME_MAX:
-            raise Refused(f"brick {where}: volume name, host and path are too long together ({len(name.encode())} bytes, {VOLFILE_NAME_MAX} fit)", code="bad-brick")
+            raise Refused(
+                f"brick {where}: volume name, host and path are too long together ({len(name.encode())} bytes, {VOLFILE_NAME_MAX} fit)",
+                code="bad-brick",
+            )
         check_claims(view, brick)
         check_within(bricks, brick)
         if brick.peer.id not in view.online:
@@ -187,7 +210,11 @@ def check_claims(view: View, brick: Placed) -> None:
     """No brick inside, around or equal to one that is in use, even with force."""
     for path, held in view.brick_claims(brick.peer.id).items():
         if path == brick.path:
-            raise Refused(f"brick {brick.peer.hostname}:{brick.path} is already used by volume {held.volume}", hint="use another folder", code="brick-in-use")
+            raise Refused(
+                f"brick {brick.peer.hostname}:{brick.path} is already used by volume {held.volume}",
+                hint="use another folder",
+                code="brick-in-use",
+            )
         if within(path, brick.path) or within(brick.path, path):
             raise Refused(
                 f"brick {brick.peer.hostname}:{brick.path} may be containing or be contained by an existing brick, {path} of volume {held.volume}",
@@ -199,7 +226,9 @@ def check_claims(view: View, brick: Placed) -> None:
 def check_within(bricks: list[Placed], brick: Placed) -> None:
     for other in bricks:
         if other.peer.id == brick.peer.id and within(other.path, brick.path):
-            raise Refused(f"brick {brick.peer.hostname}:{brick.path} is contained by another brick of this request, {other.path}", code="bad-brick")
+            raise Refused(
+                f"brick {brick.peer.hostname}:{brick.path} is contained by another brick of this request, {other.path}", code="bad-brick"
+            )
 
 
 def within(outer: str, inner: str) -> bool:
@@ -259,21 +288,36 @@ def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:
         return None
     path = normalise(shape.thin_arbiter.path)
     peer = view.find_peer(shape.thin_arbiter.peer)
-    return model.ThinArbiter(host=shape.thin_arbiter.peer if peer is None else peer.hostname, path=path, peer_id="" if peer is None else peer.id)
+    return model.ThinArbiter(
+        host=shape.thin_arbiter.peer if peer is None else peer.hostname, path=path, peer_id="" if peer is None else peer.id
+    )
 
 
 def options_of(view: View, request: VolumeCreate, shape: layout.Layout) -> dict[str, str]:
     """What glusterd stores on create, then what the request says (validated)."""
-    from gd2raft.core import options as rules  # the table comes with the view
+    stored = options.defaults_on_create(shape.type.value)
+    return with_options(view, stored, request.options, shape.type.value, replicas=shape.set_size)
 
-    stored = dict(rules.defaults_on_create(shape.type.value))
-    for name, value in request.options.items():
-        try:
-            option = rules.find(view.options, name)
-            stored[option.name] = rules.validate(view.options, option, value, volume_type=shape.type.value)
-        except rules.OptionRefused as error:
-            raise Refused(str(error), code="bad-option") from error
-    return stored
+
+def with_options(
+    view: View, stored: dict[str, str], wanted: dict[str, str], volume_type: options.VolumeType, *, replicas: int
+) -> dict[str, str]:
+    """`stored` plus the wanted options, checked one by one and together; Refused with the reason."""
+    changed = dict(stored)
+    names = []
+    cluster = view.cluster()
+    op_version = cluster.op_version if cluster else model.OP_VERSION
+    try:
+        for name, value in wanted.items():
+            full, kept = options.resolve(
+                view.options, name, value, volume_type, op_version=op_version, replicas=replicas if volume_type == "replicate" else 0
+            )
+            changed[full] = kept
+            names.append(full)
+        options.check_together(view.options, changed, names)
+    except options.OptionRefused as error:
+        raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
+    return changed
 
 
 def claim(volume: str, brick: model.Brick) -> plan.Change:

@@ -22,12 +22,12 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     volume = lookup.volume(view, request.volume)
     if request.options and request.all:
         raise Refused("both options and all are given", hint="give one of them", code="bad-option")
-    chosen = [named(view, volume, name, request.force) for name in request.options] or resettable(view, volume, request.force)
+    chosen = [named(view, volume, name, request.force) for name in request.options]
+    if not chosen:
+        chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
-    created = options.defaults_on_create(volume.subvols[0].type.value)
-    for key in chosen:
-        if key in created:  # what create stores comes back to what create stored
-            kept[key] = created[key]
+    created = options.defaults_on_create(volume.kind)
+    kept |= {k: created[k] for k in chosen if k in created}  # what create stores comes back to what create stored
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(
         locks=(f"volume/{volume.name}",),
@@ -37,6 +37,8 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
 
 
 def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
+    if name in volume.options and name not in view.options.options:
+        return name  # user.* options, and those that a newer daemon set
     try:
         option = options.find(view.options, name)
     except options.OptionRefused as error:
@@ -45,21 +47,16 @@ def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
         raise Refused(f"option {option.name} is not set on volume {volume.name}", hint="there is nothing to reset", code="not-set")
     if option.never_reset:
         raise Refused(f"option {option.name} can't be reset", code="never-reset")
-    if option.protected and not force:
+    if options.reset_keeps(option, force):
         raise Refused(f"option {option.name} is protected", hint="reset it with force", code="needs-force")
     return option.name
 
 
-def resettable(view: View, volume: model.Volume, force: bool) -> list[str]:
-    chosen = []
-    for key in volume.options:
-        try:
-            option = options.find(view.options, key)
-        except options.OptionRefused:  # set by a newer version: leave alone what we don't know
-            continue
-        if not option.never_reset and (force or not option.protected):
-            chosen.append(key)
-    return chosen
+def resettable(view: View, key: str, force: bool) -> bool:
+    if options.is_user_option(key):
+        return True
+    option = view.options.options.get(key)
+    return option is not None and not options.reset_keeps(option, force)
 
 
 COMMAND = Command(

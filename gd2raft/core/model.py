@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -36,6 +36,9 @@ class VolumeState(enum.Enum):
     CREATED = "Created"
     STARTED = "Started"
     STOPPED = "Stopped"
+
+
+VolumeType = Literal["distribute", "replicate", "disperse"]
 
 
 class SubvolumeType(enum.Enum):
@@ -127,6 +130,15 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     def peer_ids(self) -> tuple[str, ...]:
         """The peers with bricks of this volume, in order of first brick."""
         return tuple(dict.fromkeys(b.peer_id for b in self.bricks()))
+
+    @property
+    def kind(self) -> VolumeType:
+        return self.subvols[0].type.value  # type: ignore[no-any-return]
+
+    @property
+    def replicas(self) -> int:
+        """Bricks of a replica set, 0 for other types."""
+        return self.subvols[0].replica_count
 
     @property
     def type_name(self) -> str:

@@ -119,7 +119,9 @@ class _At(enum.Enum):
 class Life:
     """One transaction's life. Call start() or resume(), then answer every instruction with one event, until Finish."""
 
-    def __init__(self, record: Transaction, plan: Plan, expect: tuple[Expect, ...], reader: model.Reader, *, owner: str, digest: str = "") -> None:
+    def __init__(
+        self, record: Transaction, plan: Plan, expect: tuple[Expect, ...], reader: model.Reader, *, owner: str, digest: str = ""
+    ) -> None:
         plan.check()
         self.record, self.plan, self._expect, self._reader = record, plan, expect, reader
         self._owner, self._digest = owner, digest

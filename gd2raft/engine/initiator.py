@@ -69,7 +69,10 @@ class Initiator:
             if (ended := self._local_answer(call)) is not None:
                 return ended
             if now >= deadline or (began and now - waiting_since > max(ELECTION_WAIT_S, 10.0)):
-                raise OutcomeUnknown(f"the outcome of {call.command} is unknown: {last}", hint="ask again with the same Idempotency-Key, or look at the result")
+                raise OutcomeUnknown(
+                    f"the outcome of {call.command} is unknown: {last}",
+                    hint="ask again with the same Idempotency-Key, or look at the result",
+                )
             await asyncio.sleep(RETRY_EVERY_S)
 
     async def _once(self, call: CommandCall, deadline: float) -> Done:
@@ -118,5 +121,8 @@ def transaction_id(user: str, idempotency_key: str) -> str:
     if not idempotency_key:
         return str(uuid.uuid4())
     if len(idempotency_key) > IDEMPOTENCY_KEY_MAX or not idempotency_key.isprintable():
-        raise Refused(f"the Idempotency-Key has {len(idempotency_key)} characters or unprintable ones, at most {IDEMPOTENCY_KEY_MAX} are possible", code="bad-key")
+        raise Refused(
+            f"the Idempotency-Key has {len(idempotency_key)} characters or unprintable ones, at most {IDEMPOTENCY_KEY_MAX} are possible",
+            code="bad-key",
+        )
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"gd2raft:{user}:{idempotency_key}"))

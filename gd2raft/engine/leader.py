@@ -105,7 +105,9 @@ class LeaderEngine:
             return await self._wait_for_other(call)
         command = self._commands.get(call.command)
         if command is None:
-            raise Refused(f"command {call.command!r} is not known to the leader", hint="are all peers of one version?", code="unknown-command")
+            raise Refused(
+                f"command {call.command!r} is not known to the leader", hint="are all peers of one version?", code="unknown-command"
+            )
         request = self._decode(command, call)
         deadline = time.monotonic() + LOCK_WAIT_S
         for _ in range(REPLANS_MAX):
@@ -219,7 +221,9 @@ class LeaderEngine:
             return None
         ended = model.load(model.RESULTS + call.id, item.value, Remembered)
         if ended.digest and call.digest and ended.digest != call.digest:
-            raise Refused("this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422)
+            raise Refused(
+                "this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422
+            )
         if ended.error is not None:
             raise Failed(ended.error["error"], hint=ended.error.get("hint", ""), fields=ended.error)
         return Done(item.modified, ended.result, ended.warnings)

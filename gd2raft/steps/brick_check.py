@@ -25,7 +25,9 @@ def _check(arguments: CheckBrick) -> None:
     path = arguments.path
     if not os.path.isdir(path):
         what = "is not a directory" if os.path.lexists(path) else "does not exist"
-        raise StepFailed(f"brick {path} of volume {arguments.volume} {what}", hint="is its disk mounted? A lost brick is replaced, not recreated")
+        raise StepFailed(
+            f"brick {path} of volume {arguments.volume} {what}", hint="is its disk mounted? A lost brick is replaced, not recreated"
+        )
     found = brick_paths.volume_id_of(path)
     if found is None:
         raise StepFailed(f"brick {path} has no mark of volume {arguments.volume} ({brick_paths.VOLUME_ID})", hint="is its disk mounted?")

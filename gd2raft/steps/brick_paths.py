@@ -42,7 +42,9 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
     for other in claimed:
         held = os.path.realpath(other)
         if other != path and (real == held or real.startswith(held + "/") or held.startswith(real + "/")):
-            raise StepFailed(f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it")
+            raise StepFailed(
+                f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
+            )
 
 
 def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool) -> bool:
@@ -58,7 +60,9 @@ def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool
         found = os.lstat(path)
     except FileNotFoundError:
         if not create:
-            raise StepFailed(f"brick path {path} does not exist", hint="create the folder, or say force or the flag create-brick-dir") from None
+            raise StepFailed(
+                f"brick path {path} does not exist", hint="create the folder, or say force or the flag create-brick-dir"
+            ) from None
         if not allow_root:
             _check_root(path, above.st_dev)
         return True
@@ -71,7 +75,9 @@ def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool
     if not allow_root:
         _check_root(path, found.st_dev)
     if not allow_mount and found.st_dev != above.st_dev:
-        raise StepFailed(f"brick path {path} is a mount point. Please create a sub-directory under it", hint="or say force to use it all the same")
+        raise StepFailed(
+            f"brick path {path} is a mount point. Please create a sub-directory under it", hint="or say force to use it all the same"
+        )
     return False
 
 
@@ -88,7 +94,10 @@ def check_free(path: str) -> None:
     for folder in (Path(path), *Path(path).parents):
         if (mark := mark_of(str(folder))) is not None:
             where = f"brick path {path}" if str(folder) == path else f"parent directory {folder}"
-            raise StepFailed(f"{where} is already part of a volume ({mark})", hint="use an empty folder, or say force or the flag reuse-bricks to take it over")
+            raise StepFailed(
+                f"{where} is already part of a volume ({mark})",
+                hint="use an empty folder, or say force or the flag reuse-bricks to take it over",
+            )
 
 
 def mark_of(path: str) -> str | None:
@@ -110,7 +119,8 @@ def check_xattrs(path: str) -> None:
     except OSError as error:
         if error.errno in (errno.EOPNOTSUPP, errno.EPERM):
             raise StepFailed(
-                f"brick path {path}: its file system has no trusted extended attributes ({error.strerror})", hint="use XFS or ext4, and run the daemon as root"
+                f"brick path {path}: its file system has no trusted extended attributes ({error.strerror})",
+                hint="use XFS or ext4, and run the daemon as root",
             ) from error
         raise explain(path, error) from error
 

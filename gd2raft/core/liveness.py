@@ -1,0 +1,87 @@
+"""Who is in sight: soft state from leases, never in the log. PURE: `now` is seconds on any monotonic clock.
+
+A peer's followers send leases with the peers below them; a relay adds its followers and reports all of them upwards, so
+that the leader sees everybody and tells everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+LEASE_S = 5.0
+"""A follower that hasn't been heard for so long is down."""
+
+LOST_GRACE_S = 1.5
+"""A follower whose connection broke is still counted for so long: it may be on its way to another upstream."""
+
+
+class _Lease(msgspec.Struct):
+    until: float
+    since: float
+    below: frozenset[str] = frozenset()
+
+
+class Sight:
+    """What one peer knows of the peers below it."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._leases: dict[str, _Lease] = {}
+        self._seen_since: dict[str, float] = {}
+        self._gone_since: dict[str, float] = {}
+
+    def lease(self, peer: str, below: Iterable[str] | None, now: float) -> None:
+        """A follower was heard. `below` None: the same peers below it as last time."""
+        lease = self._leases.setdefault(peer, _Lease(until=now, since=now))
+        lease.until = now + LEASE_S
+        if below is not None:
+            lease.below = frozenset(below)
+
+    def lost(self, peer: str, now: float) -> None:
+        """The connection to a follower broke."""
+        if (lease := self._leases.get(peer)) is not None:
+            lease.until = min(lease.until, now + LOST_GRACE_S)
+
+    def seed(self, peers: Iterable[str], now: float) -> None:
+        """A new leader starts with what the last one saw; each of them has one lease to show up."""
+        for peer in peers:
+            if peer != self._me and peer not in self._leases:
+                self._leases[peer] = _Lease(until=now + LEASE_S, since=now)
+
+    def online(self, now: float) -> frozenset[str]:
+        """This peer, its followers with a valid lease, and the peers below them."""
+        for peer in [p for p, lease in self._leases.items() if lease.until <= now]:
+            del self._leases[peer]
+        seen = {self._me}
+        for peer, lease in self._leases.items():
+            seen.add(peer)
+            seen |= lease.below
+        self._note(seen, now)
+        return frozenset(seen)
+
+    def _note(self, seen: set[str], now: float) -> None:
+        for peer in seen:
+            self._seen_since.setdefault(peer, now)
+            self._gone_since.pop(peer, None)
+        for peer in [p for p in self._seen_since if p not in seen]:
+            del self._seen_since[peer]
+            self._gone_since[peer] = now
+
+    def seen_s(self, peer: str, now: float) -> float:
+        """For how long the peer has been in sight; 0 when it isn't."""
+        since = self._seen_since.get(peer)
+        return 0.0 if since is None else now - since
+
+    def gone_s(self, peer: str, now: float, known_since: float) -> float:
+        """For how long it has been out of sight, counted from `known_since` when it was never seen; 0 when it is in sight."""
+        if peer in self._seen_since:
+            return 0.0
+        return max(0.001, now - self._gone_since.get(peer, known_since))
+
+    def forget(self, members: frozenset[str]) -> None:
+        """Drop what is known of peers that are no members."""
+        for table in (self._leases, self._seen_since, self._gone_since):
+            for peer in [p for p in table if p not in members]:
+                del table[peer]

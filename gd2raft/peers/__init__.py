@@ -1,0 +1,1 @@
+"""How peers find, follow and see each other: identity, joining, the feed to learners, liveness, and who votes."""

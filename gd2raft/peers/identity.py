@@ -1,0 +1,135 @@
+"""Who this peer is and which pool it belongs to: one small file, replaced as a whole, is the only switch between pools.
+
+`peer.json` (mode 0600) holds the identity, `auth` the secret of REST. The log of a pool lives in raft/POOL-ID, so that a crash
+in the middle of joining or leaving leaves one pool or the other, never a mixture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import uuid
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from gd2raft.steps.durable import write_durably
+
+FILE = "peer.json"
+AUTH = "auth"
+
+log = structlog.get_logger("identity")
+
+
+class IdentityError(Exception):
+    """The identity can't be read or written: names the file and the way out."""
+
+
+class Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """`role`: founder (made this pool), invited (asked to join, hasn't seen itself in it yet), member."""
+
+    peer_id: str
+    pool_id: str
+    pool_key: str  # hex
+    role: str
+    seeds: tuple[str, ...] = ()  # HOST:PORT of members, to begin with
+    address: str = ""  # by which the pool knows this peer
+    checksum: str = ""  # of the other fields
+
+    def key(self) -> bytes:
+        return bytes.fromhex(self.pool_key)
+
+
+def new_identity() -> Identity:
+    return Identity(peer_id=str(uuid.uuid4()), pool_id=str(uuid.uuid4()), pool_key=secrets.token_hex(32), role="founder")
+
+
+def load(folder: Path) -> Identity | None:
+    """The identity in `folder`, None when there is none yet. Raises IdentityError."""
+    path = folder / FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise IdentityError(f"{path} can't be read: {error.strerror}") from error
+    try:
+        identity = msgspec.json.decode(data, type=Identity)
+        uuid.UUID(identity.peer_id)
+        uuid.UUID(identity.pool_id)
+        identity.key()
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise IdentityError(damaged(path, str(error))) from error
+    if identity.checksum != _checksum(identity):
+        raise IdentityError(damaged(path, "its checksum is wrong"))
+    return identity
+
+
+def damaged(path: Path, why: str) -> str:
+    return (
+        f"{path} is damaged ({why}). Restore the file from a backup; or move the folder {path.parent} away, detach this peer on "
+        "another one (gd2 peer detach PEER force) and let it join again as a new peer"
+    )
+
+
+def _checksum(identity: Identity) -> str:
+    import hashlib
+
+    text = msgspec.json.encode(msgspec.structs.replace(identity, checksum=""), order="deterministic")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def save(folder: Path, identity: Identity) -> Identity:
+    """Write it durably. Raises IdentityError."""
+    sealed = msgspec.structs.replace(identity, checksum=_checksum(identity))
+    path = folder / FILE
+    try:
+        write_durably(path, msgspec.json.format(msgspec.json.encode(sealed), indent=1) + b"\n")
+    except OSError as error:
+        raise IdentityError(f"{path} can't be written: {error.strerror}; is the disk full?") from error
+    return sealed
+
+
+def load_secret(folder: Path) -> str:
+    """The secret of REST, made at first start. Raises IdentityError."""
+    path = folder / AUTH
+    try:
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        return new_secret(folder)
+    except (OSError, UnicodeDecodeError) as error:
+        raise IdentityError(f"{path} can't be read: {error}") from error
+    if len(text) < 32 or not all(c in "0123456789abcdef" for c in text):
+        raise IdentityError(
+            f"{path} is damaged: it should hold a secret of hexadecimal digits. Copy the file from another peer of the pool"
+        )
+    return text
+
+
+def new_secret(folder: Path) -> str:
+    secret = secrets.token_hex(32)
+    save_secret(folder, secret)
+    return secret
+
+
+def save_secret(folder: Path, secret: str) -> None:
+    try:
+        write_durably(folder / AUTH, secret.encode() + b"\n")
+    except OSError as error:
+        raise IdentityError(f"{folder / AUTH} can't be written: {error.strerror}; is the disk full?") from error
+
+
+def raft_folder(folder: Path, pool_id: str) -> Path:
+    return folder / "raft" / pool_id
+
+
+def forget_other_pools(folder: Path, pool_id: str) -> None:
+    """Remove the logs of pools that this peer left."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.scandir(folder / "raft"):
+            if entry.is_dir(follow_symlinks=False) and entry.name != pool_id:
+                log.info("removing the log of a pool that this peer left", pool=entry.name)
+                shutil.rmtree(entry.path, ignore_errors=True)

@@ -1,0 +1,184 @@
+"""The methods of the peer RPC: numbers, names and messages. Numbers are never reused; fields are only ever appended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gd2raft.rpc.service import Empty, Method, notification
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True):
+    pass
+
+
+class RaftMessage(Message, frozen=True, array_like=True):
+    payload: bytes
+
+
+class Forwarded(Message, frozen=True, array_like=True):
+    """A store operation for the leader, or (empty) a read index."""
+
+    payload: bytes
+    timeout_ms: int
+
+
+class Answer(Message, frozen=True, array_like=True):
+    payload: bytes
+
+
+class FollowRequest(Message, frozen=True, array_like=True):
+    """`index`, `term`: the last entry that the follower has applied. `frames` False: soft state only (a voter). `member`: it has seen itself in the pool."""
+
+    index: int
+    term: int
+    frames: bool
+    member: bool
+
+
+class FollowReply(Message, frozen=True, array_like=True):
+    """`verdict`: ok, snapshot (too far behind: fetch one first), not-leader, removed, unknown."""
+
+    verdict: str
+    leader: str = ""
+    leader_address: str = ""
+
+
+class FrameMessage(Message, frozen=True, array_like=True):
+    index: int
+    term: int
+    kind: int
+    payload: bytes
+
+
+class Frames(Message, frozen=True, array_like=True):
+    """Committed entries of the log, in order."""
+
+    frames: list[FrameMessage]
+
+
+class SnapshotRequest(Message, frozen=True, array_like=True):
+    """The next chunk of the snapshot that this connection fetches; `number` counts from 0."""
+
+    number: int
+
+
+class SnapshotChunk(Message, frozen=True, array_like=True):
+    """`meta` comes with the first chunk, `last` with the last one."""
+
+    data: bytes
+    last: bool
+    meta: bytes = b""
+
+
+class PoolState(Message, frozen=True, array_like=True):
+    """Soft state, down the tree. `online` None: as last time."""
+
+    leader: str
+    term: int
+    quorum: bool
+    voters: list[str]
+    online: list[str] | None
+
+
+class Lease(Message, frozen=True, array_like=True):
+    """Soft state, up the tree. `below` None: as last time."""
+
+    index: int
+    below: list[str] | None
+
+
+class CommandMessage(Message, frozen=True, array_like=True):
+    id: str
+    command: str
+    request: bytes
+    initiator: str
+    request_id: str
+    user: str
+    timeout_ms: int
+    digest: str
+
+
+class DoneMessage(Message, frozen=True, array_like=True):
+    """`result`: JSON."""
+
+    revision: int
+    result: bytes
+    warnings: list[str]
+
+
+class StepMessage(Message, frozen=True, array_like=True):
+    transaction: str
+    revision: int
+    kind: str
+    arguments: bytes
+    undo: bool
+    request_id: str
+    timeout_ms: int
+
+
+class StepReply(Message, frozen=True, array_like=True):
+    """`facts`: JSON. `error` "" when it did what it should."""
+
+    facts: bytes
+    error: str
+    hint: str
+
+
+class AskReply(Message, frozen=True, array_like=True):
+    """Who answers here. `refusal`: why it doesn't join a pool ("" when it does)."""
+
+    peer_id: str
+    pool_id: str
+    client_port: int
+    zone: str
+    op_version_min: int
+    op_version_max: int
+    steps: list[str]
+    refusal: str
+    client_host: str = ""
+    peer_port: int = 0
+
+
+class Invitation(Message, frozen=True, array_like=True):
+    """`seeds`: addresses of members to follow at first. `address`: by which the pool knows the invited peer."""
+
+    pool_id: str
+    pool_key: bytes
+    secret: bytes
+    seeds: list[str]
+    address: str
+    peer_id: str
+
+
+class Revocation(Message, frozen=True, array_like=True):
+    pool_id: str
+    peer_id: str
+
+
+class PeerState(Message, frozen=True, array_like=True):
+    role: str
+    index: int
+    term: int
+    revision: int
+
+
+class VolumeQuery(Message, frozen=True, array_like=True):
+    volume: str
+
+
+RAFT_MESSAGE = notification(1, "raft.message", RaftMessage)
+STORE_FORWARD = Method(2, "store.forward", Forwarded, Answer)
+STORE_READ = Method(3, "store.read", Forwarded, Answer)
+FOLLOW_OPEN = Method(10, "follow.open", FollowRequest, FollowReply)
+FOLLOW_FRAMES = notification(11, "follow.frames", Frames)
+FOLLOW_SNAPSHOT = Method(12, "follow.snapshot", SnapshotRequest, SnapshotChunk)
+FOLLOW_STATE = notification(13, "follow.state", PoolState)
+FOLLOW_LEASE = notification(14, "follow.lease", Lease)
+COMMAND_RUN = Method(20, "command.run", CommandMessage, DoneMessage)
+STEP_RUN = Method(21, "step.run", StepMessage, StepReply)
+JOIN_ASK = Method(30, "join.ask", Empty, AskReply, join=True)
+JOIN_INVITE = Method(31, "join.invite", Invitation, Empty, join=True)
+JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
+PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
+PEER_STATE = Method(34, "peer.state", Empty, PeerState)
+BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
