@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ log = structlog.get_logger("gd2raft.rpc")
 
 Handler = Callable[["Connection", Any], Awaitable[Any] | Any]  # (connection, request) -> reply; raises RpcRefusal
 Handlers = Mapping[Method[Any, Any], Handler]
+Work = Coroutine[Any, Any, Any]
 Explain = Callable[[Exception], RpcRefusal | None]
 
 
@@ -42,7 +43,6 @@ def _no_explanation(_: Exception) -> RpcRefusal | None:
 class Served:
     method: Method[Any, Any]
     handler: Handler
-    is_async: bool
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Endpoint:
         self._served: dict[int, Served] = {}
         for method, handler in self.handlers.items():
             table.register(method)
-            self._served[method.number] = Served(method, handler, _is_async(handler))
+            self._served[method.number] = Served(method, handler)
 
     @classmethod
     def build(cls, handlers: Handlers, limits: RpcLimits | None, traffic: Traffic | None, explain: Explain | None) -> Endpoint:
@@ -71,10 +71,6 @@ class Endpoint:
 
     def lookup(self, number: int) -> Served | None:
         return self._served.get(number)
-
-
-def _is_async(handler: Handler) -> bool:
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
 
 
 class Inbox:
@@ -103,10 +99,11 @@ class Inbox:
             served, request = self._prepare(frame.method, frame.body, one_way=False)
             if len(self) >= self._endpoint.limits.calls_in_max:
                 raise RpcRefusal(errors.BUSY, f"{len(self)} calls of this connection are in progress: try again later")
-            if served.is_async:
-                self._start_call(frame, served, request)
+            reply = served.handler(self._connection, request)
+            if inspect.iscoroutine(reply):
+                self._start_call(frame, served.method, reply)
             else:
-                self._answer(frame.call_id, served.method, served.handler(self._connection, request))
+                self._answer(frame.call_id, served.method, reply)
         except Exception as error:
             self._send_error(frame.call_id, name, error)
 
@@ -115,11 +112,13 @@ class Inbox:
         name = self.name_of(frame.method)
         try:
             served, message = self._prepare(frame.method, frame.body, one_way=True)
-            if not served.is_async:
-                served.handler(self._connection, message)
-            elif len(self) < self._endpoint.limits.calls_in_max:
-                self._start_stream(served, message)
+            work = served.handler(self._connection, message)
+            if not inspect.iscoroutine(work):
+                return
+            if len(self) < self._endpoint.limits.calls_in_max:
+                self._start_stream(served.method, work)
             else:
+                work.close()
                 self._endpoint.traffic.drop(name)
         except Exception as error:
             self._log_failed_notify(name, error)
@@ -145,22 +144,23 @@ class Inbox:
         except (msgspec.ValidationError, ValueError, TypeError) as error:
             raise RpcRefusal(errors.BAD_REQUEST, f"{method.name}: {error}") from None
 
-    def _start_call(self, frame: wire.Call, served: Served, request: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._run_call(frame, served, request), name=f"rpc {served.method.name}")
+    def _start_call(self, frame: wire.Call, method: Method[Any, Any], work: Work) -> None:
+        task = asyncio.get_running_loop().create_task(self._run_call(frame, method, work), name=f"rpc {method.name}")
         self._calls[frame.call_id] = task
         task.add_done_callback(lambda _: self._calls.pop(frame.call_id, None))
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled at once has not begun it
 
-    def _start_stream(self, served: Served, message: Any) -> None:
-        task = asyncio.get_running_loop().create_task(self._run_notify(served, message), name=f"rpc {served.method.name}")
+    def _start_stream(self, method: Method[Any, Any], work: Work) -> None:
+        task = asyncio.get_running_loop().create_task(self._run_notify(method, work), name=f"rpc {method.name}")
         self._streams.add(task)
         task.add_done_callback(self._streams.discard)
+        task.add_done_callback(lambda _: work.close())
 
-    async def _run_call(self, frame: wire.Call, served: Served, request: Any) -> None:
-        method = served.method
+    async def _run_call(self, frame: wire.Call, method: Method[Any, Any], work: Work) -> None:
         deadline_s = min(frame.deadline_ms / 1000, self._endpoint.limits.call_deadline_s_max)
         try:
             async with asyncio.timeout(deadline_s) as timeout:
-                reply = await served.handler(self._connection, request)
+                reply = await work
                 await self._connection.writable()
             self._answer(frame.call_id, method, reply)
         except TimeoutError as error:
@@ -169,12 +169,12 @@ class Inbox:
         except Exception as error:
             self._send_error(frame.call_id, method.name, error)
 
-    async def _run_notify(self, served: Served, message: Any) -> None:
+    async def _run_notify(self, method: Method[Any, Any], work: Work) -> None:
         try:
             async with asyncio.timeout(self._endpoint.limits.call_deadline_s_max):
-                await served.handler(self._connection, message)
+                await work
         except Exception as error:
-            self._log_failed_notify(served.method.name, error)
+            self._log_failed_notify(method.name, error)
 
     def _answer(self, call_id: int, method: Method[Any, Any], reply: Any) -> None:
         if not isinstance(reply, method.reply):

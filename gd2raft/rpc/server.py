@@ -130,10 +130,11 @@ class RpcServer:
 
     def _failed(self, opening: Opening, error: Exception) -> None:
         self._openings.pop(opening, None)
-        if self._log_budget.take(asyncio.get_running_loop().time()):
-            remote = address_text(opening.transport.get_extra_info("peername")) if opening.transport else "?"
-            code = error.code if isinstance(error, HelloRefused) else "internal"
-            log.info("rpc handshake refused", remote=remote, code=code, error=str(error), unlogged=self._log_budget.unlogged())
+        remote = address_text(opening.transport.get_extra_info("peername")) if opening.transport else "?"
+        if not isinstance(error, HelloRefused):
+            log.error("rpc handshake failed", remote=remote, error=repr(error), exc_info=error)
+        elif self._log_budget.take(asyncio.get_running_loop().time()):
+            log.info("rpc handshake refused", remote=remote, code=error.code, error=str(error), unlogged=self._log_budget.unlogged())
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import struct
+import warnings
 
 import pytest
 from rpc_kit import ECHO, PROBE, SLOW, TELL, RawPeer, Say, dialled, echo, policy, run, serving, until
@@ -297,6 +298,44 @@ def test_random_bytes_on_the_port_never_silence_it_and_leak_no_connection() -> N
         run(main())
     assert {line["log_level"] for line in lines} <= {"info", "warning"}
     assert sum(line["event"] == "rpc handshake refused" for line in lines) < 40  # strangers cannot fill the log
+
+
+def test_a_mistake_in_the_daemons_policy_closes_the_socket_and_is_logged_as_ours() -> None:
+    def broken(_: bytes) -> bytes:
+        raise KeyError("no such thing")
+
+    async def main() -> None:
+        rules = hello.HelloPolicy(policy("peer-b").own_info, broken)
+        async with serving(rules=rules) as server:
+            with capture_logs() as lines, pytest.raises(HelloRefused):
+                await dial(server.address, policy(), Endpoint({}))
+            assert [(line["event"], line["log_level"]) for line in lines] == [("rpc handshake failed", "error")]
+            assert server.handshakes == 0
+
+    run(main())
+
+
+def test_a_call_cancelled_before_it_began_is_never_run() -> None:
+    async def main() -> None:
+        ran: list[str] = []
+
+        async def slow(_: Connection, request: Say) -> Say:
+            ran.append(request.text)
+            return request
+
+        async with serving({SLOW: slow, ECHO: echo}) as server:
+            raw = await RawPeer.open(server.address)
+            await raw.agree()
+            raw.send(wire.Call(1, SLOW.number, 60_000, Say("x")), wire.Cancel(1), wire.Call(2, ECHO.number, 60_000, Say("y")))
+            answer = await raw.frame_but_ping()
+            assert isinstance(answer, wire.Reply)
+            assert answer.call_id == 2
+            assert ran == []
+            await raw.close()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(main())
 
 
 def test_a_taken_port_is_a_clear_error() -> None:
