@@ -35,10 +35,12 @@ def truth(value: str) -> bool | None:
 
 def check_value(kind: str, value: str, values: Sequence[str], low: float | None, high: float | None) -> None:
     """Refuse a value that is not of this kind, not one of `values` (if any) or out of range. Raises ValueRefused."""
-    if kind == "str" and values:
-        if value.lower() not in {word.lower() for word in values}:
-            raise ValueRefused(f"is not valid, allowed are {', '.join(values)}")
+    if values and value.lower() in {word.lower() for word in values}:
         return
+    if values and kind != "str-or-int":
+        raise ValueRefused(f"is not valid, allowed are {', '.join(values)}")
+    if values and not value.strip().isdecimal():
+        raise ValueRefused(f"is not valid, allowed are {', '.join(values)} or a number")
     reader = _READERS.get(kind)
     if reader:
         reader(value, (low, high))
@@ -106,6 +108,11 @@ def _path(value: str, _: Range) -> None:
         raise ValueRefused("is not an absolute path")
 
 
+def _dot_name(value: str, _: Range) -> None:
+    if not re.fullmatch(r"\.[^/\s]+", value) or value == "..":
+        raise ValueRefused("is not valid: it must start with a dot, and have no slash or space")
+
+
 def _addresses(value: str, _: Range) -> None:
     """A list of addresses, names or patterns; `/dir(a|b)` gives those of a sub-directory."""
     for part in re.split(r",(?![^(]*\))", value):
@@ -147,6 +154,8 @@ _READERS: dict[str, Callable[[str, Range], None]] = {
     "size": _size,
     "time": _time,
     "path": _path,
+    "str-or-int": _int,
+    "dot-name": _dot_name,
     "address": _addresses,
     "address-list": _addresses,
 }

@@ -40,7 +40,7 @@ class Option(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     op_version: int = 1
     set_by: str = ""
     needs: str = ""
-    excludes: str = ""
+    excludes: tuple[str, ...] = ()
     never_reset: bool = False
     force: bool = False
     client: bool = False
@@ -100,8 +100,9 @@ def check_together(table: OptionTable, options: Mapping[str, str], changed: Iter
             continue
         if option.needs and not is_on(table, options, option.needs):
             raise OptionRefused(f"option {name} needs {option.needs} to be on: enable that first")
-        if option.excludes and is_on(table, options, name) and is_on(table, options, option.excludes):
-            raise OptionRefused(f"option {name} can't be on together with {option.excludes}: switch that off first")
+        on = [other for other in option.excludes if is_on(table, options, other)]
+        if on and is_on(table, options, name):
+            raise OptionRefused(f"option {name} can't be on together with {on[0]}: switch that off first")
 
 
 def is_on(table: OptionTable, options: Mapping[str, str], name: str) -> bool:
