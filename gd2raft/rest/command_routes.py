@@ -1,0 +1,195 @@
+"""Routes of the commands, built from what each command says of itself: a new command needs no change here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from gd2raft.commands import lookup
+from gd2raft.core import model
+from gd2raft.core.kv import Expect
+from gd2raft.core.plan import Command, CommandError, Moved, Refused
+from gd2raft.rest import body, options, shapes
+from gd2raft.rest.api import Done, RequestContext
+from gd2raft.rest.call import REVISION_MAX, Call
+from gd2raft.rest.reply import Reply
+from gd2raft.rest.routes import TIMEOUT, Endpoint, fields_of
+
+COMMAND_ERRORS = (400, 404, 409, 412, 500, 503, 504)
+
+
+class Gone(CommandError):
+    """The command was done, but what it was about is gone again (its answer was remembered, or someone was quick)."""
+
+    http = 410
+    code = "gone-since"
+
+
+def command_endpoints(commands: Iterable[Command[Any]]) -> list[Endpoint]:
+    return [endpoint_of(command) for command in commands]
+
+
+def endpoint_of(command: Command[Any]) -> Endpoint:
+    route = command.route
+    if route.reply not in _REPLIES:
+        raise ValueError(f"command {command.name}: reply {route.reply!r} is not one of {', '.join(_REPLIES)}")
+    in_path = {name: encoded_name(command, name) for name in fields_of(route.path)}
+    internal = tuple(encoded_name(command, name) for name in route.internal)
+
+    async def handle(call: Call) -> Reply:
+        return await run(call, command, in_path, internal)
+
+    return Endpoint(
+        name=command.name,
+        method=route.method,
+        path=route.path,
+        handler=handle,
+        summary=command.summary,
+        status=route.status,
+        reply=_REPLIES[route.reply],
+        request=command.request,
+        not_in_body=(*in_path.values(), *internal),
+        parameters=(TIMEOUT,),
+        errors=COMMAND_ERRORS,
+        etag=route.reply in ("volume", "peer"),
+        if_match=next((name for name in in_path if name in THINGS), ""),
+        command=command.name,
+    )
+
+
+def encoded_name(command: Command[Any], field: str) -> str:
+    """Name in JSON of a field of the request; ValueError when the request has no such field."""
+    for known in msgspec.structs.fields(command.request):
+        if field in (known.name, known.encode_name):
+            return known.encode_name
+    raise ValueError(f"command {command.name}: its request has no field {field!r}")
+
+
+async def run(call: Call, command: Command[Any], in_path: Mapping[str, str], internal: tuple[str, ...]) -> Reply:
+    given = body.decode_object(await call.body())
+    for name in (*in_path.values(), *internal):
+        if name in given:
+            where = "is part of the path" if name in in_path.values() else "can't be given"
+            raise body.BadBody(f"unable to use the request: field {name!r} {where}", fields={"field": name})
+    given.update({in_path[name]: value for name, value in call.fields.items()})
+    request = body.to_request(command.request, given)
+    context = RequestContext(
+        request_id=call.request_id,
+        user=call.user,
+        timeout_s=call.timeout_s(),
+        received=call.received,
+        idempotency_key=call.idempotency_key() if call.method in ("POST", "DELETE") else "",
+        expect=await expected(call),
+    )
+    done = await call.api.run(command.name, request, context)
+    await call.reach(done.revision)
+    return reply_to(call, command, done)
+
+
+def reply_to(call: Call, command: Command[Any], done: Done) -> Reply:
+    route = command.route
+    view = call.view()
+    thing, identity, etag = _THINGS_OF_REPLY[route.reply](call, view, done) if route.reply != "none" else (None, "", 0)
+    headers = {"ETag": f'"{etag}"'} if etag else {}
+    if route.status == 201 and identity:
+        headers["Location"] = f"{call.raw_path}/{quote(identity, safe='')}"
+    return Reply(status=route.status, body=thing, headers=headers, warnings=done.warnings)
+
+
+# what commands reply with: (body, name in the Location, revision for the ETag)
+
+
+def _volume(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    name = str(done.result.get("volume", ""))
+    volume = view.volume(name)
+    if volume is None:
+        raise Gone(f"it was done at revision {done.revision}, but volume {name} is gone since")
+    return shapes.volume_info(volume, shapes.hosts_of_volume(view, volume)), name, modified(view, model.volume_key(name))
+
+
+def _peer(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    peer_id = str(done.result.get("peer", ""))
+    peer = view.peer(peer_id)
+    if peer is None:
+        raise Gone(f"it was done at revision {done.revision}, but peer {peer_id} is gone since")
+    return shapes.peer_info(peer, call.api.online()), peer_id, modified(view, model.peer_key(peer_id))
+
+
+def _options(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    return options.global_options(call.api.option_table, view.global_options()), "", 0
+
+
+_THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
+    "volume": _volume,
+    "peer": _peer,
+    "options": _options,
+}
+_REPLIES: dict[str, Any] = {
+    "volume": shapes.VolumeInfo,
+    "peer": shapes.PeerInfo,
+    "options": list[shapes.GlobalOptionInfo],
+    "none": None,
+}
+
+
+# If-Match
+
+
+def _key_of_volume(view: model.View, name: str) -> str:
+    return model.volume_key(lookup.volume(view, name).name)
+
+
+def _key_of_peer(view: model.View, text: str) -> str:
+    return model.peer_key(lookup.peer(view, text).id)
+
+
+THINGS: dict[str, Callable[[model.View, str], str]] = {"volume": _key_of_volume, "peer": _key_of_peer}
+"""Path field -> key of the record that an ETag is about."""
+
+
+async def expected(call: Call) -> tuple[Expect, ...]:
+    """What If-Match expects. Raises Moved when it can't hold any more; what this peer doesn't know yet is waited for."""
+    header = call.request.headers.get("If-Match")
+    if header is None:
+        return ()
+    field = next((name for name in call.fields if name in THINGS), None)
+    if field is None:
+        raise Refused("If-Match has no meaning here", hint="it is about one volume or one peer", code="bad-header")
+    wanted = parse_etags(header)
+    if wanted:
+        await call.reach(min(wanted))
+    view = call.view()
+    key = THINGS[field](view, call.fields[field])
+    revision = modified(view, key)
+    if wanted and revision not in wanted:
+        raise Moved(
+            f"{field} {call.fields[field][:200]} was changed at revision {revision}, not at {header[:100]}",
+            hint="get it again and decide anew",
+            fields={"etag": f'"{revision}"'},
+        )
+    return (Expect(key, revision),) if wanted else ()
+
+
+def parse_etags(header: str) -> list[int]:
+    """Revisions of a list of ETags; [] for `*`.
+
+    >>> parse_etags('"12", "13"'), parse_etags("*")
+    ([12, 13], [])
+    """
+    if header.strip() == "*":
+        return []
+    found = []
+    for part in header.split(","):
+        text = part.strip().removeprefix('"').removesuffix('"')
+        if not (text.isascii() and text.isdigit() and len(text) <= 19 and int(text) <= REVISION_MAX):
+            raise Refused(f"If-Match {header[:100]!r} is not an ETag of this server", hint='it looks like "123"', code="bad-header")
+        found.append(int(text))
+    return found
+
+
+def modified(view: model.View, key: str) -> int:
+    item = view.reader.get(key)
+    return item.modified if item is not None else 0

@@ -1,0 +1,157 @@
+"""What can be read: peers, volumes, bricks, options, the state of the cluster. From this peer's own state; nothing is changed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from gd2raft.commands import lookup
+from gd2raft.core import model
+from gd2raft.core.plan import Refused
+from gd2raft.rest import options, shapes
+from gd2raft.rest.api import BrickFacts
+from gd2raft.rest.call import Call, link_next
+from gd2raft.rest.command_routes import modified
+from gd2raft.rest.reply import Reply
+from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, Endpoint
+
+T = TypeVar("T")
+NO_FACTS = BrickFacts()
+
+
+async def list_peers(call: Call) -> Reply:
+    view = call.view()
+    peers = [p for p in view.peers() if wanted(call, p.metadata)]
+    page, headers = paged(call, peers, lambda p: p.id)
+    online = call.api.online()
+    return Reply(body=[shapes.peer_info(p, online) for p in page], headers=headers)
+
+
+async def get_peer(call: Call) -> Reply:
+    view = call.view()
+    peer = lookup.peer(view, call.fields["peer"])
+    return Reply(body=shapes.peer_info(peer, call.api.online()), headers=etag(view, model.peer_key(peer.id)))
+
+
+async def list_volumes(call: Call) -> Reply:
+    view = call.view()
+    volumes = [v for v in view.volumes() if wanted(call, v.metadata)]
+    page, headers = paged(call, volumes, lambda v: v.name)
+    hosts = shapes.hosts_of(view) if page else {}
+    return Reply(body=[shapes.volume_info(v, hosts) for v in page], headers=headers)
+
+
+async def get_volume(call: Call) -> Reply:
+    view = call.view()
+    volume = lookup.volume(view, call.fields["volume"])
+    return Reply(body=shapes.volume_info(volume, shapes.hosts_of_volume(view, volume)), headers=etag(view, model.volume_key(volume.name)))
+
+
+async def get_bricks(call: Call) -> Reply:
+    view = call.view()
+    volume = lookup.volume(view, call.fields["volume"])
+    hosts = shapes.hosts_of_volume(view, volume)
+    facts = await call.api.brick_facts(volume)
+    return Reply(body=[shapes.brick_status(volume, b, hosts, facts.get(b.id, NO_FACTS)) for b in volume.bricks()])
+
+
+async def get_status(call: Call) -> Reply:
+    view = call.view()
+    volume = lookup.volume(view, call.fields["volume"])
+    if volume.state is not model.VolumeState.STARTED:
+        raise Refused(f"volume {volume.name} is not started", hint=f"gd2 volume start {volume.name}", code="not-started")
+    info = shapes.volume_info(volume, shapes.hosts_of_volume(view, volume))
+    facts = await call.api.brick_facts(volume)
+    size = await call.api.volume_size(volume)
+    return Reply(body=shapes.VolumeStatus(info=info, online=shapes.serves(volume, facts), size=size))
+
+
+async def get_options(call: Call) -> Reply:
+    volume = lookup.volume(call.view(), call.fields["volume"])
+    return Reply(body=options.volume_options(call.api.option_table, volume))
+
+
+async def get_option(call: Call) -> Reply:
+    volume = lookup.volume(call.view(), call.fields["volume"])
+    return Reply(body=options.volume_option(call.api.option_table, volume, call.fields["option"]))
+
+
+async def get_global_options(call: Call) -> Reply:
+    return Reply(body=options.global_options(call.api.option_table, call.view().global_options()))
+
+
+async def get_cluster_status(call: Call) -> Reply:
+    return Reply(body=dict(call.api.cluster_status()))
+
+
+def wanted(call: Call, metadata: dict[str, str]) -> bool:
+    """Filters of GlusterD2: ?key=, ?value=, or both of one entry."""
+    key, value = call.query.get("key"), call.query.get("value")
+    if key is not None:
+        return key in metadata and value in (None, metadata[key])
+    return value is None or value in metadata.values()
+
+
+def paged(call: Call, items: Sequence[T], name: Callable[[T], str]) -> tuple[Sequence[T], dict[str, str]]:
+    """The page that ?limit= and ?cursor= ask for, and headers for the next one. The cursor is the last item's name, so a
+    page starts right whatever was added or removed before it."""
+    start = 0
+    if (cursor := call.query.get("cursor")) is not None:
+        start = bisect_right(items, cursor, key=name)
+    if (text := call.query.get("limit")) is None:
+        return items[start:], {}
+    end = start + call.number("limit", text, 1, call.limits.page_max)
+    page = items[start:end]
+    return page, link_next(call, name(page[-1])) if end < len(items) else {}
+
+
+def etag(view: model.View, key: str) -> dict[str, str]:
+    return {"ETag": f'"{modified(view, key)}"'}
+
+
+def read_endpoints() -> list[Endpoint]:
+    def get(path: str, name: str, handler: object, reply: object, summary: str, **more: object) -> Endpoint:
+        return Endpoint(method="GET", path=path, name=name, handler=handler, reply=reply, summary=summary, **{"parameters": READ, **more})  # type: ignore[arg-type]
+
+    missing: dict[str, object] = {"errors": (404,)}
+    page: dict[str, object] = {"parameters": (*PAGED, KEY, VALUE)}
+    return [
+        get("/v1/peers", "peer-list", list_peers, list[shapes.PeerInfo], "The peers of the pool.", **page),
+        get("/v1/peers/{peer}", "peer-get", get_peer, shapes.PeerInfo, "A peer, by id, name or address.", etag=True, **missing),
+        get("/v1/volumes", "volume-list", list_volumes, list[shapes.VolumeInfo], "All volumes.", **page),
+        get("/v1/volumes/{volume}", "volume-get", get_volume, shapes.VolumeInfo, "A volume, by name or id.", etag=True, **missing),
+        get(
+            "/v1/volumes/{volume}/bricks",
+            "volume-bricks",
+            get_bricks,
+            list[shapes.BrickStatus],
+            "State of a volume's bricks, asked of their peers.",
+            **missing,
+        ),
+        get(
+            "/v1/volumes/{volume}/status",
+            "volume-status",
+            get_status,
+            shapes.VolumeStatus,
+            "Whether a volume serves, and its size.",
+            errors=(400, 404),
+        ),
+        get(
+            "/v1/volumes/{volume}/options",
+            "volume-options",
+            get_options,
+            list[shapes.OptionInfo],
+            "Options of a volume, with defaults.",
+            **missing,
+        ),
+        get("/v1/volumes/{volume}/options/{option}", "volume-option", get_option, shapes.OptionInfo, "One option of a volume.", **missing),
+        get("/v1/cluster/options", "cluster-options", get_global_options, list[shapes.GlobalOptionInfo], "Options of the whole pool."),
+        get(
+            "/v1/cluster/status",
+            "cluster-status",
+            get_cluster_status,
+            shapes.ClusterStatus,
+            "Voters, leader, quorum: as this peer sees it.",
+        ),
+    ]
