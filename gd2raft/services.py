@@ -96,6 +96,7 @@ class CommandMessage(Message, frozen=True, array_like=True):
     user: str
     timeout_ms: int
     digest: str
+    expect: list[tuple[str, int]] = []
 
 
 class DoneMessage(Message, frozen=True, array_like=True):

@@ -133,7 +133,7 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def kind(self) -> VolumeType:
-        return self.subvols[0].type.value  # type: ignore[no-any-return]
+        return self.subvols[0].type.value
 
     @property
     def replicas(self) -> int:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from gd2raft.core.kv import Expect
 from gd2raft.core.plan import CommandError
 from gd2raft.core.transaction import StepOutcome
 
@@ -21,6 +22,7 @@ class CommandCall(msgspec.Struct, frozen=True, array_like=True):
     user: str
     timeout_s: float
     digest: str = ""
+    expect: tuple[Expect, ...] = ()  # If-Match: keys that must still be at these revisions
 
 
 class Done(msgspec.Struct, frozen=True, array_like=True):
@@ -47,20 +49,6 @@ class RunStep(Protocol):
     """Runs a step on a peer, by RPC or here. Never raises: what goes wrong is a StepProblem."""
 
     async def __call__(self, peer_id: str, call: StepCall) -> StepOutcome: ...
-
-
-class Unavailable(CommandError):
-    """The pool can't take a write now; nothing was done."""
-
-    http = 503
-    code = "no-quorum"
-
-
-class OutcomeUnknown(CommandError):
-    """The command was begun and its end isn't known here; asking again with the same Idempotency-Key tells."""
-
-    http = 504
-    code = "outcome-unknown"
 
 
 class NotLeader(CommandError):

@@ -12,9 +12,10 @@ import msgspec
 import structlog
 
 from gd2raft.core import model
-from gd2raft.core.plan import CommandError, Failed, Refused
+from gd2raft.core.kv import Expect
+from gd2raft.core.plan import CommandError, Failed, OutcomeUnknown, Refused, Unavailable
 from gd2raft.core.transaction import Remembered
-from gd2raft.engine.calls import CommandCall, Done, NotLeader, OutcomeUnknown, Unavailable
+from gd2raft.engine.calls import CommandCall, Done, NotLeader
 from gd2raft.engine.leader import LeaderEngine
 from gd2raft.store.interface import Store
 
@@ -32,7 +33,17 @@ class Initiator:
     def __init__(self, store: Store, engine: LeaderEngine, forward: Forward, *, peer_id: str) -> None:
         self._store, self._engine, self._forward, self._peer_id = store, engine, forward, peer_id
 
-    async def run(self, command: str, request: object, *, request_id: str, user: str, timeout_s: float, idempotency_key: str = "") -> Done:
+    async def run(
+        self,
+        command: str,
+        request: object,
+        *,
+        request_id: str,
+        user: str,
+        timeout_s: float,
+        idempotency_key: str = "",
+        expect: tuple[Expect, ...] = (),
+    ) -> Done:
         """Run a command exactly once. Raises CommandError (Unavailable: nothing was done; OutcomeUnknown: ask again)."""
         body = msgspec.json.encode(request)
         call = CommandCall(
@@ -44,6 +55,7 @@ class Initiator:
             user=user,
             timeout_s=timeout_s,
             digest=hashlib.sha256(command.encode() + b"\0" + body).hexdigest()[:32] if idempotency_key else "",
+            expect=expect,
         )
         deadline = time.monotonic() + timeout_s
         done = await self._bring(call, deadline)

@@ -17,7 +17,22 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, TooLarge
-from gd2raft.core.plan import LOCK_WAIT_S, Command, CommandError, Conflict, Failed, Ids, Plan, Refused, Step, StepKind, View
+from gd2raft.core.plan import (
+    LOCK_WAIT_S,
+    Command,
+    CommandError,
+    Conflict,
+    Failed,
+    Ids,
+    Moved,
+    OutcomeUnknown,
+    Plan,
+    Refused,
+    Step,
+    StepKind,
+    Unavailable,
+    View,
+)
 from gd2raft.core.transaction import (
     RESULTS_KEPT,
     Finish,
@@ -31,7 +46,7 @@ from gd2raft.core.transaction import (
     StepProblem,
     Transaction,
 )
-from gd2raft.engine.calls import CommandCall, Done, NotLeader, OutcomeUnknown, RunStep, StepCall, Unavailable
+from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
 from gd2raft.store.interface import NoLeader, NoQuorum, Store
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 
@@ -130,6 +145,10 @@ class LeaderEngine:
 
     async def _attempt(self, command: Command[Any], request: object, call: CommandCall) -> tuple[Finish, Life]:
         view = View(self._store, self._cache, online=self._online(), options=self._options, initiator=call.initiator)
+        for expect in call.expect:
+            item = view.reader.get(expect.key)
+            if (item.modified if item else 0) != expect.modified:
+                raise Moved("it was changed since the revision in If-Match", hint="read it again, then decide again")
         now = time.time()
         plan: Plan = command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now))
         self._check_steps(plan, view)

@@ -1,0 +1,322 @@
+"""GlusterFS's side of the daemon: from the replicated state to volfiles, bricks, self-heal daemons and notified clients.
+
+Level-triggered: whatever changed, the wanted processes are computed from the state as it is and handed to the process room,
+and the connections whose volfile changed are told. It must not know how the state came about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import gd2volgen
+import structlog
+from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
+
+from gd2raft.core import model
+from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
+from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
+from gd2raft.sunrpc.server import SunRpcServer
+
+SERVERS_LISTED_MAX = 16
+
+log = structlog.get_logger("gluster")
+
+GLUSTER_TYPES = {
+    "Distribute": "Distribute",
+    "Replicate": "Replicate",
+    "Disperse": "Disperse",
+    "Dist-Replicate": "Distributed-Replicate",
+    "Dist-Disperse": "Distributed-Disperse",
+}
+
+
+class Describer:
+    """Volumes as gd2volgen wants them, seen from one peer."""
+
+    def __init__(self, view: model.View, peer_id: str, workdir: str) -> None:
+        self._view, self._peer_id, self._workdir = view, peer_id, workdir
+        self._hosts: dict[str, str] = {}
+        self._sharing: dict[str, int] | None = None
+
+    def host(self, peer_id: str) -> str:
+        if peer_id not in self._hosts:
+            peer = self._view.peer(peer_id)
+            self._hosts[peer_id] = peer.hostname if peer else peer_id
+        return self._hosts[peer_id]
+
+    def describe(self, volume: model.Volume) -> Description:
+        return Description(
+            peer=self.host(self._peer_id),
+            name=volume.name,
+            id=volume.id,
+            type=GLUSTER_TYPES[volume.type_name],  # type: ignore[arg-type]
+            state=volume.state.value,
+            transport="tcp",
+            username=volume.username,
+            password=volume.password,
+            op_version=model.OP_VERSION,
+            quota_version=volume.quota_version,
+            workdir=self._workdir,
+            options={**self._pool_options(), **volume.options},
+            subvols=tuple(self._subvol(s) for s in volume.subvols),
+        )
+
+    def _pool_options(self) -> Mapping[str, str]:
+        return self._view.global_options()
+
+    def _subvol(self, subvol: model.Subvolume) -> Subvol:
+        thin = subvol.thin_arbiter
+        return Subvol(
+            type=subvol.type.value,
+            bricks=tuple(self._brick(b) for b in subvol.bricks),
+            replica_count=subvol.replica_count,
+            arbiter_count=subvol.arbiter_count,
+            disperse_count=subvol.disperse_count,
+            redundancy_count=subvol.redundancy_count,
+            thin_arbiter=None if thin is None else ThinArbiter(host=thin.host, path=thin.path),
+        )
+
+    def _brick(self, brick: model.Brick) -> BrickDescription:
+        return BrickDescription(
+            host=self.host(brick.peer_id),
+            path=brick.path,
+            index=brick.index,
+            type="arbiter" if brick.type is model.BrickType.ARBITER else None,
+            decommissioned=brick.decommissioned,
+            shared_brick_count=self._shared(brick),
+        )
+
+    def _shared(self, brick: model.Brick) -> int:
+        """Bricks of this peer on the same file system; 0 for bricks of other peers (facts/glusterfs.md 1.1)."""
+        if brick.peer_id != self._peer_id:
+            return 0
+        if self._sharing is None:
+            claims = self._view.brick_claims(self._peer_id)
+            counts = Counter(c.fsid for c in claims.values())
+            self._sharing = {path: counts[c.fsid] if c.fsid else 1 for path, c in claims.items()}
+        return self._sharing.get(brick.path, 1)
+
+
+class Gluster:
+    """Implements sunrpc's Backend, and keeps this peer's processes as the state says.
+
+    `host`: the address that bricks and services reach this daemon at and listen on; `view`: the state as it is now.
+    """
+
+    def __init__(
+        self,
+        *,
+        peer_id: Callable[[], str],
+        view: Callable[[], model.View],
+        online: Callable[[], frozenset[str]],
+        host: str,
+        port: int,
+        bind_address: str,
+        rundir: Path,
+        workdir: Path,
+        processes: ProcessManager,
+    ) -> None:
+        self._peer_id, self._view, self._online = peer_id, view, online
+        self._host, self._port, self._bind_address = host, port, bind_address
+        self._rundir, self._workdir = rundir, workdir
+        self._processes = processes
+        self.server: SunRpcServer | None = None
+        self._signed_in: dict[int, set[str]] = {}
+        self._dirty: set[str] = set()
+        self._everything = False
+        self._wake = asyncio.Event()
+        self._follow_lock = asyncio.Lock()
+        self._volume_of: dict[str, str] = {}  # key of a process that was wanted -> its volume
+        self._task: asyncio.Task[None] | None = None
+
+    # following the state
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="gluster follows the state")
+        self.changed(None)
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def changed(self, volumes: Iterable[str] | None) -> None:
+        """These volumes changed (None: anything may have)."""
+        if volumes is None:
+            self._everything = True
+        else:
+            self._dirty.update(volumes)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            names, everything = self._dirty, self._everything
+            self._dirty, self._everything = set(), False
+            try:
+                await self.follow()
+                await self._refresh(names, everything)
+            except Exception:
+                log.exception("following the state broke; trying again")
+                self._everything = True
+                await asyncio.sleep(1.0)
+                self._wake.set()
+
+    async def _refresh(self, names: set[str], everything: bool) -> None:
+        if self.server is not None and (names or everything):
+            told = await self.server.refresh(lambda group: everything or group_volume(group) in names)
+            if told:
+                log.info("told clients and bricks of new volfiles", connections=told, volumes=sorted(names)[:10])
+
+    async def follow(self) -> None:
+        """Make this peer's processes as the state says."""
+        async with self._follow_lock:
+            bricks, services = self.wanted()
+            self._remember(bricks, services)
+            await self._processes.follow(bricks, services)
+
+    async def follow_volume(self, name: str, timeout_s: float) -> list[str]:
+        """Follow, then wait until this volume's processes are as wanted: what isn't, and why."""
+        await self.follow()
+        self.changed([name])
+        volume = self._view().volume(name)
+        if volume is not None and volume.state is model.VolumeState.STARTED:
+            keys = [b.path for b in volume.bricks() if b.peer_id == self._peer_id()]
+            self._processes.retry(keys)
+        else:
+            keys = [key for key in self._processes.keys() if self._volume_of.get(key) == name]
+        return [str(p) for p in await self._processes.settled(keys, timeout_s)]
+
+    def _remember(self, bricks: list[BrickSpec], services: list[ServiceSpec]) -> None:
+        self._volume_of |= {b.brick_path: b.volume for b in bricks}
+        self._volume_of |= {s.name: s.name.partition("/")[2] for s in services}
+        known = set(self._processes.keys())
+        wanted = {b.brick_path for b in bricks} | {s.name for s in services}
+        self._volume_of = {k: v for k, v in self._volume_of.items() if k in known or k in wanted}
+
+    def wanted(self) -> tuple[list[BrickSpec], list[ServiceSpec]]:
+        """The bricks and services that the state wants on this peer."""
+        view, me = self._view(), self._peer_id()
+        bricks: list[BrickSpec] = []
+        services: list[ServiceSpec] = []
+        describer = Describer(view, me, str(self._workdir))
+        for name in sorted({claim.volume for claim in view.brick_claims(me).values()}):
+            volume = view.volume(name)
+            if volume is None or volume.state is not model.VolumeState.STARTED:
+                continue
+            bricks += [self._brick_spec(volume, b, describer) for b in volume.bricks() if b.peer_id == me]
+            if gd2volgen.needs_shd(describer.describe(volume)):
+                services.append(self._shd_spec(volume))
+        return bricks, services
+
+    def _brick_spec(self, volume: model.Volume, brick: model.Brick, describer: Describer) -> BrickSpec:
+        host = describer.host(brick.peer_id)
+        return BrickSpec(
+            volume=volume.name,
+            brick_path=brick.path,
+            volfile_id=f"{volume.name}.{gd2volgen.brick_file_stem(host, brick.path)}",
+            host=self._host,
+            port_of_daemon=self._port,
+            bind_address=self._bind_address,
+            peer_id=brick.peer_id,
+        )
+
+    def _shd_spec(self, volume: model.Volume) -> ServiceSpec:
+        node = f"*replicate*.node-uuid={self._peer_id()}"
+        return ServiceSpec(
+            name=f"shd/{volume.name}",
+            process_name="glustershd",
+            host=self._host,
+            port_of_daemon=self._port,
+            log_file="glustershd.log",
+            client_pid=-6,
+            xlator_options=(node,),
+        )
+
+    # sunrpc's Backend
+
+    async def getspec(self, request: GetspecRequest) -> GetspecReply | None:
+        key = request.key.lstrip("/")
+        if key.startswith("shd/"):
+            return self._shd_reply(key[len("shd/") :])
+        view = self._view()
+        describer = Describer(view, self._peer_id(), str(self._workdir))
+        if (volume := view.volume(key.removesuffix(".tcp"))) is not None:
+            return self._client_reply(volume, describer, trusted=request.connection.is_local)
+        return self._brick_reply(view, key, describer)
+
+    def _client_reply(self, volume: model.Volume, describer: Describer, *, trusted: bool) -> GetspecReply | None:
+        if volume.state is model.VolumeState.CREATED:
+            return None
+        spec = gd2volgen.client_volfile(describer.describe(volume), trusted)
+        return GetspecReply(spec, {"cluster.brick-vol-servers": self._servers(volume)}, f"client/{volume.name}")
+
+    def _brick_reply(self, view: model.View, key: str, describer: Describer) -> GetspecReply | None:
+        volume = view.volume(key.partition(".")[0])
+        if volume is None:
+            return None
+        for brick in volume.bricks():
+            if (
+                brick.peer_id == self._peer_id()
+                and key == f"{volume.name}.{gd2volgen.brick_file_stem(describer.host(brick.peer_id), brick.path)}"
+            ):
+                spec = gd2volgen.brick_volfile(describer.describe(volume), brick.index)
+                return GetspecReply(spec, {}, f"brick/{volume.name}")
+        return None
+
+    def _shd_reply(self, name: str) -> GetspecReply | None:
+        view = self._view()
+        volume = view.volume(name)
+        if volume is None:
+            return None
+        spec = gd2volgen.shd_volfile(Describer(view, self._peer_id(), str(self._workdir)).describe(volume))
+        pidfile = self._processes.pid_file_of(f"shd/{name}")  # without it the shd stays idle (facts/glusterfs.md 3.6)
+        self._processes.volfile_served(f"shd/{name}")
+        return GetspecReply(spec, {"pidfile": pidfile}, f"shd/{name}")
+
+    def _servers(self, volume: model.Volume) -> str:
+        """Up to 16 peers in sight, those with bricks of the volume first, so that clients fail over by themselves."""
+        view, online = self._view(), self._online()
+        owners = [p for p in volume.peer_ids() if p in online]
+        others = [p.id for p in view.peers() if p.id in online and p.id not in owners] if len(owners) < SERVERS_LISTED_MAX else []
+        peers = [view.peer(p) for p in (*owners, *others)[:SERVERS_LISTED_MAX]]
+        return " ".join(p.client_addresses[0] for p in peers if p is not None) + " "
+
+    def port_of_brick(self, brick: str, local_address: str) -> int:
+        return self._processes.port_of(brick)
+
+    def sign_in(self, connection: ConnectionInfo, brick: str, port: int, pid: int) -> bool:
+        accepted = self._processes.signed_in(brick, port, pid)
+        if accepted:
+            self._signed_in.setdefault(connection.id, set()).add(brick)
+        return accepted
+
+    def sign_out(self, connection: ConnectionInfo, brick: str) -> None:
+        self._signed_in.get(connection.id, set()).discard(brick)
+        self._processes.signed_out(brick)
+
+    def disconnected(self, connection: ConnectionInfo) -> None:
+        for brick in self._signed_in.pop(connection.id, set()):
+            if not any(brick in bricks for bricks in self._signed_in.values()):
+                self._processes.signed_out(brick)
+
+    def volume_id(self, volume: str) -> str | None:
+        found = self._view().volume(volume)
+        return None if found is None else found.id
+
+    def event_notify(self, op: int, info: Mapping[str, str]) -> None:
+        log.info("event from a process", op=op, volume=info.get("volname", ""))
+
+
+def group_volume(group: str) -> str:
+    """The volume of a GETSPEC group or key.
+
+    >>> group_volume("client/v1"), group_volume("shd/v1"), group_volume("/v1")
+    ('v1', 'v1', 'v1')
+    """
+    head, slash, tail = group.partition("/")
+    return tail if slash and head else (head or tail).partition(".")[0]

@@ -1,0 +1,222 @@
+"""Following: a learner takes frames from its upstream, a voter that doesn't lead takes the soft state from the leader.
+
+One connection at a time. It holds a lease while it is open; when it breaks, the next candidate is tried, with jitter. The
+upstream's verdict "removed" means that this peer was detached while it was away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+import structlog
+
+from gd2raft import services
+from gd2raft.rpc.connection import Connection
+from gd2raft.rpc.errors import RpcError
+
+LEASE_EVERY_S = 1.0
+SILENCE_MAX_S = 5.0
+OPEN_TIMEOUT_S = 3.0
+RETRY_S = (0.1, 0.5)
+UNKNOWN_MAX_S = 60.0
+"""An invited peer that no member knows for so long gives the invitation up."""
+
+QUEUE_FRAMES_MAX = 64
+
+log = structlog.get_logger("follow")
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """A candidate to follow. `peer_id` "" when only the address is known."""
+
+    peer_id: str
+    address: str
+
+
+class Sink(Protocol):
+    """What frames go into: this peer's store."""
+
+    @property
+    def last_applied(self) -> tuple[int, int]: ...
+
+    async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None: ...
+
+
+class Guide(Protocol):
+    """What the follower asks the rest of the peer."""
+
+    def leads(self) -> bool: ...
+
+    def votes(self) -> bool: ...
+
+    def is_member(self) -> bool: ...
+
+    def candidates(self) -> list[Upstream]: ...
+
+    def below(self) -> frozenset[str]: ...
+
+    def heard(self, state: services.PoolState | None) -> None: ...
+
+    def removed(self) -> None: ...
+
+
+class Follower:
+    def __init__(
+        self,
+        sink: Sink,
+        guide: Guide,
+        dial: Callable[[str, str], Awaitable[Connection]],
+        fetch_snapshot: Callable[[Connection], Awaitable[None]],
+        *,
+        chance: random.Random,
+    ) -> None:
+        self._sink, self._guide, self._dial, self._fetch_snapshot, self._chance = sink, guide, dial, fetch_snapshot, chance
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._queue: asyncio.Queue[list[services.FrameMessage]] = asyncio.Queue()
+        self._heard_at = 0.0
+        self._unknown_since: float | None = None
+        self._leader_hint: Upstream | None = None
+        self._poke = asyncio.Event()
+        self.upstream = ""
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="follower")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def poke(self) -> None:
+        """Something changed (role, leader, membership): look again."""
+        self._poke.set()
+
+    # handlers of what the upstream sends
+
+    def on_frames(self, connection: Connection, message: services.Frames) -> None:
+        if connection is self._connection:
+            self._queue.put_nowait(message.frames)
+            if self._queue.qsize() > QUEUE_FRAMES_MAX:
+                log.warning("frames come faster than they can be applied, resuming later", upstream=self.upstream)
+                self._spawn_close(connection, "slow follower")
+
+    def on_state(self, connection: Connection, state: services.PoolState) -> None:
+        if connection is self._connection:
+            self._heard_at = self._now()
+            self._guide.heard(state)
+
+    # the life of a follower
+
+    async def _run(self) -> None:
+        while True:
+            if self._guide.leads():
+                await self._pause(1.0)
+                continue
+            for upstream in self._targets():
+                if self._guide.leads():
+                    break
+                await self._try(upstream)
+            self._guide.heard(None)
+            await self._pause(self._chance.uniform(*RETRY_S))
+
+    def _targets(self) -> list[Upstream]:
+        hint, self._leader_hint = self._leader_hint, None
+        rest = self._guide.candidates()
+        return [hint, *rest] if hint is not None else rest
+
+    async def _pause(self, seconds: float) -> None:
+        self._poke.clear()
+        try:
+            await asyncio.wait_for(self._poke.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    async def _try(self, upstream: Upstream) -> None:
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                connection = await self._dial(upstream.address, upstream.peer_id)
+        except (RpcError, TimeoutError, OSError) as error:
+            log.debug("can't follow", upstream=upstream.address, error=str(error))
+            return
+        try:
+            await self._follow(connection)
+        except (RpcError, TimeoutError) as error:
+            log.info("lost the upstream", upstream=upstream.address, error=str(error))
+        finally:
+            self._connection, self.upstream = None, ""
+            await connection.close("done following")
+
+    async def _follow(self, connection: Connection) -> None:
+        self._queue = asyncio.Queue()
+        self._connection, self.upstream = connection, connection.peer.peer_id
+        self._heard_at = self._now()
+        index, term = self._sink.last_applied
+        request = services.FollowRequest(index, term, not self._guide.votes(), self._guide.is_member())
+        reply = await connection.call(services.FOLLOW_OPEN, request, timeout_s=OPEN_TIMEOUT_S)
+        if reply.verdict == "snapshot":
+            await self._fetch_snapshot(connection)
+            self._poke.set()  # open again at once, now from the snapshot's index
+            return
+        if reply.verdict != "ok":
+            self._refused(reply)
+            return
+        self._unknown_since = None
+        log.info("following", upstream=self.upstream, frames=request.frames, index=index)
+        await self._hold(connection, votes=not request.frames)
+
+    def _refused(self, reply: services.FollowReply) -> None:
+        now = self._now()
+        if reply.verdict == "removed":
+            self._guide.removed()
+        elif reply.verdict == "unknown":
+            self._unknown_since = self._unknown_since or now
+            if now - self._unknown_since > UNKNOWN_MAX_S and not self._guide.is_member():
+                self._guide.removed()
+        elif reply.verdict == "not-leader" and reply.leader_address:
+            self._leader_hint = Upstream(reply.leader, reply.leader_address)
+
+    async def _hold(self, connection: Connection, *, votes: bool) -> None:
+        """Apply what comes and renew the lease, until the connection breaks or another upstream is right."""
+        told: frozenset[str] | None = None
+        next_lease = 0.0
+        while not connection.closed:
+            now = self._now()
+            if now - self._heard_at > SILENCE_MAX_S:
+                log.info("the upstream is silent", upstream=self.upstream)
+                return
+            if self._guide.leads() or self._guide.votes() != votes or self._misplaced(votes):
+                return
+            if now >= next_lease:
+                below = self._guide.below()
+                lease = services.Lease(self._sink.last_applied[0], None if below == told else sorted(below))
+                if connection.notify(services.FOLLOW_LEASE, lease):
+                    told = below
+                next_lease = now + LEASE_EVERY_S
+            await self._apply_next(next_lease - now)
+
+    async def _apply_next(self, timeout_s: float) -> None:
+        try:
+            frames = await asyncio.wait_for(self._queue.get(), max(0.001, timeout_s))
+        except TimeoutError:
+            return
+        await self._sink.accept_frames(frames)
+
+    def _misplaced(self, votes: bool) -> bool:
+        """A voter follows the leader and nobody else."""
+        if not votes:
+            return False
+        candidates = self._guide.candidates()
+        return len(candidates) == 1 and candidates[0].peer_id != self.upstream
+
+    def _spawn_close(self, connection: Connection, why: str) -> None:
+        task = asyncio.create_task(connection.close(why))
+        task.add_done_callback(lambda t: t.exception() if not t.cancelled() else None)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
