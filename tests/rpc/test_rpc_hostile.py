@@ -277,7 +277,7 @@ def test_random_bytes_on_the_port_never_silence_it_and_leak_no_connection() -> N
         rng = random.Random(14)
         good = handshake.PREFACE.pack(b"GD2R", 1, 0, 0, key_id_of("pool-1"), bytes(32))
         async with serving() as server:
-            open_files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+            open_files = len(os.listdir("/proc/self/fd"))
             for _ in range(150):
                 raw = await RawPeer.open(server.address)
                 if rng.random() < 0.4:
@@ -292,7 +292,7 @@ def test_random_bytes_on_the_port_never_silence_it_and_leak_no_connection() -> N
                 await raw.close()
             await works(server)
             await until(lambda: not server.connections and server.handshakes == 0)
-            await until(lambda: len(os.listdir("/proc/self/fd")) <= open_files)  # noqa: PTH208
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= open_files)
 
     with capture_logs() as lines:
         run(main())

@@ -148,6 +148,31 @@ def test_what_is_no_frame_is_refused(what: str, payload: bytes) -> None:
         wire.decode(payload)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        "c074323031332d30332d32315432303a30343a30305a",  # date as text
+        "c100",  # date as number
+        "c249010000000000000000",  # big number
+        "82d81c80d81d00",  # shared reference
+        "d90100826161d81900",  # string reference
+        "d8246141",  # MIME message
+        "d9010281820102",  # set
+        "d9d9f700",  # self-described CBOR
+        "d9dead00",  # nobody knows
+    ],
+)
+def test_a_tag_is_refused_also_inside_a_body_that_may_hold_anything(item: str) -> None:
+    with pytest.raises(FrameError, match="tag"):
+        wire.decode(bytes.fromhex("830401" + item))
+
+
+@pytest.mark.parametrize("item", ["9fff", "bfff", "5f4141ff", "a2616102616103", "a182010203", "a10102", "81" * 40 + "01"])
+def test_other_surprises_are_refused_also_inside_a_body_that_may_hold_anything(item: str) -> None:
+    with pytest.raises(FrameError, match="not valid CBOR"):
+        wire.decode(bytes.fromhex("830401" + item))
+
+
 def test_simple_values_and_undefined_are_refused_also_where_anything_may_stand() -> None:
     for surprise in (cbor2.undefined, cbor2.CBORSimpleValue(3), {"a": [1, cbor2.undefined]}):
         frame = wire.decode(cbor2.dumps([4, 1, surprise]))
