@@ -54,8 +54,10 @@ class Keeper:
         self._wake = asyncio.Event()
         self._online_since = 0.0
         self._deadline = 0.0
-        self._started = 0.0
-        self._stopping = self._spawning = self._was_online = False
+        self._online_at: float | None = None
+        """On the loop's clock, when this run first came online; None while it never did."""
+        self._fit = False
+        self._stopping = self._spawning = False
         self._early: int | None = None
         self._served = False
         self._port = self._log_offset = self._restarts = self._failed_starts = 0
@@ -70,6 +72,7 @@ class Keeper:
         if launch != self.wanted:
             self._forgive()
         self.wanted, self.told = launch, True
+        self._fit = launch is not None and self.handle is not None and self.handle.line.is_as(launch)
         self._touch()
 
     def retry(self) -> None:
@@ -80,8 +83,9 @@ class Keeper:
         """Takes over a verified process."""
         assert self.handle is None
         self.handle = Handle(held.pid, held.pidfd, held.line, self._ended)
-        self._port, self._log_offset, self._started, self._was_online = held.line.port, held.log_offset, self._now(), False
-        self._deadline = self._started + (self._room.timing.sign_in_s if held.line.brick_name else self._room.timing.grace_s)
+        self._fit = self.wanted is not None and held.line.is_as(self.wanted)
+        self._port, self._log_offset, self._online_at = held.line.port, held.log_offset, None
+        self._deadline = self._now() + (self._room.timing.sign_in_s if held.line.brick_name else self._room.timing.grace_s)
         if held.adopted:
             self._room.log.info("process adopted", key=self.key, pid=held.pid, port=held.line.port, online=online)
         if online or self._early == held.pid or (self._served and not held.line.brick_name):
@@ -214,7 +218,7 @@ class Keeper:
         async with self._room.slots:
             if (launch := self.wanted) is None or self.handle is not None:
                 return
-            self._early, self._served, self._spawning = None, False, True
+            self._early, self._served, self._spawning, self._online_at = None, False, True, None
             self._touch()
             try:
                 held = await self._spawn(launch)
@@ -295,24 +299,28 @@ class Keeper:
         self._touch()
 
     def _died(self, handle: Handle) -> None:
-        if not self._was_online:
+        if self._online_at is None:
             self._port = 0  # its port may be why
         errors = logtail.errors_since(handle.line.log_file, self._log_offset)
         self._fail(f"{describe_exit(handle.exit_code)}{': ' if errors else ''}{errors}", pid=handle.pid)
 
     def _fail(self, cause: str, **fields: object) -> None:
-        if not self._was_online:
+        now, ran_s = self._now(), 0.0
+        if self._online_at is None:
             self._failed_starts += 1
+        else:
+            ran_s = now - self._online_at
         self._restarts += 1
         self._last_error = cause
-        delay_s = self._backoff.failed(self._now(), self._now() - self._started if self._started else 0.0)
+        delay_s = self._backoff.failed(now, ran_s)
         if self.wanted is not None:
             self._room.log.warning("process failed", key=self.key, cause=cause, again_in_s=delay_s, **fields)
 
     def _come_online(self) -> None:
         if not self._online_since and self.handle is not None:
             self._online_since = self._room.clock()
-            self._failed_starts, self._was_online = 0, True
+            self._failed_starts = 0
+            self._online_at = self._now() if self._online_at is None else self._online_at
             self._room.log.info("process online", key=self.key, pid=self.handle.pid, port=self.handle.line.port)
         self._touch()
 
@@ -321,7 +329,8 @@ class Keeper:
         self._failed_starts, self._refusal, self.finished = 0, None, False
 
     def _fits(self) -> bool:
-        return self.wanted is not None and self.handle is not None and self.handle.line.is_as(self.wanted)
+        """What runs is what is wanted, or would be the same after a restart."""
+        return self._fit and self.handle is not None
 
     def _is_mine(self, line: CommandLine) -> bool:
         return self._room.places.owns(line.pid_file)

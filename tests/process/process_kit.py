@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import time
 import uuid
@@ -77,6 +78,7 @@ class Rig:
 
     def __init__(self, host: str, folder: Path, timing: Timing) -> None:
         self.host, self.folder, self.timing = host, folder, timing
+        self.run = folder / "run of the test"  # a space, to see that no shell is near
         self.volfiles: dict[str, str] = {}
         self.changes: list[str] = []
         self.signed_in: list[tuple[str, int, int]] = []
@@ -121,7 +123,7 @@ class Rig:
 
     def new_manager(self) -> ProcessManager:
         return ProcessManager(
-            rundir=str(self.folder / "run"),
+            rundir=str(self.run),
             logdir=str(self.folder / "log"),
             log=log,
             terminate=self.terminate,
@@ -193,7 +195,7 @@ class Rig:
 
     def processes(self) -> list[int]:
         """Every glusterfs and glusterfsd that runs with this rig's rundir."""
-        return list(_pids_with(str(self.folder / "run")))
+        return list(_pids_with(str(self.run)))
 
     async def end(self) -> None:
         await self.manager.follow([], [])
@@ -219,9 +221,18 @@ async def until(condition: Callable[[], object], what: str, within_s: float = 60
         await asyncio.sleep(0.01)
 
 
+def own_host() -> str:
+    """An address of these tests where nobody holds the port of a daemon."""
+    for _ in range(100):
+        host = f"127.15.{random.randint(1, 250)}.{random.randint(1, 250)}"
+        with contextlib.suppress(OSError), socket.create_server((host, PORT)):
+            return host
+    raise AssertionError("no free address among 127.15.x.y")
+
+
 @contextlib.asynccontextmanager
-async def rig(host: str, folder: Path, timing: Timing | None = None) -> AsyncIterator[Rig]:
-    made = Rig(host, folder, timing or Timing())
+async def rig(folder: Path, timing: Timing | None = None) -> AsyncIterator[Rig]:
+    made = Rig(own_host(), folder, timing or Timing())
     await made.manager.start()
     await made.serve()
     try:
