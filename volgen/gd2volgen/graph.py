@@ -207,9 +207,9 @@ def rebalance_graph(description: Description) -> list[Block]:
 def _distributed(description: Description, graph: str, facts: Facts) -> list[Block]:
     maker = _Maker(description, graph, facts)
     blocks, tops = maker.clusters()
-    leaving = maker.decommissioned(tops)
     ahead = maker.readdir_ahead(tops)
     tops = [block.name for block in ahead] or tops
+    leaving = maker.decommissioned(tops)
     stack = maker.stack(tops, {"decommissioned": " ".join(leaving)}, frozenset({"decommissioned"}) if leaving else NO_FACTS)
     return blocks + ahead + stack
 
@@ -241,36 +241,40 @@ def quota_client_graph(description: Description, brick: BrickDescription) -> lis
 
 def quotad_graph(descriptions: Sequence[Description]) -> list[Block]:
     """One distribute, named as the volume, for each volume; quotad above them all."""
-    blocks: list[Block] = []
-    tops: list[str] = []
-    for description in descriptions:
+    parts: list[list[Block]] = []
+    for description in sorted(descriptions, key=lambda description: description.name):
         maker = _Maker(description, "quotad", frozenset({"trusted"}))
         below, children = maker.clusters()
         leaving = maker.decommissioned(children)
         words, facts = {"decommissioned": " ".join(leaving)}, frozenset({"decommissioned"}) if leaving else NO_FACTS
-        blocks += below + maker.stack(children, words, facts)
-        tops.append(blocks[-1].name)
-    ids = {f"{name}.volume-id": name for name in tops}
-    return [*blocks, Block("quotad", "features/quotad", ids, tuple(tops))]
+        parts.append(below + maker.stack(children, words, facts))
+    ids = {f"{part[-1].name}.volume-id": part[-1].name for part in parts}
+    return _joined(parts, "quotad", "features/quotad", ids)
 
 
 def bit_rot_graph(graph: str, descriptions: Sequence[Description]) -> list[Block]:
-    """bitd or scrub: this peer's bricks of each volume, and io-stats above them all."""
-    blocks: list[Block] = []
-    tops: list[str] = []
+    """bitd or scrub: this peer's bricks of each volume, and io-stats above them all, as the last volume wants it."""
+    parts: list[list[Block]] = []
     top_options: dict[str, str] = {}
-    for description in descriptions:
-        local = [brick for _, brick in description.bricks if brick.host == description.peer]
-        if not local:
-            continue
+    local = [
+        (description, bricks)
+        for description in sorted(descriptions, key=lambda description: description.name)
+        if (bricks := [brick for _, brick in description.bricks if brick.host == description.peer])
+    ]
+    words = {"brick_count": str(sum(len(bricks) for _, bricks in local))}
+    for description, bricks in local:
         paused = description.options.get("features.scrub", "").lower() == "pause"
         maker = _Maker(description, graph, frozenset({"trusted", "scrub-paused"}) if paused else frozenset({"trusted"}))
-        clients = [maker.client(brick) for brick in local]
-        words = {"order": str(len(tops)), "brick_count": str(len(local))}
-        blocks += clients + maker.stack([block.name for block in clients], words)
-        tops.append(blocks[-1].name)
+        clients = [maker.client(brick) for brick in bricks]
+        parts.append(clients + maker.stack([block.name for block in clients], words))
         top_options = maker.block("debug/io-stats", graph).options
-    return [*blocks, Block(graph, "debug/io-stats", top_options, tuple(tops))] if tops else []
+    return _joined(parts, graph, "debug/io-stats", top_options) if parts else []
+
+
+def _joined(parts: list[list[Block]], name: str, type_: str, options: dict[str, str]) -> list[Block]:
+    """Several volumes under one top. glusterd puts each next volume before the ones that it has."""
+    below = [block for part in reversed(parts) for block in part]
+    return [*below, Block(name, type_, options, tuple(part[-1].name for part in parts))]
 
 
 # ---- xlators that an administrator puts in by name

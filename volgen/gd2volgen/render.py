@@ -65,17 +65,17 @@ def quota_client_volfile(description: Description, brick: BrickDescription) -> s
 
 def quotad_volfile(descriptions: Sequence[Description]) -> str:
     """Key gluster/quotad, for all volumes of the pool; those without quota are left out."""
-    return text_of(graph.quotad_graph([description for description in descriptions if needs_quotad(description)]))
+    return text_of(graph.quotad_graph(_served(descriptions, needs_quotad)))
 
 
 def bitd_volfile(descriptions: Sequence[Description]) -> str:
     """Key gluster/bitd, for all volumes of the pool; lists the bricks of the descriptions' peer."""
-    return text_of(graph.bit_rot_graph("bitd", [description for description in descriptions if needs_bitd(description)]))
+    return text_of(graph.bit_rot_graph("bitd", _served(descriptions, needs_bitd)))
 
 
 def scrub_volfile(descriptions: Sequence[Description]) -> str:
     """Key gluster/scrub, for all volumes of the pool; lists the bricks of the descriptions' peer."""
-    return text_of(graph.bit_rot_graph("scrub", [description for description in descriptions if needs_bitd(description)]))
+    return text_of(graph.bit_rot_graph("scrub", _served(descriptions, needs_bitd)))
 
 
 def needs_shd(description: Description) -> bool:
@@ -100,6 +100,12 @@ def needs_quotad(description: Description) -> bool:
 def needs_bitd(description: Description) -> bool:
     """Whether bricks of the volume are signed and scrubbed."""
     return _on(description, "features.bitrot") and description.state != "Created"
+
+
+def _served(descriptions: Sequence[Description], needs: Callable[[Description], bool]) -> list[Description]:
+    """The started volumes that need a daemon; if none is started its file stays as it was when the last ones were."""
+    needing = [description for description in descriptions if needs(description)]
+    return [description for description in needing if description.state == "Started"] or needing
 
 
 def _on(description: Description, option: str) -> bool:
