@@ -1,0 +1,219 @@
+"""The disk as the store sees it: a folder of few files, replaced whole or appended to. It must not know what is in them.
+
+`Disk` is the seam at which the simulator puts a disk that forgets, tears and fills up. `RealDisk` does the blocking calls in
+one thread of its own, so that the event loop never waits for the disk and the calls keep their order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from gd2raft.store.raft.errors import StorageError
+
+T = TypeVar("T")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class AppendFile(Protocol):
+    """A file open for appending."""
+
+    async def append(self, data: bytes, after_sync: bytes, *, sync: bool) -> int:
+        """Write `data`, fdatasync it if `sync`, then write `after_sync` without: the file's new size. Raises DiskFull or OSError.
+
+        After DiskFull the file has the length that it had before: the call may be repeated.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class DiskFull(Exception):
+    """No space left; nothing of the data is in the file."""
+
+
+class Disk(Protocol):
+    """One folder."""
+
+    def path(self, name: str) -> str: ...
+
+    def read(self, name: str) -> bytes | None:
+        """The whole file, None when there is none. Blocking: only at start, or from `run`."""
+        ...
+
+    async def read_later(self, name: str) -> bytes | None: ...
+
+    async def replace(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write the chunks to a new file and put it durably in the place of `name`: after a crash it is the old or the new one."""
+        ...
+
+    async def open_append(self, name: str, size: int) -> AppendFile:
+        """Open for appending after cutting the file to `size` bytes, durably."""
+        ...
+
+    async def archive(self, names: Iterable[str], folder: str) -> None:
+        """Give files a second name in a new folder below this one, durably; a file that is not there is left out."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove the file, durably, if it is there."""
+        ...
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        """Run something long that touches nothing of the event loop's, beside it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class RealDisk:
+    """See `Disk`. Takes a lock on the folder: two daemons on one folder would destroy it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise StorageError(f"another daemon uses {folder}: stop it, or give this one its own folder") from error
+        for left_over in folder.glob("*.tmp"):
+            left_over.unlink()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-disk")
+        self._slow_thread = ThreadPoolExecutor(1, thread_name_prefix="store-snapshot")
+
+    def path(self, name: str) -> str:
+        return str(self._folder / name)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    async def read_later(self, name: str) -> bytes | None:
+        return await self._run_slow(lambda: self.read(name))
+
+    async def replace(self, name: str, chunks: Iterable[bytes]) -> None:
+        await self._run_slow(lambda: self._replace(name, chunks))
+
+    def _replace(self, name: str, chunks: Iterable[bytes]) -> None:
+        temporary = self._folder / f"{name}.tmp"
+        try:
+            with temporary.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._folder / name)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise DiskFull(str(error)) from error
+            raise
+        sync_folder(self._folder)
+
+    async def open_append(self, name: str, size: int) -> AppendFile:
+        descriptor = await self._run(lambda: _open_cut(self._folder / name, size))
+        return RealAppendFile(descriptor, size, self._run)
+
+    async def archive(self, names: Iterable[str], folder: str) -> None:
+        await self._run_slow(lambda: self._archive(list(names), self._folder / folder))
+
+    def _archive(self, names: list[str], target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError, FileExistsError):
+                os.link(self._folder / name, target / name)
+        sync_folder(target)
+        sync_folder(self._folder)
+
+    async def remove(self, name: str) -> None:
+        await self._run_slow(lambda: self._remove(name))
+
+    def _remove(self, name: str) -> None:
+        (self._folder / name).unlink(missing_ok=True)
+        sync_folder(self._folder)
+
+    async def compute(self, work: Callable[[], T]) -> T:
+        return await self._run_slow(work)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _run_slow(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._slow_thread, work)
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True)
+        self._slow_thread.shutdown(wait=True)
+        os.close(self._lock)
+
+
+class RealAppendFile:
+    """See `AppendFile`."""
+
+    def __init__(self, descriptor: int, size: int, run: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
+        self._descriptor, self._size, self._run = descriptor, size, run
+
+    async def append(self, data: bytes, after_sync: bytes, *, sync: bool) -> int:
+        return await self._run(lambda: self._append(data, after_sync, sync))
+
+    def _append(self, data: bytes, after_sync: bytes, sync: bool) -> int:
+        try:
+            _write_all(self._descriptor, data)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            os.ftruncate(self._descriptor, self._size)
+            raise DiskFull(str(error)) from error
+        self._size += len(data)
+        if sync:
+            os.fdatasync(self._descriptor)
+        if after_sync:
+            self._append_seal(after_sync)
+        return self._size
+
+    def _append_seal(self, seal: bytes) -> None:
+        """A seal that finds no space is left out: the next append will find the same, before anything is acknowledged."""
+        try:
+            _write_all(self._descriptor, seal)
+            self._size += len(seal)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            os.ftruncate(self._descriptor, self._size)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _open_cut(path: Path, size: int) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    if os.fstat(descriptor).st_size != size:
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    return descriptor
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

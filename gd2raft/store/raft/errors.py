@@ -1,0 +1,34 @@
+"""What can go wrong below the store, beside the refusals of interface.py.
+
+StorageError: the world did it (disk); the daemon must stop, because memory and disk may differ now.
+  WalCorrupt, SnapshotCorrupt: what is on disk is not what was written; never repaired silently.
+BadMessage: what a peer sent is not a message of ours; it is dropped.
+"""
+
+from __future__ import annotations
+
+WAY_OUT = "The other peers hold the same data: stop the daemon, move the folder away and let this peer rejoin the pool as a new peer."
+
+
+class StorageError(Exception):
+    """The disk failed this peer; nothing was acknowledged that is not safe, and nothing will be until a restart."""
+
+
+class WalCorrupt(StorageError):
+    """The log on disk is damaged: says where, and what to do."""
+
+    def __init__(self, path: str, offset: int, why: str) -> None:
+        super().__init__(f"the log {path} is damaged at byte {offset}: {why}. Nothing was changed. {WAY_OUT}")
+        self.path, self.offset = path, offset
+
+
+class SnapshotCorrupt(StorageError):
+    """The log snapshot on disk is damaged: says where, and what to do."""
+
+    def __init__(self, path: str, offset: int, why: str) -> None:
+        super().__init__(f"the log snapshot {path} is damaged at byte {offset}: {why}. Nothing was changed. {WAY_OUT}")
+        self.path, self.offset = path, offset
+
+
+class BadMessage(ValueError):
+    """A message that is not of this protocol, or past its limits."""

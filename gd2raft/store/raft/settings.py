@@ -1,0 +1,39 @@
+"""The knobs of the Raft store, in one place. Times are in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Defaults suit a local network and a machine that may be busy; tests shorten the times.
+
+    heartbeat_s             leader to voters; at rest this is all the traffic there is
+    election_min_s, _max_s  a follower that hears nothing for a random time between asks for a pre-vote
+    leader_wait_s           how long a commit waits for a leader while a quorum is in sight
+    batch_*                 one log entry carries at most so much
+    window_*                how much may be on its way to one voter before it has answered
+    compact_*               the log is compacted past either limit; `keep_entries` stay for followers that lag a little
+    events_*                what a watch can resume from
+    commits_max             commits of this peer in flight
+    learner_sync_s          a learner's log is fsynced so often (its acknowledgement counts for nothing)
+    """
+
+    heartbeat_s: float = 0.2
+    election_min_s: float = 1.0
+    election_max_s: float = 2.0
+    leader_wait_s: float = 3.0
+    batch_operations_max: int = 512
+    batch_bytes_max: int = 256 * 1024
+    message_bytes_max: int = 256 * 1024
+    window_messages_max: int = 64
+    window_bytes_max: int = 4 * 1024 * 1024
+    compact_entries: int = 20_000
+    compact_bytes: int = 32 * 1024 * 1024
+    keep_entries: int = 2_000
+    keep_bytes: int = 4 * 1024 * 1024
+    events_max: int = 10_000
+    events_bytes_max: int = 16 * 1024 * 1024
+    commits_max: int = 1024
+    learner_sync_s: float = 1.0
+    snapshot_bytes_max: int = 512 * 1024 * 1024

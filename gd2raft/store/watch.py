@@ -1,0 +1,131 @@
+"""Changes as streams: a bounded memory of events, and readers of it. Shared by every implementation of `Store`.
+
+The memory is bounded in events and bytes. A reader holds no queue of its own, only the revision that it has seen: one that
+falls out of the memory gets Compacted, and costs nothing until then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from gd2raft.core.kv import Event
+from gd2raft.store.interface import Compacted
+
+BATCH_MAX = 1024
+
+
+class History:
+    """The last events, and who waits for the next ones."""
+
+    def __init__(self, revision: int, events_max: int = 10_000, bytes_max: int = 16 * 1024 * 1024) -> None:
+        self.revision = revision
+        self._events_max, self._bytes_max = events_max, bytes_max
+        self._forgotten = revision  # events up to this revision are not remembered
+        self._groups: deque[tuple[int, Sequence[Event]]] = deque()  # one group a revision
+        self._dropped = 0  # groups ever dropped: what positions count from
+        self._count = self._bytes = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._closed = False
+
+    def add(self, revision: int, events: Sequence[Event]) -> None:
+        """The state is at `revision` now."""
+        self.revision = revision
+        if events:
+            self._groups.append((revision, events))
+            self._count += len(events)
+            self._bytes += _size(events)
+            while self._count > self._events_max or self._bytes > self._bytes_max:
+                self._drop()
+
+    def wake(self) -> None:
+        """Let the waiting readers run: once for many add()."""
+        waiters, self._waiters = self._waiters, set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def restart(self, revision: int) -> None:
+        """The state was replaced as a whole: every reader before `revision` has to list again."""
+        self._dropped += len(self._groups)
+        self._groups.clear()
+        self._count = self._bytes = 0
+        self.revision = self._forgotten = revision
+        self.wake()
+
+    def close(self) -> None:
+        self._closed = True
+        self.wake()
+
+    def _drop(self) -> None:
+        revision, events = self._groups.popleft()
+        self._dropped += 1
+        self._forgotten = revision
+        self._count -= len(events)
+        self._bytes -= _size(events)
+
+    def watch(self, prefix: str, from_revision: int | None) -> HistoryWatch:
+        start = self.revision if from_revision is None else from_revision
+        if start < self._forgotten:
+            raise Compacted(f"the changes after revision {start} are forgotten (up to {self._forgotten}): list, then watch from there")
+        return HistoryWatch(self, prefix, start)
+
+    def read(self, prefix: str, position: int, after: int) -> tuple[list[Event], int]:
+        """Events after the revision `after`, and the position to go on from. Raises Compacted."""
+        if after < self._forgotten:
+            raise Compacted(f"the reader is at revision {after}, changes up to {self._forgotten} are forgotten: list again")
+        found: list[Event] = []
+        position = max(position, self._dropped)
+        while position - self._dropped < len(self._groups) and len(found) < BATCH_MAX:
+            revision, events = self._groups[position - self._dropped]
+            if revision > after:
+                found += [event for event in events if event.key.startswith(prefix)]
+            position += 1
+        return found, position
+
+    def seen(self, position: int) -> int:
+        """The revision that a reader at `position` has seen."""
+        left = position - self._dropped
+        return self.revision if left >= len(self._groups) else self._groups[left][0] - 1
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    async def wait(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+
+def _size(events: Sequence[Event]) -> int:
+    return sum(len(event.key) + len(event.value or b"") + 64 for event in events)
+
+
+class HistoryWatch:
+    """See interface.Watch. Ends when it is closed, or the store is."""
+
+    def __init__(self, history: History, prefix: str, revision: int) -> None:
+        self._history, self._prefix, self._revision = history, prefix, revision
+        self._position = 0
+        self._closed = False
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Event]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Event]:
+        while not (self._closed or self._history.closed):
+            events, self._position = self._history.read(self._prefix, self._position, self._revision)
+            self._revision = max(self._revision, self._history.seen(self._position))
+            if events:
+                return events
+            await self._history.wait()
+        raise StopAsyncIteration
+
+    def close(self) -> None:
+        self._closed = True
+        self._history.wake()
