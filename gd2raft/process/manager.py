@@ -154,11 +154,11 @@ class ProcessManager:
         return keeper.status() if keeper else ProcessStatus(key=key)
 
     def services_status(self) -> list[ProcessStatus]:
-        return [keeper.status() for key, keeper in sorted(self._keepers.items()) if not key.startswith("/")]
+        return [self._keepers[key].status() for key in self.keys() if not key.startswith("/")]
 
     def keys(self) -> list[str]:
         """Every process that is wanted or still there."""
-        return sorted(self._keepers)
+        return sorted(key for key, keeper in self._keepers.items() if keeper.wanted is not None or not keeper.as_wanted())
 
     def pid_file_of(self, key: str) -> str:
         """Where it writes its pid; empty when it isn't known. A self-heal daemon must be told, with its volfile."""

@@ -19,7 +19,15 @@ _START_TIME_FIELD = 19  # of what follows the name in /proc/<pid>/stat: field 22
 
 
 def command_line_of(pid: int) -> CommandLine | None:
-    """None when there is no such process, it is a zombie, or it isn't a glusterfs or glusterfsd."""
+    """None when there is no such process, it is a zombie, or it isn't a glusterfs or glusterfsd of our user.
+
+    Anybody can start a program under such a name and with our paths, and would be given a brick's clients.
+    """
+    try:
+        if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
+            return None
+    except OSError:
+        return None
     data = _read(f"/proc/{pid}/cmdline", _CMDLINE_BYTES_MAX)
     return parse_command_line([os.fsdecode(word) for word in data.split(b"\0")[:-1]]) if data else None
 

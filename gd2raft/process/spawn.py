@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Collection
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from gd2raft.process.ports import choose_port
 from gd2raft.process.specs import Refusal
 
 _SYSTEM_PATH = "/usr/sbin:/usr/local/sbin"
+_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # Python ignores the first two
 _PACKAGE = {"glusterfsd": "glusterfs-server", "glusterfs": "glusterfs-client"}
 
 
@@ -76,7 +78,7 @@ def _execute(words: list[str]) -> int:
     """In a session of its own, so that no signal for the daemon's group reaches it; without the daemon's files."""
     null = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
     try:
-        return os.posix_spawn(words[0], words, os.environ, file_actions=null, setsid=True)
+        return os.posix_spawn(words[0], words, os.environ, file_actions=null, setsid=True, setsigmask=(), setsigdef=_SIGNALS)
     except ValueError as error:
         raise Refusal(f"a name has a NUL byte: {error}", "no path of a file system holds one") from error
 

@@ -153,6 +153,37 @@ def test_only_the_process_that_serves_the_brick_may_sign_in(tmp_path: Path, stra
     play(tmp_path, test)
 
 
+def test_somebody_elses_program_that_calls_itself_a_brick_may_not_sign_in(tmp_path: Path) -> None:
+    async def test(r: Rig) -> None:
+        brick = r.brick("v")
+        await r.want(brick)
+        pid_file, port = r.manager.pid_file_of(brick.brick_path), r.manager.port_of(brick.brick_path)
+        await r.want()
+        await r.manager.settled([brick.brick_path], 30)
+        words = ["glusterfsd", "-c", "read x", "-p", pid_file, "--brick-name", brick.brick_path, "--brick-port", str(port)]
+        null = subprocess.DEVNULL
+        with subprocess.Popen(words, executable="/bin/sh", user=65534, stdin=subprocess.PIPE, stdout=null, stderr=null) as liar:  # noqa: ASYNC220 - a moment, in a test
+            assert not r.manager.signed_in(brick.brick_path, port, liar.pid)
+            await r.restart_manager()
+            assert r.manager.keys() == []
+            liar.kill()
+
+    play(tmp_path, test)
+
+
+def test_a_brick_shares_neither_session_nor_open_files_with_the_daemon(tmp_path: Path) -> None:
+    async def test(r: Rig) -> None:
+        brick = r.brick("v")
+        with (tmp_path / "a file of the daemon").open("w") as file:
+            await r.want(brick)
+            pid = status(r, brick).pid
+            links = {entry.name: str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        assert os.getsid(pid) == pid
+        assert {links[number] for number in "012"} == {os.devnull} and file.name not in links.values()
+
+    play(tmp_path, test)
+
+
 def test_a_brick_of_another_daemon_is_neither_adopted_nor_stopped(tmp_path: Path) -> None:
     async def test(r: Rig) -> None:
         brick = r.brick("v")
