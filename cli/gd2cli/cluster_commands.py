@@ -1,0 +1,74 @@
+"""gd2 cluster status: one screen to look at when something is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gd2cli.peer_commands import online_cell
+from gd2cli.problems import Problem
+from gd2cli.session import Session
+from gd2cli.spec import Spec
+from gd2cli.tables import Cell, Paint, table
+from gd2cli.words import Grammar, Parsed
+
+ROWS_MAX = 20
+"""A screen; those who are down, and the voters, come first."""
+SHOWN = ("leader", "term", "quorum", "voters", "learners", "log-index", "applied", "revision")
+
+
+def status(session: Session, words: Parsed) -> None:
+    answer = session.get("cluster", "status")
+    peers: list[dict[str, Any]] = []
+    if session.settings.output == "table":
+        peers = peers_if_known(session)
+    session.show(answer, lambda cluster: status_text(cluster, peers, session.paint))
+
+
+def peers_if_known(session: Session) -> list[dict[str, Any]]:
+    """Names make it readable, but this must also answer when little else does."""
+    try:
+        found = session.get("peers").data
+    except Problem:
+        return []
+    return [p for p in found if isinstance(p, dict) and "id" in p] if isinstance(found, list) else []
+
+
+def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:
+    names = {p["id"]: str(p.get("name", "")) for p in peers}
+    leader = cluster["leader"]
+    quorum = paint("good", "yes") if cluster["quorum"] else paint("bad", "NO: writes are refused, reads go on")
+    lag = cluster["log-index"] - cluster["applied"]
+    lines = [
+        f"Quorum:    {quorum}",
+        f"Leader:    {f'{names.get(leader, str())} ({leader})'.strip() if leader else paint('bad', 'none known')}",
+        f"Term:      {cluster['term']}",
+        f"Revision:  {cluster['revision']}",
+        f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
+        f"Members:   {len(cluster['voters'])} voters, {len(cluster['learners'])} learners",
+        *(f"{key}: {value}" for key, value in sorted(cluster.items()) if key not in SHOWN and isinstance(value, str | int | float)),
+        "",
+        members_table(cluster, peers, paint),
+    ]
+    return "\n".join(lines).rstrip()
+
+
+def members_table(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:
+    online = {p["id"]: bool(p.get("online")) for p in peers}
+    names = {p["id"]: str(p.get("name", "")) for p in peers}
+    roles = {**dict.fromkeys(online, "-"), **dict.fromkeys(cluster["learners"], "learner"), **dict.fromkeys(cluster["voters"], "voter")}
+    if cluster["leader"] in roles:
+        roles[cluster["leader"]] = "leader"
+    first = sorted(roles, key=lambda i: (roles[i] not in ("leader", "voter"), online.get(i, True), roles[i], names.get(i, ""), i))
+    rows = [[i, names.get(i, "?"), roles[i], online_cell(online[i]) if i in online else Cell("?", "warn")] for i in first[:ROWS_MAX]]
+    text = table(["UUID", "Name", "Role", "State"], rows, paint)
+    more = len(first) - ROWS_MAX
+    return f"{text}\n... and {more} more: gd2 peer list" if more > 0 else text
+
+
+COMMANDS = {
+    "status": Spec(
+        Grammar(""),
+        "Quorum, leader, term, log, and the role of each peer, as the asked peer sees it; answers without a quorum too.",
+        status,
+    )
+}

@@ -1,0 +1,83 @@
+"""gd2 health: what is wrong and what to do, put together from what the pool tells. Codes are stable: scripts and runbooks may rely on them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from gd2cli.session import Session
+from gd2cli.spec import Spec
+from gd2cli.tables import Cell, Paint, table
+from gd2cli.volume_text import brick_name
+from gd2cli.words import Grammar, Parsed
+
+FINDINGS_SHOWN_MAX = 30
+DO = {
+    "NO_QUORUM": "start the daemons of more voters: writes are refused until most of them are up",
+    "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
+    "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
+    "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it",
+    "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
+}
+WORST = ("NO_QUORUM", "VOLUME_OFFLINE")
+
+
+class Finding(NamedTuple):
+    code: str
+    what: str
+
+
+def health(session: Session, words: Parsed) -> None:
+    """Costs a request for each started volume."""
+    cluster, peers, volumes = (session.get(*path).data for path in (("cluster", "status"), ("peers",), ("volumes",)))
+    status = {v["name"]: session.get("volumes", v["name"], "bricks").data for v in volumes if v["state"] == "Started"}
+    found = [*cluster_findings(cluster), *peer_findings(peers)]
+    for volume in volumes:
+        found += volume_findings(volume, status.get(volume["name"], []))
+    found.sort(key=lambda f: (f.code not in WORST, list(DO).index(f.code)))
+    summary = {"peers": len(peers), "volumes": len(volumes), "started": len(status)}
+    data = {"healthy": not found, **summary, "findings": [{"code": f.code, "what": f.what, "do": DO[f.code]} for f in found]}
+    session.show_data(data, lambda shown: health_text(shown, session.paint))
+
+
+def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
+    if not cluster["quorum"]:
+        return [Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
+    return [] if cluster["leader"] else [Finding("NO_LEADER", "no leader is known")]
+
+
+def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:
+    return [Finding("PEER_OFFLINE", f"peer {p['name']} ({p['id']})") for p in peers if not p["online"]]
+
+
+def volume_findings(volume: dict[str, Any], bricks: list[dict[str, Any]]) -> list[Finding]:
+    down = [b["info"] for b in bricks if not b["online"]]
+    found = [Finding("BRICK_OFFLINE", f"volume {volume['name']}: brick {brick_name(b)}") for b in down]
+    lost = {b["id"] for b in down}
+    if any(not serves(s, lost) for s in volume["subvols"]):
+        found.append(Finding("VOLUME_OFFLINE", f"volume {volume['name']}: a part of its files can't be reached"))
+    return found
+
+
+def serves(subvol: dict[str, Any], lost: set[str]) -> bool:
+    """Whether a set of bricks can be read from when these are lost."""
+    up = [b for b in subvol["bricks"] if b["id"] not in lost]
+    if subvol["type"] == "Replicate":
+        return any(b["type"] != "Arbiter" for b in up)
+    return len(up) >= len(subvol["bricks"]) - int(subvol.get("disperse-redundancy-count", 0))
+
+
+def health_text(data: dict[str, Any], paint: Paint) -> str:
+    count = f"{data['peers']} peers, {data['volumes']} volumes ({data['started']} started)"
+    findings = data["findings"]
+    if not findings:
+        return f"{paint('good', 'healthy')}: {count}"
+    style = {code: "bad" if code in WORST else "warn" for code in DO}
+    rows = [[Cell(f["code"], style[f["code"]]), f["what"]] for f in findings[:FINDINGS_SHOWN_MAX]]
+    more = len(findings) - FINDINGS_SHOWN_MAX
+    todo = [f"{code}: {DO[code]}" for code in DO if any(f["code"] == code for f in findings)]
+    lines = [f"{paint('bad', f'{len(findings)} findings')}: {count}", "", table(["Code", "What"], rows, paint)]
+    lines += [f"... and {more} more (--json shows all)"] if more > 0 else []
+    return "\n".join([*lines, "", "What to do:", *(f"  {line}" for line in todo)])
+
+
+COMMANDS = {"health": Spec(Grammar(""), "What is wrong with peers and volumes, and what to do about it.", health)}

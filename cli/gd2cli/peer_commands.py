@@ -1,0 +1,75 @@
+"""gd2 peer ...: who is in the pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gd2cli.session import Session
+from gd2cli.spec import Spec
+from gd2cli.tables import Cell, Paint, table
+from gd2cli.words import Grammar, Parsed, Word
+
+ONLINE_SHOWN_MAX = 30
+"""`peer status` lists those who are down, and the others only when they fit a screen."""
+
+
+def probe(session: Session, words: Parsed) -> None:
+    answer = session.write("POST", "peers", body={"addresses": [words.name(0)]})
+    session.show(answer, lambda peer: f"peer probe: success: {peer['name']} ({peer['id']}) is in the pool")
+
+
+def detach(session: Session, words: Parsed) -> None:
+    peer = words.name(0)
+    session.confirm(f"Peer {peer} will leave the pool and forget its volumes.")
+    answer = session.write("DELETE", "peers", peer, body={"force": words.flag("force")})
+    session.show(answer, lambda _: f"peer detach: success: {peer} is no longer in the pool")
+
+
+def status(session: Session, words: Parsed) -> None:
+    session.show(session.get("peers"), lambda peers: status_text(peers, session.paint))
+
+
+def list_peers(session: Session, words: Parsed) -> None:
+    session.show(session.get("peers"), lambda peers: peer_table(peers, session.paint))
+
+
+def status_text(peers: list[dict[str, Any]], paint: Paint) -> str:
+    """Summary first, then who is down, then the others if they fit."""
+    down = [p for p in peers if not p["online"]]
+    up = [p for p in peers if p["online"]]
+    lines = [f"Number of peers: {len(peers)}, online: {len(up)}, " + paint("bad" if down else "good", f"offline: {len(down)}")]
+    listed = down + (up if len(up) <= ONLINE_SHOWN_MAX else [])
+    if listed:
+        lines += ["", peer_table(listed, paint)]
+    if len(up) > ONLINE_SHOWN_MAX:
+        lines += ["", f"{len(up)} online peers are not shown here: gd2 peer list"]
+    return "\n".join(lines)
+
+
+def peer_table(peers: list[dict[str, Any]], paint: Paint) -> str:
+    rows = [[p["id"], p["name"], ",".join(p["peer-addresses"]), online_cell(p["online"]), zone_of(p)] for p in peers]
+    return table(["UUID", "Name", "Address", "State", "Zone"], rows, paint)
+
+
+def online_cell(online: bool) -> Cell:
+    return Cell("Online", "good") if online else Cell("Offline", "bad")
+
+
+def zone_of(peer: dict[str, Any]) -> str:
+    """ "-": a zone of its own."""
+    zone = str(peer.get("metadata", {}).get("_zone", ""))
+    return "-" if zone in ("", peer["id"]) else zone
+
+
+PROBE = Spec(
+    Grammar("HOST[:PORT]", names=("HOST",)), "Let the daemon at HOST join the pool. It must have no volumes and no other pool.", probe
+)
+DETACH = Spec(
+    Grammar("PEER [force]", names=("PEER",), words=(Word("force"),)),
+    "Let a peer leave the pool. PEER: id, name or address. It must have no bricks; force: also when it is down, it learns of it when it returns.",
+    detach,
+)
+STATUS = Spec(Grammar(""), "How many peers are online, and which are not.", status)
+LIST = Spec(Grammar(""), "All peers of the pool.", list_peers)
+
+COMMANDS = {"probe": PROBE, "detach": DETACH, "status": STATUS, "list": LIST}

@@ -1,0 +1,99 @@
+"""What a command gets to work with: requests, output in the wanted form, questions. The only place that prints results."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from gd2cli.client import Answer, Client
+from gd2cli.problems import INTERRUPTED, Problem, clean
+from gd2cli.progress import progress
+from gd2cli.settings import Settings
+from gd2cli.tables import Paint
+
+SHAPE_ERRORS = (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError)
+
+
+class Session:
+    """`what`: the command's name, for texts."""
+
+    def __init__(self, settings: Settings, what: str) -> None:
+        self.settings, self.what = settings, what
+        self.client = Client(settings)
+        self.paint = Paint(wants_colour())
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Ctrl-C in the middle of a write: say that it may be done all the same."""
+        if kind is KeyboardInterrupt and self.client.writing:
+            raise Problem(
+                "interrupted after it was sent: it may be done all the same",
+                exit_code=INTERRUPTED,
+                lines=[("request id", self.client.request_id)],
+            ) from None
+
+    def get(self, *path: str) -> Answer:
+        with progress(self.what):
+            return self._heard(self.client.get(*path))
+
+    def write(self, method: str, *path: str, body: Any = None) -> Answer:
+        with progress(self.what):
+            return self._heard(self.client.write(method, *path, body=body))
+
+    def _heard(self, answer: Answer) -> Answer:
+        for warning in answer.warnings:
+            print(f"gd2: {self.what}: warning: {clean(warning)}", file=sys.stderr)
+        return answer
+
+    def show(self, answer: Answer, render: Callable[[Any], str]) -> None:
+        """JSON as it came; tables by `render`, which gets the JSON's value."""
+        if self.settings.output == "json":
+            emit(answer.text)
+        else:
+            self.show_data(answer.data, render)
+
+    def show_data(self, data: Any, render: Callable[[Any], str]) -> None:
+        """For what is put together of several answers."""
+        if self.settings.output == "json":
+            import json
+
+            emit(json.dumps(data, ensure_ascii=False))
+        elif self.settings.output == "yaml":
+            emit("" if data is None else to_yaml(data))
+        else:
+            emit(self._rendered(data, render))
+
+    def _rendered(self, data: Any, render: Callable[[Any], str]) -> str:
+        try:
+            return render(data)
+        except SHAPE_ERRORS as error:
+            hint = "is the daemon of another version? --json shows the answer as it came"
+            raise Problem(f"the answer has an unexpected shape ({type(error).__name__}: {error})", hint=hint) from error
+
+    def confirm(self, warning: str) -> None:
+        """Ask before something is lost, on a terminal only. Raises Problem when the answer isn't yes."""
+        if self.settings.script or sys.stdin is None or not sys.stdin.isatty():
+            return
+        print(f"{warning}\nGo on? (y/n) ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Problem("nothing was done", hint="-y answers yes")
+
+
+def emit(text: str) -> None:
+    if text:
+        print(text.rstrip("\n"))
+
+
+def to_yaml(data: Any) -> str:
+    import yaml
+
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, default_flow_style=False)
+
+
+def wants_colour() -> bool:
+    """https://no-color.org"""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout is not None and sys.stdout.isatty()

@@ -1,0 +1,169 @@
+"""The tree of commands for click: which there are, and where each one's code is. Nothing of a command is imported before it is run or its
+help is wanted, so that `gd2 --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from gd2cli.words import Parsed, WordError, encodable, parse, suggestion
+
+if TYPE_CHECKING:
+    from gd2cli.spec import Spec
+
+EPILOG = "Global options (gd2 --help) can be given here too. `--` ends options and words."
+
+
+class Leaf(NamedTuple):
+    """`place`: module:name in its COMMANDS."""
+
+    place: str
+    short: str
+
+
+class Branch(NamedTuple):
+    short: str
+    leaves: dict[str, Leaf]
+    aliases: dict[str, str] = {}
+
+
+TREE = {
+    "peer": Branch(
+        "The peers of the pool.",
+        {
+            "probe": Leaf("peer_commands:probe", "Let a peer join the pool (also: add)."),
+            "detach": Leaf("peer_commands:detach", "Let a peer leave the pool (also: remove)."),
+            "status": Leaf("peer_commands:status", "How many are online, and who is not."),
+            "list": Leaf("peer_commands:list", "All peers."),
+        },
+        {"add": "probe", "remove": "detach"},
+    ),
+    "pool": Branch("The pool.", {"list": Leaf("peer_commands:list", "All peers, as peer list.")}),
+    "volume": Branch(
+        "Volumes: create, start, look, change.",
+        {
+            "create": Leaf("volume_commands:create", "Create a volume from bricks."),
+            "start": Leaf("volume_commands:start", "Start a volume."),
+            "stop": Leaf("volume_commands:stop", "Stop a volume."),
+            "delete": Leaf("volume_commands:delete", "Delete a stopped volume."),
+            "info": Leaf("volume_commands:info", "What volumes are made of."),
+            "list": Leaf("volume_commands:list", "Names of all volumes."),
+            "status": Leaf("volume_commands:status", "Which bricks are online."),
+            "set": Leaf("option_commands:set", "Set options."),
+            "get": Leaf("option_commands:get", "Show options."),
+            "reset": Leaf("option_commands:reset", "Give options their defaults again."),
+        },
+    ),
+    "cluster": Branch(
+        "The state store below it all.", {"status": Leaf("cluster_commands:status", "Quorum, leader, roles: when something is wrong.")}
+    ),
+}
+HEALTH = Leaf("health_commands:health", "What is wrong, and what to do, on one screen.")
+
+
+class WordsCommand(click.Command):
+    """A command whose words gd2cli.words understands, not click."""
+
+    def __init__(self, name: str, what: str, spec: Spec) -> None:
+        super().__init__(name, help=spec.help, epilog=EPILOG, add_help_option=False)
+        self.what, self.spec = what, spec
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before_end = args[: args.index("--")] if "--" in args else args
+        if "--help" in before_end or "-h" in before_end:
+            click.echo(ctx.get_help())
+            ctx.exit()
+        ctx.args = list(args)
+        return []
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [self.spec.grammar.usage]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            words = parse(self.spec.grammar, ctx.args)
+            self.run(ctx, words)
+        except WordError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            raise click.UsageError(f"{error.message}{hint}", ctx) from None
+
+    def run(self, ctx: click.Context, words: Parsed) -> None:
+        from gd2cli.problems import Problem
+        from gd2cli.session import Session
+
+        try:
+            with Session(ctx.obj(), self.what) as session:
+                self.spec.run(session, words)
+        except Problem as problem:
+            problem.what = self.what
+            raise
+
+
+class LazyGroup(click.Group):
+    """Takes unambiguous beginnings too, as gluster does: `vol info`."""
+
+    def choices(self) -> dict[str, str]:
+        """Name -> short help."""
+        raise NotImplementedError
+
+    def load(self, name: str) -> click.Command:
+        raise NotImplementedError
+
+    def aliases(self) -> dict[str, str]:
+        return {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.choices())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name = self.aliases().get(cmd_name, cmd_name)
+        return self.load(name) if name in self.choices() else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        given = args[0]
+        if given == "help":
+            click.echo(ctx.get_help())
+            ctx.exit()
+        if not encodable(given):
+            raise click.UsageError(f"{given!r} is not valid UTF-8", ctx)
+        known = [*self.choices(), *self.aliases()]
+        possible = [given] if given in known else [name for name in known if name.startswith(given)]
+        if len(possible) != 1:
+            hint = "it could be " + ", ".join(possible) if possible else suggestion(given, known)
+            raise click.UsageError(f"{'ambiguous' if possible else 'unknown'} command {given!r} ({hint})", ctx)
+        return possible[0], self.get_command(ctx, possible[0]), args[1:]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.choices().items()))
+
+
+class BranchGroup(LazyGroup):
+    def __init__(self, name: str, branch: Branch) -> None:
+        super().__init__(name, help=branch.short, epilog=EPILOG)
+        self.branch = branch
+
+    def choices(self) -> dict[str, str]:
+        return {name: leaf.short for name, leaf in self.branch.leaves.items()}
+
+    def aliases(self) -> dict[str, str]:
+        return self.branch.aliases
+
+    def load(self, name: str) -> click.Command:
+        return load_leaf(name, f"{self.name} {name}", self.branch.leaves[name])
+
+
+class RootGroup(LazyGroup):
+    def choices(self) -> dict[str, str]:
+        return {**{name: branch.short for name, branch in TREE.items()}, "health": HEALTH.short}
+
+    def load(self, name: str) -> click.Command:
+        return BranchGroup(name, TREE[name]) if name in TREE else load_leaf(name, name, HEALTH)
+
+
+def load_leaf(name: str, what: str, leaf: Leaf) -> WordsCommand:
+    module, _, key = leaf.place.partition(":")
+    return WordsCommand(name, what, import_module(f"gd2cli.{module}").COMMANDS[key])

@@ -1,0 +1,109 @@
+"""gd2 volume ...: a volume's life, and what can be seen of it. Options are in option_commands."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from gd2cli.session import Session
+from gd2cli.spec import Spec
+from gd2cli.volume_text import detail_text, status_text, volume_text, volumes_text
+from gd2cli.volume_words import CREATE as CREATE_GRAMMAR
+from gd2cli.volume_words import create_body
+from gd2cli.words import Grammar, Parsed, Word
+
+FORCE = (Word("force"),)
+ALL_VOLUMES = ("", "all")
+
+
+def create(session: Session, words: Parsed) -> None:
+    body = create_body(words)
+    answer = session.write("POST", "volumes", body=body)
+    session.show(answer, lambda v: f"volume create: {v['name']}: success\nstart it to use it: gd2 volume start {v['name']}")
+
+
+def start(session: Session, words: Parsed) -> None:
+    name = words.name(0)
+    answer = session.write("POST", "volumes", name, "start", body={"force-start-bricks": words.flag("force")})
+    session.show(answer, lambda _: f"volume start: {name}: success")
+
+
+def stop(session: Session, words: Parsed) -> None:
+    name = words.name(0)
+    session.confirm(f"Stopping volume {name} takes its data away from everyone who has it mounted.")
+    answer = session.write("POST", "volumes", name, "stop", body={"force": words.flag("force")})
+    session.show(answer, lambda _: f"volume stop: {name}: success")
+
+
+def delete(session: Session, words: Parsed) -> None:
+    name = words.name(0)
+    session.confirm(f"Volume {name} will be forgotten. The files on its bricks stay.")
+    answer = session.write("DELETE", "volumes", name, body={"force": words.flag("force")})
+    session.show(answer, lambda _: f"volume delete: {name}: success")
+
+
+def info(session: Session, words: Parsed) -> None:
+    if words.name(0) in ALL_VOLUMES:
+        volumes = session.get("volumes")
+        session.show(volumes, lambda found: volumes_text(found, session.paint))
+        say_if_none(volumes.data)
+    else:
+        session.show(session.get("volumes", words.name(0)), lambda volume: volume_text(volume, session.paint))
+
+
+def list_volumes(session: Session, words: Parsed) -> None:
+    volumes = session.get("volumes")
+    session.show(volumes, lambda found: "\n".join(v["name"] for v in found))
+    say_if_none(volumes.data)
+
+
+def status(session: Session, words: Parsed) -> None:
+    render = detail_text if words.flag("detail") else status_text
+    if words.name(0) not in ALL_VOLUMES:
+        name = words.name(0)
+        session.show(session.get("volumes", name, "bricks"), lambda bricks: render(name, bricks, session.paint))
+        return
+    volumes = session.get("volumes").data
+    say_if_none(volumes)
+    found = {name: session.get("volumes", name, "bricks").data for name in started(volumes)}
+    session.show_data(found, lambda all_: "\n\n".join(render(name, bricks, session.paint) for name, bricks in all_.items()))
+    for name in sorted({v["name"] for v in volumes} - found.keys()):
+        print(f"volume {name} is not started", file=sys.stderr)
+
+
+def started(volumes: list[dict[str, Any]]) -> list[str]:
+    return [v["name"] for v in volumes if v["state"] == "Started"]
+
+
+def say_if_none(volumes: Any) -> None:
+    if volumes == []:
+        print("there are no volumes", file=sys.stderr)
+
+
+COMMANDS = {
+    "create": Spec(
+        CREATE_GRAMMAR,
+        "Create a volume from bricks (PEER:/path, in the order of its sets). Words may be typed as flags too: --replica 3, --force. "
+        "A missing brick folder is made. --reuse-bricks takes bricks of a deleted volume, --allow-root-dir and --allow-mount-as-brick say "
+        "that you know what you do.",
+        create,
+    ),
+    "start": Spec(
+        Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE),
+        "Start a volume; force: also the bricks of a started one that are down.",
+        start,
+    ),
+    "stop": Spec(Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE), "Stop a volume: clients lose it.", stop),
+    "delete": Spec(
+        Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE),
+        "Forget a stopped volume; the files on its bricks stay. force: also while a peer with a brick is down.",
+        delete,
+    ),
+    "info": Spec(Grammar("[VOLUME]", optional=("VOLUME",)), "What a volume is made of (all volumes without a name).", info),
+    "list": Spec(Grammar(""), "The names of all volumes.", list_volumes),
+    "status": Spec(
+        Grammar("[VOLUME] [detail]", optional=("VOLUME",), words=(Word("detail"),)),
+        "Which bricks are online, on which port and pid (all started volumes without a name).",
+        status,
+    ),
+}

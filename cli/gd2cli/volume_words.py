@@ -1,0 +1,76 @@
+"""`volume create` in gluster's words, as the body of POST /v1/volumes. PURE: the server makes the layout, this only understands the words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gd2cli.words import ALL, Grammar, Parsed, Word, WordError
+
+FLAGS = ("create-brick-dir", "reuse-bricks", "allow-root-dir", "allow-mount-as-brick")
+COUNTS = ("replica", "arbiter", "thin-arbiter", "disperse", "disperse-data", "disperse-redundancy")
+
+
+def brick_problem(text: str) -> str:
+    """What is wrong with a brick, "" when it looks like PEER:/path.
+
+    >>> brick_problem("node1:/b/1"), brick_problem("[fd00::1]:/b"), brick_problem("node1:b")
+    ('', '', "brick 'node1:b' has no absolute path: PEER:/path")
+    """
+    peer, colon, _ = text.partition(":/")
+    if colon and peer:
+        return ""
+    if text.startswith(("/", ":/")):
+        return f"brick {text!r} does not say on which peer it is: PEER:/path"
+    if ":" in text:
+        return f"brick {text!r} has no absolute path: PEER:/path"
+    return f"{text!r} is neither a brick (PEER:/path) nor a known word"
+
+
+CREATE = Grammar(
+    usage="VOLUME [replica N [arbiter 1 | thin-arbiter 1]] [disperse [N]] [disperse-data N] [redundancy N] [transport tcp] BRICK... [force]",
+    names=("VOLUME",),
+    words=(
+        Word("replica", "count"),
+        Word("arbiter", "count", after="replica", example="replica 2 arbiter 1"),
+        Word("thin-arbiter", "count", after="replica", example="replica 2 thin-arbiter 1"),
+        Word("disperse", "count?"),
+        Word("disperse-data", "count"),
+        Word("disperse-redundancy", "count", aliases=("redundancy",)),
+        Word("transport", "text"),
+        Word("force"),
+        *(Word(flag, flag_only=True) for flag in FLAGS),
+    ),
+    rest="BRICK",
+    rest_check=brick_problem,
+)
+
+
+def create_body(parsed: Parsed) -> dict[str, Any]:
+    """Raises WordError.
+
+    >>> from gd2cli.words import parse
+    >>> create_body(parse(CREATE, ["v1", "replica", "2", "n1:/b", "n2:/b"]))["replica"]
+    2
+    """
+    if not parsed.rest:
+        raise WordError("no bricks are given", "name at least one: PEER:/path")
+    body: dict[str, Any] = {"name": parsed.name(0), "bricks": list(parsed.rest)}
+    body.update(_counts(parsed))
+    if parsed.text("transport"):
+        body["transport"] = parsed.text("transport")
+    if parsed.flag("force"):
+        body["force"] = True
+    # Users of gluster expect that the brick's folder is made.
+    body["flags"] = {flag: True for flag in FLAGS if flag == "create-brick-dir" or parsed.flag(flag)}
+    return body
+
+
+def _counts(parsed: Parsed) -> dict[str, int]:
+    counts = {name: parsed.count(name) for name in COUNTS if parsed.count(name)}
+    if counts.get("disperse") == ALL:
+        # A bare `disperse` means all bricks, unless data and redundancy say how many make a set.
+        if "disperse-data" in counts and "disperse-redundancy" in counts:
+            del counts["disperse"]
+        else:
+            counts["disperse"] = len(parsed.rest)
+    return counts
