@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import gd2volgen
 import structlog
-from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
 
+import gd2volgen
 from gd2raft.core import model
 from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
 from gd2raft.sunrpc.server import SunRpcServer
+from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
 
 SERVERS_LISTED_MAX = 16
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.rpc.service import Empty, Method, notification
+from gd2raft.rpc.service import Empty as Empty
+from gd2raft.rpc.service import Method, notification
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
@@ -44,10 +45,11 @@ class FollowReply(Message, frozen=True, array_like=True):
 
 
 class FrameMessage(Message, frozen=True, array_like=True):
+    """A committed entry of the log, as the store keeps it."""
+
+    command: bytes
     index: int
     term: int
-    kind: int
-    payload: bytes
 
 
 class Frames(Message, frozen=True, array_like=True):
@@ -183,3 +185,4 @@ JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
 PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
 PEER_STATE = Method(34, "peer.state", Empty, PeerState)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
+PartMethod = Method[Revocation, Empty]

@@ -32,7 +32,7 @@ class Lead(Protocol):
 
     def leads(self) -> bool: ...
 
-    def candidates(self) -> list[Candidate]: ...
+    def candidates_for_vote(self) -> list[Candidate]: ...
 
     def voters(self) -> frozenset[str]: ...
 
@@ -78,7 +78,7 @@ class Autopilot:
                 log.exception("autopilot broke")
 
     async def _step(self) -> None:
-        candidates = [c for c in self._lead.candidates() if c.id not in self._leaving]
+        candidates = [c for c in self._lead.candidates_for_vote() if c.id not in self._leaving]
         change = next_voter_change(candidates, self._lead.voters() - self._leaving, self._peer_id, configured=self._configured())
         if change is None:
             return
@@ -109,7 +109,7 @@ class Autopilot:
     async def successor(self) -> str:
         """A voter (other than this peer) that can take the lead: one that votes, or a learner made a voter. "" when there is none."""
         async with self._busy:
-            living = {c.id for c in self._lead.candidates() if c.gone_s <= 0} - {self._peer_id}
+            living = {c.id for c in self._lead.candidates_for_vote() if c.gone_s <= 0} - {self._peer_id}
             if ready := sorted(living & self._lead.voters()):
                 return ready[0]
             for peer_id in sorted(living):

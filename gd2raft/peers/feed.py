@@ -30,19 +30,19 @@ class Frame(Protocol):
     """A committed entry of the log."""
 
     @property
+    def command(self) -> bytes: ...
+
+    @property
     def index(self) -> int: ...
+
     @property
     def term(self) -> int: ...
-    @property
-    def kind(self) -> int: ...
-    @property
-    def payload(self) -> bytes: ...
 
 
 class Source(Protocol):
     """Where frames come from."""
 
-    def frames_after(self, index: int, max_bytes: int) -> Sequence[Frame] | None: ...
+    def frames_after(self, index: int, bytes_max: int, /) -> Sequence[Frame] | None: ...
 
 
 class Subscriber(msgspec.Struct, kw_only=True, eq=False):
@@ -176,4 +176,4 @@ class Feed:
 
 
 def message_of(frames: Sequence[Frame]) -> services.Frames:
-    return services.Frames([services.FrameMessage(f.index, f.term, f.kind, f.payload) for f in frames])
+    return services.Frames([services.FrameMessage(f.command, f.index, f.term) for f in frames])

@@ -1,0 +1,146 @@
+"""The daemon as REST sees it (rest.api.Api)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gd2raft import __version__
+from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.core import model
+from gd2raft.core.kv import ABSENT, Commit, Expect, Put
+from gd2raft.core.options import OptionTable
+from gd2raft.core.plan import Unavailable
+from gd2raft.engine.calls import Done
+from gd2raft.facts import brick_facts, volume_size
+from gd2raft.member import cluster_status
+from gd2raft.remote import Remote
+from gd2raft.rest.api import BrickFacts, Compacted, RequestContext, SizeInfo, Watch
+from gd2raft.store.interface import Compacted as StoreCompacted
+from gd2raft.store.interface import NoQuorum, StoreError
+
+if TYPE_CHECKING:
+    from gd2raft.daemon import Daemon
+
+
+class DaemonApi:
+    """See the module's docstring."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    @property
+    def peer_id(self) -> str:
+        return self._daemon.identity.peer_id
+
+    @property
+    def version(self) -> str:
+        return __version__
+
+    @property
+    def option_table(self) -> OptionTable:
+        return self._daemon.options
+
+    def cluster_id(self) -> str:
+        return self._daemon.identity.pool_id
+
+    def secret(self) -> bytes:
+        return self._daemon.secret.encode()
+
+    def view(self) -> model.View:
+        return self._daemon.view()
+
+    def revision(self) -> int:
+        return self._daemon.member.store.revision
+
+    def online(self) -> Mapping[str, int]:
+        me = self.peer_id
+        return {p: os.getpid() if p == me else 0 for p in self._daemon.online()}
+
+    def cluster_status(self) -> Mapping[str, Any]:
+        return cluster_status(self._daemon.member)
+
+    async def wait_revision(self, revision: int, timeout_s: float) -> None:
+        await self._daemon.member.store.wait_revision(revision, timeout_s=timeout_s)
+
+    async def linearizable(self, timeout_s: float) -> int:
+        try:
+            return await self._daemon.member.store.linearizable(timeout_s=timeout_s)
+        except StoreError as error:
+            code = "no-quorum" if isinstance(error, NoQuorum) else "no-leader"
+            raise Unavailable(str(error), hint="read without ?consistency=linearizable: this peer's own state", code=code) from error
+
+    async def run(self, command: str, request: object, context: RequestContext) -> Done:
+        if isinstance(request, PeerAdd):
+            request = await self._found(request)
+        left = context.timeout_s - (asyncio.get_running_loop().time() - context.received)
+        return await self._daemon.member.initiator.run(
+            command,
+            request,
+            request_id=context.request_id,
+            user=context.user,
+            timeout_s=max(0.1, left),
+            idempotency_key=context.idempotency_key,
+            expect=context.expect,
+        )
+
+    async def _found(self, request: PeerAdd) -> PeerAdd:
+        """Ask the address who answers there, before a plan is made."""
+        status = self._daemon.member.store.status()
+        if not status.quorum:
+            raise Unavailable("no quorum: no peer can join now, nothing was changed", hint="bring the other voters back")
+        found = await self._daemon.prober.find(request.addresses)
+        if found.id != self.peer_id:
+            await self._know_own_address(found.address)
+        return msgspec.structs.replace(request, found=found)
+
+    async def _know_own_address(self, other: str) -> None:
+        """A peer that listens everywhere is known by its host name until it meets another one: then by the address used for that."""
+        daemon = self._daemon
+        if daemon.peer_host:
+            return
+        key = model.peer_key(self.peer_id)
+        item, peer = daemon.member.store.get(key), daemon.view().peer(self.peer_id)
+        if item is None or peer is None or len(daemon.view().peers()) > 1:
+            return
+        host = await asyncio.to_thread(local_address_towards, other)
+        addresses = (f"{host}:{daemon.peer_port}",)
+        if peer.addresses != addresses:
+            known = msgspec.structs.replace(
+                peer, hostname=host, addresses=addresses, client_addresses=(f"{daemon.client_host or host}:{daemon.client_port}",)
+            )
+            put = (Put(key, model.dump(known, item.value)), Put("peers", b"1"))
+            await daemon.member.store.commit(Commit((Expect(key, item.modified if item else ABSENT),), put), timeout_s=5.0)
+
+    async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:
+        me, online = self.peer_id, self._daemon.online()
+        others = [p for p in volume.peer_ids() if p != me and p in online]
+        replies = await asyncio.gather(*(Remote(self._daemon).bricks(p, volume.name) for p in others))
+        found = await brick_facts(volume, me, self._daemon.processes) if me in volume.peer_ids() else {}
+        for reply in replies:
+            found |= msgspec.convert(reply, dict[str, BrickFacts])
+        return found
+
+    async def volume_size(self, volume: model.Volume) -> SizeInfo:
+        return volume_size(volume, dict(await self.brick_facts(volume)))
+
+    def watch(self, prefix: str, from_revision: int | None) -> Watch:
+        try:
+            return self._daemon.member.store.watch(prefix, from_revision)
+        except StoreCompacted as error:
+            raise Compacted(str(error)) from error
+
+
+def local_address_towards(address: str) -> str:
+    """The address of this machine that packets to `address` (HOST:PORT) come from."""
+    import socket
+
+    host, _, port = address.rpartition(":")
+    info = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+    with socket.socket(info[0], socket.SOCK_DGRAM) as sock:
+        sock.connect(info[4])
+        return str(sock.getsockname()[0])

@@ -1,0 +1,155 @@
+"""The daemon's configuration: a TOML file with GlusterD2's names, every key also a flag, a flag wins.
+
+Raises ConfigError, one line that says which key, where, and what is possible.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gd2raft import __version__
+
+PEER_PORT = 24008
+CLIENT_PORT = 24007
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every key with its default; addresses are HOST:PORT, without a host it listens everywhere."""
+
+    localstatedir: str = "/var/lib/gd2raft"
+    rundir: str = "/run/gd2raft"
+    logdir: str = "/var/log/gd2raft"
+    logfile: str = "gd2raft.log"
+    loglevel: str = "INFO"
+    peeraddress: str = f":{PEER_PORT}"
+    clientaddress: str = f":{CLIENT_PORT}"
+    restauth: bool = True
+    zone: str = ""
+    joinsecretfile: str = ""
+    voters: int = 0
+    config: str = ""
+
+
+HELP = {
+    "localstatedir": "raft log, snapshots, identity, secrets",
+    "rundir": "pid files and sockets of bricks and services",
+    "logdir": "where logs go",
+    "logfile": "log of the daemon, below logdir; '-' is stderr",
+    "loglevel": "one of " + ", ".join(LEVELS),
+    "peeraddress": "HOST:PORT of the peer RPC; without a host, the pool uses the address this peer was probed by",
+    "clientaddress": "HOST:PORT of REST and of GlusterFS's own RPC, on one port",
+    "restauth": "true or false: JWT on REST",
+    "zone": "failure zone of this peer; default: its own id",
+    "joinsecretfile": "file with a secret that a prober must know; without it the first prober is trusted",
+    "voters": "how many peers vote (1 to 7); 0: by the size of the pool",
+}
+
+MEANINGLESS = frozenset(
+    {"noembed", "etcdendpoints", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "hooksdir", "templatesdir", "profiling", "statedump"}
+)
+"""GlusterD2's keys that have no meaning here: accepted with a warning."""
+
+
+def load(arguments: Sequence[str]) -> tuple[Config, list[str]]:
+    """The configuration of a command line, and warnings. Raises ConfigError; SystemExit for --help and --version."""
+    flags = vars(parser().parse_args(arguments))
+    path = flags.pop("config") or ""
+    stored, warnings = read_file(Path(path)) if path else ({}, [])
+    for key in MEANINGLESS & flags.keys():
+        if flags.pop(key) is not None:
+            warnings.append(f"flag --{key} has no meaning here")
+    merged = {**stored, **{k: v for k, v in flags.items() if v is not None}, "config": path}
+    return checked(merged, path), warnings
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="gd2raft", description="The management daemon of a GlusterFS pool.", allow_abbrev=False)
+    made.add_argument("--version", action="version", version=f"gd2raft {__version__}")
+    made.add_argument("--config", metavar="FILE", help="configuration in TOML")
+    for key, text in HELP.items():
+        made.add_argument(f"--{key}", metavar="VALUE", help=f"{text} [{getattr(Config(), key)}]")
+    for key in sorted(MEANINGLESS):
+        made.add_argument(f"--{key}", nargs="?", const="", help=argparse.SUPPRESS)
+    return made
+
+
+def read_file(path: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        data = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"configuration file {path} can't be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration file {path} is not valid TOML: {error}") from error
+    warnings = []
+    for key in list(data):
+        if key in MEANINGLESS:
+            warnings.append(f"{path}: {key} has no meaning here")
+        elif key not in HELP:
+            warnings.append(f"{path}: unknown key {key!r} is ignored")
+        else:
+            continue
+        del data[key]
+    return data, warnings
+
+
+def checked(values: dict[str, Any], path: str) -> Config:
+    where = f" (in {path} or as a flag)" if path else ""
+    for key, value in values.items():
+        if isinstance(value, str) and key in ("restauth", "voters"):
+            values[key] = _from_text(key, value)
+    try:
+        config = msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"configuration: {error}{where}") from error
+    for key in ("peeraddress", "clientaddress"):
+        split_address(getattr(config, key), key)
+    if config.loglevel.upper() not in LEVELS:
+        raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
+    if not 0 <= config.voters <= 7:
+        raise ConfigError(f"voters is {config.voters}, 0 to 7 are possible")
+    for key in ("localstatedir", "rundir", "logdir"):
+        if not getattr(config, key).startswith("/"):
+            raise ConfigError(f"{key} is {getattr(config, key)!r}: an absolute path is needed")
+    return config
+
+
+def _from_text(key: str, text: str) -> Any:
+    if key == "restauth":
+        if text.lower() in ("true", "yes", "on", "1"):
+            return True
+        if text.lower() in ("false", "no", "off", "0"):
+            return False
+        raise ConfigError(f"restauth is {text!r}, possible are true and false")
+    if not text.lstrip("-").isdigit():
+        raise ConfigError(f"{key} is {text!r}, a number is needed")
+    return int(text)
+
+
+def split_address(address: str, what: str = "address") -> tuple[str, int]:
+    """
+    >>> split_address("10.0.0.1:24007"), split_address(":24007"), split_address("[::1]:1")
+    (('10.0.0.1', 24007), ('', 24007), ('::1', 1))
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ConfigError(f"{what} is {address!r}: HOST:PORT is needed, with a port from 1 to 65535")
+    return host.strip("[]"), int(port)
+
+
+def join_address(host: str, port: int) -> str:
+    """
+    >>> join_address("::1", 1), join_address("node1", 2)
+    ('[::1]:1', 'node1:2')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

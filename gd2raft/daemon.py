@@ -1,0 +1,475 @@
+"""The daemon: makes the rooms, hands each what it needs of the others, and ends them. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import random
+import signal
+import socket
+import time
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from gd2raft import __version__, services
+from gd2raft.api import DaemonApi
+from gd2raft.commands.peer_remove import PeerRemove, check_removable
+from gd2raft.config import Config, join_address, split_address
+from gd2raft.core import model
+from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
+from gd2raft.core.plan import NotFound, Refused, View
+from gd2raft.core.transaction import StepOutcome
+from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
+from gd2raft.engine.step_runner import StepRunner
+from gd2raft.gluster import Gluster
+from gd2raft.member import Member
+from gd2raft.peers import identity as identities
+from gd2raft.peers.courier import Courier
+from gd2raft.peers.identity import Identity
+from gd2raft.peers.joining import Probed, Prober
+from gd2raft.process import ProcessManager
+from gd2raft.remote import Remote, explain
+from gd2raft.rest.server import RestServer
+from gd2raft.rpc.connection import Connection
+from gd2raft.rpc.hello import HelloInfo, HelloPolicy, key_id_of
+from gd2raft.rpc.pool import ConnectionPool
+from gd2raft.rpc.server import RpcServer
+from gd2raft.rpc.traffic import Traffic
+from gd2raft.step_world import StepWorld
+from gd2raft.steps.registry import steps
+from gd2raft.store.interface import StoreError
+from gd2raft.store.raft.disk import RealDisk
+from gd2raft.store.raft.errors import StorageError
+from gd2raft.store.raft.node import Links, RaftStore
+from gd2raft.sunrpc.brickop import BrickOpClient
+from gd2raft.sunrpc.peek import PortMux
+from gd2raft.sunrpc.server import SunRpcServer
+from gd2volgen.tables import option_table
+
+log = structlog.get_logger("daemon")
+
+
+class CantStart(Exception):
+    """One clear line: what is wrong and what to do."""
+
+
+class Daemon:
+    """One peer. `await Daemon(config).run()` until it is stopped; raises CantStart."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.state = Path(config.localstatedir)
+        self.rundir = Path(config.rundir)
+        self.peer_host, self.peer_port = split_address(config.peeraddress)
+        self.client_host, self.client_port = split_address(config.clientaddress)
+        self.options = option_table()
+        self.identity: Identity
+        self.secret = ""
+        self.member: Member
+        self.started_at = time.time()
+        self.traffic = Traffic()
+        self._stop = asyncio.Event()
+        self._failure: str | None = None
+        self._switching = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._lock_file: int | None = None
+
+    # life
+
+    async def run(self) -> None:
+        """Start, serve until a signal or a failure of the disk, stop. Raises CantStart."""
+        try:
+            await self._start()
+        except (OSError, StorageError, identities.IdentityError, StoreError) as error:
+            await self._close()
+            raise CantStart(describe(error)) from error
+        notify_systemd("READY=1")
+        log.info("ready", peer=self.identity.peer_id, pool=self.identity.pool_id, version=__version__)
+        await self._stop.wait()
+        notify_systemd("STOPPING=1")
+        await self._close()
+        if self._failure is not None:
+            raise CantStart(self._failure)
+
+    def stop(self, failure: str | None = None) -> None:
+        self._failure = self._failure or failure
+        self._stop.set()
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        self._make_folders()
+        listener = self._listen()  # before anything is changed: a taken port must not leave half a start
+        self.identity = self._load_identity()
+        self.secret = identities.load_secret(self.state)
+        self._make_rooms()
+        await self.rpc.start()
+        await self.processes.start()
+        self.member = await self._open_member()
+        await self.member.start()
+        await self._found_pool()
+        await self.rest.start()
+        self._spawn(self._accept(listener))
+        self.gluster.start()
+
+    def _make_folders(self) -> None:
+        for folder in (self.state, self.rundir, Path(self.config.logdir)):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise CantStart(f"folder {folder} can't be made: {error.strerror}") from error
+        self.state.chmod(0o700)
+        if self.state.stat().st_uid != os.geteuid():
+            raise CantStart(f"folder {self.state} belongs to user {self.state.stat().st_uid}: chown it to the user that runs gd2raft")
+        self._lock_file = os.open(self.state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CantStart(f"another gd2raft uses {self.state}: stop it, or choose another localstatedir") from error
+
+    def _listen(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self.client_host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self.client_host, self.client_port))
+        except OSError as error:
+            listener.close()
+            raise CantStart(
+                f"clientaddress {self.config.clientaddress} can't be listened on: {error.strerror}; is glusterd or another gd2raft running?"
+            ) from error
+        listener.listen(512)
+        listener.setblocking(False)
+        return listener
+
+    def _load_identity(self) -> Identity:
+        found = identities.load(self.state)
+        if found is None:
+            if any((self.state / "raft").glob("*/*")):
+                raise CantStart(
+                    f"{self.state / identities.FILE} is missing, but {self.state / 'raft'} holds the log of a pool. "
+                    "Restore the file from a backup, or move the folder away and let this peer join again as a new peer"
+                )
+            found = identities.save(self.state, identities.new_identity())
+        identities.forget_other_pools(self.state, found.pool_id)
+        return found
+
+    def _make_rooms(self) -> None:
+        handlers = Remote(self).handlers()
+        policy = HelloPolicy(own_info=self._hello, key_for=self._key_for, accept_join=lambda hello: None, join_secret=self._join_secret)
+        self.rpc = RpcServer(
+            self.peer_host, self.peer_port, policy, handlers, traffic=self.traffic, explain=explain, on_close=self._connection_closed
+        )
+        self._policy, self._handlers = policy, handlers
+        self.pool_connections = self._new_connections()
+        self.prober = Prober(self.connections, self._join_secret)
+        self.probed = Probed(lambda: self.identity, self.view, self.about, self.switch)
+        self.processes = ProcessManager(
+            rundir=str(self.rundir),
+            logdir=self.config.logdir,
+            log=structlog.get_logger("process"),
+            terminate=terminate,
+            on_change=self._process_changed,
+        )
+        self.gluster = Gluster(
+            peer_id=lambda: self.identity.peer_id,
+            view=self.view,
+            online=self.online,
+            host=self.client_host or "127.0.0.1",
+            port=self.client_port,
+            bind_address=self.client_host,
+            rundir=self.rundir,
+            workdir=self.state,
+            processes=self.processes,
+        )
+        self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
+        self.gluster.server = self.sunrpc
+        self.step_runner = StepRunner(
+            lambda: self.member.store, StepWorld(self).do, {n: s.kind for n, s in steps().items()}, lambda: self.identity.peer_id
+        )
+        self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
+
+    def _new_connections(self) -> ConnectionPool:
+        local = self.peer_host or None
+        return ConnectionPool(
+            self._policy, self._handlers, local_address=local, traffic=self.traffic, explain=explain, jitter=random.Random()
+        )
+
+    async def _accept(self, listener: socket.socket) -> None:
+        mux = PortMux(listener, http=self.rest.adopt, sunrpc=self.sunrpc.adopt, log=structlog.get_logger("mux"))
+        try:
+            await mux.run()
+        finally:
+            listener.close()
+
+    async def _close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for room in ("rest", "sunrpc", "gluster", "step_runner"):
+            if hasattr(self, room):
+                with contextlib.suppress(Exception):
+                    await getattr(self, room).close()
+        if hasattr(self, "member"):
+            await self._close_member(self.member)
+        for room in ("processes", "pool_connections", "rpc"):
+            if hasattr(self, room):
+                with contextlib.suppress(Exception):
+                    await getattr(self, room).close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of the daemon broke", exc_info=error)
+            self.stop(f"a task of the daemon broke: {error}")
+
+    # the pool that this peer is in
+
+    async def _open_member(self) -> Member:
+        folder = identities.raft_folder(self.state, self.identity.pool_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / "created"
+        links = Links(
+            send=lambda peer, data: self.courier.send(peer, data),
+            forward=self._forward,
+            forward_read=self._forward_read,
+            on_committed=lambda frames: self.member.feed.publish(frames),
+            on_fatal=lambda error: self.stop(str(error)),
+            on_change=self._store_changed,
+        )
+        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists())
+        if not store.pool:
+            if self.identity.role == "founder":
+                await store.bootstrap(self.identity.pool_id)
+            else:
+                await store.reset_to_learner(self.identity.pool_id)
+            marker.touch()
+        self.courier = Courier(self._dial_voter, self._address_of)
+        return Member(self.identity, store, self, self.run_step, voters_configured=self.config.voters)
+
+    async def _close_member(self, member: Member) -> None:
+        await member.close()
+        await self.courier.close()
+        await member.store.close()
+
+    def _store_changed(self) -> None:
+        if hasattr(self, "member"):
+            self.member.on_store_change()
+
+    async def _found_pool(self) -> None:
+        """The first commit of a pool of one: the cluster's record and this peer's own."""
+        if self.identity.role != "founder" or self.member.store.get(model.CLUSTER) is not None:
+            return
+        host = self.peer_host or socket.gethostname()
+        peer = self._own_record(host)
+        records = [
+            (model.CLUSTER, model.dump(model.Cluster(id=self.identity.pool_id))),
+            (model.peer_key(peer.id), model.dump(peer)),
+            ("peers", b"1"),
+        ]
+        expect = tuple(Expect(key, ABSENT) for key, _ in records)
+        await self.member.store.commit(Commit(expect, tuple(Put(k, v) for k, v in records)), timeout_s=10.0)
+
+    def _own_record(self, host: str) -> model.Peer:
+        return model.Peer(
+            id=self.identity.peer_id,
+            name=host,
+            hostname=host,
+            addresses=(join_address(host, self.peer_port),),
+            client_addresses=(join_address(self.client_host or host, self.client_port),),
+            zone=self.config.zone,
+            steps=tuple(sorted(steps())),
+        )
+
+    async def switch(self, identity: Identity, secret: str | None) -> None:
+        """Become a member of another pool (or a pool of one), to the end even when the caller goes away."""
+        await asyncio.shield(asyncio.create_task(self._switch(identity, secret)))
+
+    async def _switch(self, identity: Identity, secret: str | None) -> None:
+        """The identity file decides: before it is written, nothing has changed."""
+        async with self._switching:
+            if secret is None:
+                self.secret = identities.new_secret(self.state)
+            else:
+                identities.save_secret(self.state, secret)
+                self.secret = secret
+            self.identity = identities.save(self.state, identity)
+            await self._close_member(self.member)
+            for connection in self.rpc.connections:
+                if not connection.join_mode:
+                    connection.abort("this peer has left the pool")
+            old, self.pool_connections = self.pool_connections, self._new_connections()
+            await old.close()
+            self.member = await self._open_member()
+            await self.member.start()
+            await self._found_pool()
+            identities.forget_other_pools(self.state, identity.pool_id)
+            self.gluster.changed(None)
+            log.info("switched to another pool", pool=identity.pool_id, role=identity.role)
+
+    def seen_in_pool(self) -> None:
+        """The invited peer has seen itself in the pool's state: it is a member now, for good."""
+        self.identity = identities.save(self.state, msgspec.structs.replace(self.identity, role="member"))
+        self.member.identity = self.identity
+
+    def detached(self, why: str) -> None:
+        log.warning("this peer is not in its pool any more, becoming a pool of one", pool=self.identity.pool_id, why=why)
+        member = self.member
+
+        async def leave() -> None:
+            if self.member is member:
+                await self.probed.leave()
+
+        self._spawn(leave())
+
+    # what the rooms ask of each other
+
+    def connections(self) -> ConnectionPool:
+        return self.pool_connections
+
+    def online(self) -> frozenset[str]:
+        return self.member.online()
+
+    def view(self) -> model.View:
+        return self.member.view()
+
+    def about(self, refusal: str) -> services.AskReply:
+        return services.AskReply(
+            peer_id=self.identity.peer_id,
+            pool_id=self.identity.pool_id,
+            client_port=self.client_port,
+            zone=self.config.zone,
+            op_version_min=model.OP_VERSION_MIN,
+            op_version_max=model.OP_VERSION,
+            steps=sorted(steps()),
+            refusal=refusal,
+            client_host=self.client_host,
+            peer_port=self.peer_port,
+        )
+
+    def _hello(self) -> HelloInfo:
+        return HelloInfo(
+            self.identity.peer_id,
+            self.identity.pool_id,
+            model.OP_VERSION,
+            f"gd2raft {__version__}",
+            0,
+            self.config.peeraddress,
+            model.OP_VERSION,
+        )
+
+    def _key_for(self, key_id: bytes) -> bytes | None:
+        return self.identity.key() if key_id == key_id_of(self.identity.pool_id) else None
+
+    def _join_secret(self) -> bytes | None:
+        if not self.config.joinsecretfile:
+            return None
+        with contextlib.suppress(OSError):
+            return Path(self.config.joinsecretfile).read_bytes().strip() or None
+        return os.urandom(32)  # configured but unreadable: let nobody in
+
+    def _address_of(self, peer_id: str) -> str:
+        return self.member.address_of(peer_id)
+
+    async def _dial_voter(self, address: str, peer_id: str) -> Connection:
+        return await self.pool_connections.dial(address, expect_peer_id=peer_id, timeout_s=2.0)
+
+    def _connection_closed(self, connection: Connection) -> None:
+        if hasattr(self, "member"):
+            self.member.on_connection_closed(connection)
+
+    def _process_changed(self, key: str) -> None:
+        log.debug("process changed", key=key)
+
+    def on_events(self, events: Sequence[Event] | None) -> None:
+        """The state changed (None: anything may have): bricks and clients follow."""
+        if events is None:
+            self.gluster.changed(None)
+            return
+        names = {e.key[len(model.VOLUMES) :] for e in events if e.key.startswith(model.VOLUMES)}
+        if any(e.key == model.GLOBAL_OPTIONS or e.key.startswith(model.PEERS) for e in events):
+            self.gluster.changed(None)
+        elif names:
+            self.gluster.changed(names)
+
+    # calls to other peers
+
+    async def _forward(self, leader: str, data: bytes, timeout_s: float) -> bytes:
+        return await Remote(self).forward(services.STORE_FORWARD, leader, data, timeout_s)
+
+    async def _forward_read(self, leader: str, data: bytes, timeout_s: float) -> bytes:
+        return await Remote(self).forward(services.STORE_READ, leader, data, timeout_s)
+
+    async def forward_command(self, leader: str, call: CommandCall, timeout_s: float) -> Done:
+        return await Remote(self).forward_command(leader, call, timeout_s)
+
+    async def run_step(self, peer_id: str, call: StepCall) -> StepOutcome:
+        if peer_id == self.identity.peer_id:
+            return await self.step_runner.run(call)
+        return await Remote(self).run_step(peer_id, call)
+
+    async def run_command(self, call: CommandCall) -> Done:
+        """Run a command as the leader. A peer that is to be detached loses its vote first."""
+        if call.command == "peer-remove":
+            return await self._remove_peer(call)
+        return await self.member.engine.run(call)
+
+    async def _remove_peer(self, call: CommandCall) -> Done:
+        member = self.member
+        request = msgspec.json.decode(call.request, type=PeerRemove)
+        view = View(member.store, online=member.online(), initiator=call.initiator)
+        peer = view.find_peer(request.peer)
+        if peer is None:
+            return await member.engine.run(call)  # says so, or knows how it ended
+        check_removable(view, peer, request.force)
+        if peer.id == self.identity.peer_id:
+            await self._hand_over()
+            raise NotLeader("the leader is being detached: it has handed over")
+        try:
+            await member.autopilot.retire(peer.id)
+        except StoreError as error:
+            raise Refused(f"peer {peer.hostname} votes and could not be relieved of it: {error}", hint="try again", http=503) from error
+        try:
+            return await member.engine.run(call)
+        finally:
+            member.autopilot.stays(peer.id)
+
+    async def _hand_over(self) -> None:
+        successor = await self.member.autopilot.successor()
+        if not successor:
+            raise NotFound("this peer leads, and no other one can take over", hint="bring another peer of the pool back first", http=503)
+        await self.member.store.transfer_leadership(successor)
+
+
+async def terminate(socket_path: str, brick_path: str, timeout_s: float) -> None:
+    await BrickOpClient(socket_path, timeout_s=timeout_s).terminate(brick_path)
+
+
+def describe(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+def notify_systemd(message: str) -> None:
+    """Tell systemd (Type=notify), when it is there."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        sock.send(message.encode())

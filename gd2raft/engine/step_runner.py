@@ -1,0 +1,109 @@
+"""Runs steps on the peer that they concern, fenced by the transaction's record in this peer's own state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from gd2raft.core import model
+from gd2raft.core.plan import StepKind
+from gd2raft.core.transaction import Phase, StepOutcome, StepProblem, Transaction
+from gd2raft.engine.calls import StepCall
+from gd2raft.store.interface import Store
+
+STATE_WAIT_S = 10.0
+RUNNING_MAX = 512
+
+log = structlog.get_logger("steps")
+
+Do = Callable[[str, str, Any, bool], Any]
+"""(step, transaction, arguments, undo) -> awaitable facts; raises StepError."""
+
+
+class StepError(Exception):
+    """A step failed: message and hint."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StepRunner:
+    """`do` runs the code of a step; `kinds` are the steps that this peer has."""
+
+    def __init__(self, store: Callable[[], Store], do: Do, kinds: Mapping[str, StepKind[Any]], peer_id: Callable[[], str]) -> None:
+        self._store, self._do, self._kinds, self._peer_id = store, do, kinds, peer_id
+        self._locks: dict[tuple[str, bytes], asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[StepOutcome]] = set()
+
+    async def run(self, call: StepCall) -> StepOutcome:
+        """Run it to its end even when the caller goes away. Never raises for what the world does."""
+        if len(self._tasks) >= RUNNING_MAX:
+            return self._problem(call, f"{RUNNING_MAX} steps are running on this peer already")
+        task = asyncio.create_task(self._run(call), name=f"step {call.kind}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _run(self, call: StepCall) -> StepOutcome:
+        key = (call.transaction, call.arguments)
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:  # an undo waits for the do that is still running
+                return await self._run_fenced(call)
+        finally:
+            if not lock.locked():
+                self._locks.pop(key, None)
+
+    async def _run_fenced(self, call: StepCall) -> StepOutcome:
+        kind = self._kinds.get(call.kind)
+        if kind is None:
+            return self._problem(call, f"this peer's daemon has no step {call.kind!r}", hint="upgrade it")
+        try:
+            arguments = msgspec.convert(msgspec.json.decode(call.arguments), kind.arguments)
+        except msgspec.MsgspecError as error:
+            return self._problem(call, f"the arguments of {call.kind} are malformed: {error}")
+        if (refusal := await self._fence(call)) is not None:
+            return self._problem(call, refusal)
+        try:
+            async with asyncio.timeout(call.timeout_s):
+                facts = await self._do(call.kind, call.transaction, arguments, call.undo)
+        except StepError as error:
+            return self._problem(call, str(error), hint=error.hint)
+        except TimeoutError:
+            return self._problem(call, f"{call.kind} did not end within {call.timeout_s:.0f} s")
+        except Exception as error:
+            log.exception("a step broke", step=call.kind, transaction=call.transaction, request_id=call.request_id)
+            return self._problem(
+                call, f"{call.kind} broke: {type(error).__name__}: {error}", hint="the daemon's log has more; please report it"
+            )
+        return StepOutcome(facts=facts)
+
+    async def _fence(self, call: StepCall) -> str | None:
+        """Why this step must not run: this peer's own state must have the transaction, as the leader says it is."""
+        store = self._store()
+        try:
+            await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
+        except TimeoutError:
+            return f"this peer's state is too old: revision {store.revision}, {call.revision} is needed"
+        item = store.get(model.TRANSACTIONS + call.transaction)
+        if item is None:
+            return f"transaction {call.transaction} has ended already"
+        if item.modified != call.revision:
+            return f"transaction {call.transaction} has gone on at revision {item.modified}: the step of revision {call.revision} is stale"
+        phase = model.load("", item.value, Transaction).phase
+        if call.undo and phase is Phase.COMPLETING:
+            return "a committed transaction is never undone"
+        return None
+
+    def _problem(self, call: StepCall, error: str, *, hint: str = "") -> StepOutcome:
+        return StepOutcome(problem=StepProblem(peer_id=self._peer_id(), step=call.kind, error=error, hint=hint))

@@ -1,0 +1,41 @@
+"""`gd2raft`: reads the configuration, starts the daemon, says in one line why it can't."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from gd2raft.config import ConfigError, load
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit status: 0 stopped, 1 could not start or the disk failed, 2 usage or configuration."""
+    try:
+        config, warnings = load(sys.argv[1:] if arguments is None else arguments)
+    except ConfigError as error:
+        print(f"gd2raft: {error}", file=sys.stderr)
+        return 2
+    import structlog
+
+    from gd2raft.daemon import CantStart, Daemon
+    from gd2raft.logs import set_up
+
+    try:
+        set_up(config.logdir, config.logfile, config.loglevel)
+    except OSError as error:
+        print(f"gd2raft: the log {config.logdir}/{config.logfile} can't be written: {error.strerror}", file=sys.stderr)
+        return 1
+    log = structlog.get_logger("gd2raft")
+    for warning in warnings:
+        log.warning("configuration", warning=warning)
+    try:
+        asyncio.run(Daemon(config).run())
+    except CantStart as error:
+        log.error("stopped", why=str(error))
+        print(f"gd2raft: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,368 @@
+"""This peer as a member of one pool: its store, who it follows and who follows it, commands and votes.
+
+Made anew when the peer joins another pool or is detached; the daemon around it (sockets, processes) stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from gd2raft import services
+from gd2raft.commands.registry import commands
+from gd2raft.core import model
+from gd2raft.core.kv import Event
+from gd2raft.core.liveness import Sight
+from gd2raft.core.membership import Candidate, upstreams
+from gd2raft.engine.calls import CommandCall, Done, RunStep
+from gd2raft.engine.initiator import Initiator
+from gd2raft.engine.leader import LeaderEngine
+from gd2raft.peers.autopilot import Autopilot
+from gd2raft.peers.feed import Feed
+from gd2raft.peers.follow import Follower, Upstream
+from gd2raft.peers.identity import Identity
+from gd2raft.peers.snapshots import SnapshotServer, fetch_snapshot
+from gd2raft.rpc.connection import Connection
+from gd2raft.rpc.errors import RpcError
+from gd2raft.rpc.pool import ConnectionPool
+from gd2raft.steps.registry import steps
+from gd2raft.store.interface import StoreError
+from gd2raft.store.raft.node import Frame, RaftStore
+
+STATE_VALID_S = 5.0
+LEAD_CHECK_S = 1.0
+
+log = structlog.get_logger("member")
+
+
+class Surroundings(Protocol):
+    """What a member needs of the daemon."""
+
+    @property
+    def options(self) -> object: ...
+
+    def connections(self) -> ConnectionPool: ...
+
+    async def forward_command(self, leader: str, call: CommandCall, timeout_s: float) -> Done: ...
+
+    def on_events(self, events: Sequence[Event] | None) -> None: ...
+
+    def seen_in_pool(self) -> None: ...
+
+    def detached(self, why: str) -> None: ...
+
+
+class Member:
+    """See the module's docstring. Implements the Guide of the follower, the Lead of the autopilot."""
+
+    def __init__(
+        self, identity: Identity, store: RaftStore, surroundings: Surroundings, run_step: RunStep, *, voters_configured: int
+    ) -> None:
+        self.identity, self.store, self._around = identity, store, surroundings
+        self._cache: dict[str, tuple[int, model.Record]] = {}
+        self.sight = Sight(identity.peer_id)
+        self._online: frozenset[str] = frozenset({identity.peer_id})
+        self._pool_state: services.PoolState | None = None
+        self._pool_state_at = 0.0
+        self._known_since: dict[str, float] = {}
+        self._was_leading = False
+        self._seen_status: tuple[object, ...] = ()
+        self._role_changed = asyncio.Event()
+        self.feed = Feed(store, self.sight, state=self.soft_state, online=self.online)
+        self.snapshots = SnapshotServer(store)
+        self.follower = Follower(self, self, self._dial, self._fetch_snapshot, chance=random.Random())
+        self.autopilot = Autopilot(store, self, identity.peer_id, lambda: voters_configured)
+        self.engine = LeaderEngine(
+            store,
+            run_step,
+            peer_id=identity.peer_id,
+            commands=commands(),
+            step_kinds={name: step.kind for name, step in steps().items()},
+            options=surroundings.options,
+            online=self.online,
+        )
+        self.initiator = Initiator(store, self.engine, surroundings.forward_command, peer_id=identity.peer_id)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # life
+
+    async def start(self) -> None:
+        self.feed.start()
+        self.follower.start()
+        self.autopilot.start()
+        self._tasks = [
+            asyncio.create_task(self._watch_state(), name="member watches its state"),
+            asyncio.create_task(self._lead(), name="member leads"),
+        ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.autopilot.close()
+        await self.follower.close()
+        await self.engine.close()
+        await self.feed.close()
+
+    # the state
+
+    def view(self) -> model.View:
+        return model.View(self.store, self._cache)
+
+    async def _watch_state(self) -> None:
+        """Tell the daemon what changed, and notice when this peer is in the pool, or isn't any more."""
+        watch = self.store.watch("", self.store.revision)
+        self._around.on_events(None)
+        self._note_membership()
+        while True:
+            try:
+                events = await watch.__anext__()
+            except StoreError:  # compacted: too much at once
+                watch.close()
+                watch = self.store.watch("", self.store.revision)
+                self._around.on_events(None)
+                self._note_membership()
+                continue
+            self._around.on_events(events)
+            if any(e.key.startswith(model.PEERS) for e in events):
+                self._note_membership()
+                self.follower.poke()
+                self.autopilot.poke()
+
+    def _note_membership(self) -> None:
+        members = self.members()
+        self.sight.forget(members)
+        now = self._now()
+        for peer_id in members:
+            self._known_since.setdefault(peer_id, now)
+        for gone in self._known_since.keys() - members:
+            del self._known_since[gone]
+            self.feed.drop(gone)
+        if self.identity.peer_id in members and self.identity.role == "invited":
+            self._around.seen_in_pool()
+        elif self.identity.role == "member" and members and self.identity.peer_id not in members:
+            self._around.detached("its record is gone from the pool's state")
+
+    def members(self) -> frozenset[str]:
+        return frozenset(key[len(model.PEERS) :] for key, _ in self.store.list(model.PEERS))
+
+    # leading
+
+    def leads(self) -> bool:
+        return self.store.status().role == "leader"
+
+    def on_store_change(self) -> None:
+        """Role, leader, term or voters may have changed."""
+        status = self.store.status()
+        seen = (status.role, status.leader, status.term, status.voters)
+        if seen != self._seen_status:
+            self._seen_status = seen
+            self.follower.poke()
+            self.autopilot.poke()
+            self.feed.tell_all()
+            self._role_changed.set()
+
+    async def _lead(self) -> None:
+        """Take the pool over when this peer begins to lead: who was in sight, and what was left unfinished."""
+        while True:
+            try:
+                await asyncio.wait_for(self._role_changed.wait(), LEAD_CHECK_S)
+            except TimeoutError:
+                pass
+            self._role_changed.clear()
+            leads = self.leads()
+            if leads and not self._was_leading:
+                self.sight.seed(self._online | set(self.store.status().voters), self._now())
+                try:
+                    await self.store.linearizable(timeout_s=5.0)
+                    await self.engine.resume_all()
+                except StoreError as error:
+                    log.info("could not take the pool over yet", why=str(error))
+                    continue
+                self.feed.tell_all()
+            self._was_leading = leads
+
+    def candidates_for_vote(self) -> list[Candidate]:
+        now = self._now()
+        self.online()
+        view = self.view()
+        return [
+            Candidate(
+                id=peer.id,
+                zone=peer.zone or peer.id,
+                gone_s=0.0 if peer.id == self.identity.peer_id else self.sight.gone_s(peer.id, now, self._known_since.get(peer.id, now)),
+                seen_s=self.sight.seen_s(peer.id, now),
+            )
+            for peer in view.peers()
+        ]
+
+    def voters(self) -> frozenset[str]:
+        return frozenset(self.store.status().voters)
+
+    async def lag(self, peer_id: str) -> int:
+        """Entries that the peer lacks; very many when it doesn't answer."""
+        peer = self.view().peer(peer_id)
+        if peer is None:
+            return 1 << 60
+        try:
+            state = await self._around.connections().call(
+                peer.addresses[0], services.PEER_STATE, services.Empty(), 2.0, expect_peer_id=peer_id
+            )
+        except RpcError:
+            return 1 << 60
+        return max(0, self.store.status().commit_index - state.index)
+
+    # following (the follower's Guide)
+
+    def votes(self) -> bool:
+        return self.store.status().role != "learner"
+
+    def is_member(self) -> bool:
+        return self.identity.role != "invited"
+
+    def candidates(self) -> list[Upstream]:
+        status = self.store.status()
+        me = self.identity.peer_id
+        members = self.members()
+        if status.role != "learner":
+            chosen = [status.leader] if status.leader and status.leader != me else sorted(members - {me})
+        else:
+            chosen = [p for p in upstreams(me, status.voters, members) if p != me]
+            if not chosen:
+                chosen = sorted(members - {me})
+        found = [Upstream(p, address) for p in chosen if (address := self.address_of(p))]
+        return found or [Upstream("", a) for a in self.identity.seeds]
+
+    @property
+    def last_applied(self) -> tuple[int, int]:
+        return self.store.last_applied
+
+    async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None:
+        await self.store.accept_frames([Frame(f.command, f.index, f.term) for f in frames])
+
+    def below(self) -> frozenset[str]:
+        return self.sight.online(self._now()) - {self.identity.peer_id}
+
+    def heard(self, state: services.PoolState | None) -> None:
+        if state is None:
+            if self.store.status().role == "learner" and self._now() - self._pool_state_at > STATE_VALID_S:
+                self.store.note_leader("", 0, False)
+            return
+        self._pool_state, self._pool_state_at = state, self._now()
+        if state.online is not None:
+            self._online = frozenset(state.online)
+        if self.store.status().role == "learner":
+            self.store.note_leader(state.leader, state.term, state.quorum)
+
+    def removed(self) -> None:
+        self._around.detached("the pool says that it is no member (any more)")
+
+    def address_of(self, peer_id: str) -> str:
+        peer = self.view().peer(peer_id)
+        return peer.addresses[0] if peer else ""
+
+    async def _dial(self, address: str, peer_id: str) -> Connection:
+        return await self._around.connections().dial(address, expect_peer_id=peer_id or None, timeout_s=3.0)
+
+    async def _fetch_snapshot(self, connection: Connection) -> None:
+        await fetch_snapshot(connection, self.store)
+
+    # being followed
+
+    def on_follow(self, connection: Connection, request: services.FollowRequest) -> services.FollowReply:
+        peer_id = connection.peer.peer_id
+        status = self.store.status()
+        leader_address = self.address_of(status.leader) if status.leader else ""
+        if peer_id not in self.members():
+            index, _ = self.store.last_applied
+            removed = request.member and status.quorum and index >= request.index
+            return services.FollowReply("removed" if removed else "unknown", status.leader, leader_address)
+        if not request.frames and status.role != "leader":
+            return services.FollowReply("not-leader", status.leader, leader_address)
+        if request.frames and self.store.frames_after(request.index, 1) is None:
+            return services.FollowReply("snapshot", status.leader, leader_address)
+        self.feed.subscribe(connection, peer_id, request.index, frames=request.frames)
+        return services.FollowReply("ok", status.leader, leader_address)
+
+    def on_connection_closed(self, connection: Connection) -> None:
+        self.feed.unsubscribe(connection)
+        self.snapshots.forget(connection)
+
+    # soft state
+
+    def online(self) -> frozenset[str]:
+        """The peers in sight, as the leader sees them; this peer always is."""
+        now = self._now()
+        if self.leads():
+            self._online = self.sight.online(now) & (self.members() | {self.identity.peer_id})
+        elif now - self._pool_state_at > STATE_VALID_S:
+            self._online = self.sight.online(now)
+        return self._online | {self.identity.peer_id}
+
+    def soft_state(self) -> tuple[str, int, bool, Sequence[str]]:
+        status = self.store.status()
+        return status.leader, status.term, status.quorum, status.voters
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def cluster_status(member: Member) -> dict[str, Any]:
+    """Body of GET /v1/cluster/status: what this peer knows, also without a quorum."""
+    status = member.store.status()
+    online = member.online()
+    view = member.view()
+    peers = view.peers()
+    voters = [p.id for p in peers if p.id in status.voters] or list(status.voters)
+    return {
+        "leader": status.leader,
+        "term": status.term,
+        "quorum": status.quorum,
+        "role": status.role,
+        "voters": voters,
+        "learners": [p.id for p in peers if p.id not in status.voters],
+        "log-index": status.log_index,
+        "commit-index": status.commit_index,
+        "applied": status.applied,
+        "lag": max(0, status.commit_index - status.applied),
+        "revision": status.revision,
+        "peer-id": member.identity.peer_id,
+        "cluster-id": member.identity.pool_id,
+        "upstream": member.follower.upstream,
+        "followers": member.feed.followers,
+        "peers": [
+            {
+                "id": p.id,
+                "name": p.name,
+                "zone": p.zone or p.id,
+                "online": p.id in online,
+                "role": role_of(p.id, status.leader, status.voters),
+            }
+            for p in peers
+        ],
+        "locks": [
+            msgspec.to_builtins(model.load(key, item.value, model.Lock)) | {"name": key[len(model.LOCKS) :], "age-s": age(key, item.value)}
+            for key, item in member.store.list(model.LOCKS)
+        ],
+        "transactions": [key[len(model.TRANSACTIONS) :] for key, _ in member.store.list(model.TRANSACTIONS)],
+    }
+
+
+def age(key: str, value: bytes) -> float:
+    return round(max(0.0, time.time() - model.load(key, value, model.Lock).since), 1)
+
+
+def role_of(peer_id: str, leader: str, voters: Sequence[str]) -> str:
+    if peer_id == leader:
+        return "leader"
+    return "voter" if peer_id in voters else "learner"
+
+
+OnEvents = Callable[[Sequence[Event] | None], None]

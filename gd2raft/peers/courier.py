@@ -1,0 +1,74 @@
+"""Carries the voters' messages: one connection to each of them, dialled when there is something to say. Messages may get lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from gd2raft import services
+from gd2raft.rpc.connection import Connection
+from gd2raft.rpc.errors import RpcError
+
+DIAL_PAUSE_S = (0.05, 1.0)
+WAITING_MAX = 256
+WAITING_BYTES_MAX = 4 * 1024 * 1024
+
+log = structlog.get_logger("courier")
+
+
+class _Line:
+    """To one peer: a connection, or messages that wait for one."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.waiting: list[bytes] = []
+        self.waiting_bytes = 0
+        self.dialling: asyncio.Task[None] | None = None
+        self.pause_s = DIAL_PAUSE_S[0]
+        self.not_before = 0.0
+
+
+class Courier:
+    """`dial` gives a connection of our own to a peer; `address_of` where it is ("" when not known)."""
+
+    def __init__(self, dial: Callable[[str, str], Awaitable[Connection]], address_of: Callable[[str], str]) -> None:
+        self._dial, self._address_of = dial, address_of
+        self._lines: dict[str, _Line] = {}
+
+    def send(self, peer_id: str, message: bytes) -> None:
+        line = self._lines.setdefault(peer_id, _Line())
+        if line.connection is not None and not line.connection.closed:
+            line.connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+            return
+        if len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
+            line.waiting.append(message)
+            line.waiting_bytes += len(message)
+        if line.dialling is None:
+            line.dialling = asyncio.create_task(self._connect(peer_id, line), name=f"dial voter {peer_id}")
+
+    async def _connect(self, peer_id: str, line: _Line) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if (pause := line.not_before - loop.time()) > 0:
+                await asyncio.sleep(pause)
+            line.connection = await self._dial(self._address_of(peer_id), peer_id)
+            line.pause_s = DIAL_PAUSE_S[0]
+            for message in line.waiting:
+                line.connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+        except (RpcError, OSError, TimeoutError, ValueError) as error:
+            log.debug("a voter can't be reached", peer=peer_id, error=str(error))
+            line.pause_s = min(DIAL_PAUSE_S[1], line.pause_s * 2)
+            line.not_before = loop.time() + line.pause_s
+        finally:
+            line.waiting, line.waiting_bytes, line.dialling = [], 0, None
+
+    async def close(self) -> None:
+        for line in self._lines.values():
+            if line.dialling is not None:
+                line.dialling.cancel()
+                await asyncio.gather(line.dialling, return_exceptions=True)
+            if line.connection is not None:
+                await line.connection.close("this peer leaves the pool or stops")
+        self._lines.clear()

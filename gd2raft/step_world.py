@@ -1,0 +1,70 @@
+"""What steps can do to the world of this peer: the daemon's side of StepContext."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gd2raft import services
+from gd2raft.core import model
+from gd2raft.engine.step_runner import StepError
+from gd2raft.steps.registry import steps
+from gd2raft.steps.step import StepFailed
+
+if TYPE_CHECKING:
+    from gd2raft.daemon import Daemon
+
+
+class StepWorld:
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
+        """Run the code of a step. Raises StepError."""
+        step = steps()[name]
+        code = step.undo if undo else step.do
+        if code is None:
+            raise StepError(f"step {name} can't be undone")
+        try:
+            return await code(Context(self._daemon, transaction), arguments)
+        except StepFailed as error:
+            raise StepError(str(error), error.hint) from error
+
+
+class Context:
+    """Implements StepContext for one run of one step."""
+
+    def __init__(self, daemon: Daemon, transaction: str) -> None:
+        self._daemon, self.transaction = daemon, transaction
+        self.peer_id = daemon.identity.peer_id
+        self.localstatedir: Path = daemon.state
+        self.rundir: Path = daemon.rundir
+
+    def view(self) -> model.View:
+        return self._daemon.view()
+
+    async def follow_volume(self, volume: str, timeout_s: float) -> list[str]:
+        return await self._daemon.gluster.follow_volume(volume, timeout_s)
+
+    async def invite(self, address: str, peer_id: str) -> None:
+        daemon = self._daemon
+        members = [p for p in daemon.view().peers() if p.id in daemon.online()]
+        members.sort(key=lambda p: (p.id != daemon.identity.peer_id, p.id not in daemon.member.voters()))
+        invitation = services.Invitation(
+            pool_id=daemon.identity.pool_id,
+            pool_key=daemon.identity.key(),
+            secret=daemon.secret.encode(),
+            seeds=[p.addresses[0] for p in members[:8]],
+            address=address,
+            peer_id=peer_id,
+        )
+        await daemon.prober.invite(address, invitation)
+
+    async def uninvite(self, address: str, peer_id: str) -> None:
+        await self._daemon.prober.revoke(address, peer_id, self._daemon.identity.pool_id)
+
+    async def welcome(self, address: str, peer_id: str, timeout_s: float) -> None:
+        await self._daemon.prober.wait_for(address, peer_id, self._daemon.member.store.revision, timeout_s)
+
+    async def dismiss(self, address: str, peer_id: str) -> None:
+        await self._daemon.prober.dismiss(address, peer_id, self._daemon.identity.pool_id)
