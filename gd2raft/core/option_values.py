@@ -16,7 +16,9 @@ FALSE_WORDS = frozenset({"off", "no", "false", "disable", "0"})
 SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 1 << 40, "pb": 1 << 50}
 TIME_UNITS_S = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600, "d": 86400, "days": 86400, "w": 604800, "wk": 604800}
 
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
+INTEGER_CHARS_MAX = 40
+
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9_*?\[\]]([A-Za-z0-9_.*?\[\]-]*[A-Za-z0-9_*?\[\]])?")
 
@@ -53,7 +55,7 @@ def size_bytes(value: str) -> float:
     if match is None or unit is None or float(match[1]) < 0:
         raise ValueRefused("is not a valid size: a number, and KB, MB, GB, TB or PB")
     size = float(match[1]) * unit
-    if size != int(size):
+    if not size.is_integer():
         raise ValueRefused("is not a valid size: not a whole number of bytes")
     return size
 
@@ -63,10 +65,19 @@ def _bool(value: str, _: Range) -> None:
         raise ValueRefused("is not a valid boolean, allowed are on, yes, true, enable, 1, off, no, false, disable, 0")
 
 
+def integer(value: str) -> int:
+    """A decimal or 0x hexadecimal number. Raises ValueRefused."""
+    if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)", value.strip()) or len(value) > INTEGER_CHARS_MAX:
+        raise ValueRefused("is not a valid integer")
+    return int(value, 16 if "x" in value.lower() else 10)
+
+
 def _int(value: str, allowed: Range) -> None:
-    if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|\d+)", value.strip()):
-        raise ValueRefused(f"is not a valid integer{_range_text(allowed)}")
-    _in_range(float(int(value, 16 if "x" in value.lower() else 10)), allowed)
+    try:
+        number = integer(value)
+    except ValueRefused as error:
+        raise ValueRefused(f"{error}{_range_text(allowed)}") from None
+    _in_range(number, allowed)
 
 
 def _double(value: str, allowed: Range) -> None:
@@ -97,10 +108,10 @@ def _size(value: str, allowed: Range) -> None:
 
 
 def _time(value: str, allowed: Range) -> None:
-    match = re.fullmatch(r"(\d+)\s*([a-z]*)", value.strip(), re.IGNORECASE)
+    match = re.fullmatch(rf"([0-9]{{1,{INTEGER_CHARS_MAX}}})\s*([a-z]*)", value.strip(), re.IGNORECASE)
     if match is None or match[2].lower() not in TIME_UNITS_S:
         raise ValueRefused("is not a valid time: a number, and s, m, h, d or w")
-    _in_range(float(int(match[1]) * TIME_UNITS_S[match[2].lower()]), allowed)
+    _in_range(int(match[1]) * TIME_UNITS_S[match[2].lower()], allowed)
 
 
 def _path(value: str, _: Range) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from gd2raft.core.option_values import ValueRefused, check_value, truth
+from gd2raft.core.option_values import ValueRefused, check_value, integer, truth
 
 VolumeType = Literal["distribute", "replicate", "disperse"]
 VALUE_BYTES_MAX = 4096
@@ -84,7 +84,7 @@ def validate(option: Option, value: str, volume_type: VolumeType | None = None, 
         check_value(option.type, value, option.values, option.min, option.max)
     except ValueRefused as error:
         raise OptionRefused(f"option {option.name}: {value!r} {error}") from None
-    if option.name == "cluster.quorum-count" and replicas and int(value, 0) > replicas:
+    if option.name == "cluster.quorum-count" and replicas and integer(value) > replicas:
         raise OptionRefused(f"option {option.name}: {value!r} is out of range, allowed is 1 to {replicas}, the replica count")
     return value
 

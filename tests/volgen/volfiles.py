@@ -69,11 +69,12 @@ def check_graph(blocks: list[Parsed]) -> None:
 def raw(kind: str = "replicate", sets: int = 1, size: int = 3, options: Mapping[str, str] | None = None, **fields: Any) -> dict[str, Any]:
     """VOLUME.json of volume `v`: that many sets of that many bricks, all on different peers."""
     bricks = [
-        {"host": f"node{number + 1}", "path": f"/bricks/v/b{number}", "index": number, "decommissioned": False} for number in range(sets * size)
+        {"host": f"node{number + 1}", "path": f"/bricks/v/b{number}", "index": number, "decommissioned": False}
+        for number in range(sets * size)
     ]
     counts = {"replicate": {"replica-count": size}, "disperse": {"disperse-count": size, "redundancy-count": 1}, "distribute": {}}[kind]
     subvols = [{"type": kind, "bricks": bricks[start : start + size]} | counts for start in range(0, sets * size, size)]
-    title = kind.capitalize() if sets == 1 else f"Distributed-{kind.capitalize()}"
+    title = kind.capitalize() if sets == 1 or kind == "distribute" else f"Distributed-{kind.capitalize()}"
     volume = {
         "peer": "node1",
         "name": "v",
