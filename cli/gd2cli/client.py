@@ -134,7 +134,7 @@ class _Attempt:
         text, data, problem = read_json(raw.body)
         if problem:
             raise Problem(
-                f"{endpoint.url} answered, but {problem}", hint="is that a gd2raft daemon?", lines=[("request id", self.client.request_id)]
+                f"{endpoint.url} answered, but {problem}", hint="is that a gd2raft daemon?", trail=[("request id", self.client.request_id)]
             )
         return Answer(raw.status, text, data, warnings)
 
@@ -147,13 +147,13 @@ class _Attempt:
         return of_answer(raw.status, data, where=endpoint.url, request_id=request_id, secret_source=source, write=self.write)
 
     def _no_answer(self, unavailable: tuple[Endpoint, RawAnswer] | None) -> Problem:
-        trail = [*dict(self.notes).items(), ("request id", self.client.request_id)]
+        lines, trail = [*dict(self.notes).items()], [("request id", self.client.request_id)]
         if self.maybe_done:
-            return OutcomeUnknown("no answer: it may or may not have been done", lines=trail)
+            return OutcomeUnknown("no answer: it may or may not have been done", lines=lines, trail=trail)
         if unavailable is not None:
             return self._refused(*unavailable)
         hint = "is gd2raft running there? --endpoints (or GD2_ENDPOINTS) names other peers"
-        return Problem("no peer answered", hint=hint, lines=trail)
+        return Problem("no peer answered", hint=hint, lines=lines, trail=trail)
 
 
 def read_json(body: bytes) -> tuple[str, Any, str]:

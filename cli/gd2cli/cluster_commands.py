@@ -44,7 +44,7 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
         f"Term:      {cluster['term']}",
         f"Revision:  {cluster['revision']}",
         f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
-        f"Members:   {len(cluster['voters'])} voters, {len(cluster['learners'])} learners",
+        f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
         *(f"{key}: {value}" for key, value in sorted(cluster.items()) if key not in SHOWN and isinstance(value, str | int | float)),
         "",
         members_table(cluster, peers, paint),

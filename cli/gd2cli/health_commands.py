@@ -75,7 +75,7 @@ def health_text(data: dict[str, Any], paint: Paint) -> str:
     rows = [[Cell(f["code"], style[f["code"]]), f["what"]] for f in findings[:FINDINGS_SHOWN_MAX]]
     more = len(findings) - FINDINGS_SHOWN_MAX
     todo = [f"{code}: {DO[code]}" for code in DO if any(f["code"] == code for f in findings)]
-    lines = [f"{paint('bad', f'{len(findings)} findings')}: {count}", "", table(["Code", "What"], rows, paint)]
+    lines = [f"{paint('bad', f'not healthy, {len(findings)} found')}: {count}", "", table(["Code", "What"], rows, paint)]
     lines += [f"... and {more} more (--json shows all)"] if more > 0 else []
     return "\n".join([*lines, "", "What to do:", *(f"  {line}" for line in todo)])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+
+from gd2cli.words import WordError
 
 
 def hoist(line: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
-    """Global options stand first for click, but people put them anywhere: move them to the front. After `--` nothing is moved.
+    """Global options stand first for click, but people put them anywhere: move them to the front. After `--` nothing is moved. Raises WordError.
 
     >>> hoist(["volume", "list", "-o", "json", "--", "-y"], {"-o": True, "-y": False})
     ['-o', 'json', 'volume', 'list', '--', '-y']
@@ -24,5 +25,8 @@ def hoist(line: Sequence[str], takes_value: Mapping[str, bool]) -> list[str]:
         else:
             first.append(token)
             if takes_value[name] and not equals:
-                first += islice(tokens, 1)
+                value = next(tokens, None)
+                if value is None:
+                    raise WordError(f"{token} needs a value after it")
+                first.append(value)
     return first + rest

@@ -82,6 +82,8 @@ def settings_of(given: dict[str, Any]) -> Settings:
 
     if given["secret"] is not None and given["secret_file"] is not None:
         raise click.UsageError("give --secret or --secret-file, not both")
+    if given["timeout"] != given["timeout"]:
+        raise click.UsageError("--timeout is not a number")
     try:
         endpoints = settings.read_endpoints(given["endpoints"] or settings.DEFAULT_ENDPOINT)
     except BadEndpoint as error:
@@ -125,6 +127,7 @@ def main(line: list[str] | None = None) -> int:
 
 def run(line: list[str]) -> int:
     from gd2cli.problems import Problem
+    from gd2cli.words import WordError
 
     tree = command()
     try:
@@ -136,6 +139,9 @@ def run(line: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except WordError as error:
+        complain(f"gd2: {error.message}")
+        return USAGE
     except Problem as problem:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -77,7 +77,7 @@ def options_text(options: Sequence[Mapping[str, Any]], paint: Paint) -> str:
 def value_of(option: Mapping[str, Any]) -> str:
     """A default is marked, as gluster does."""
     value = str(option["value"])
-    return value if option.get("modified") else f"{value} (DEFAULT)"
+    return value if option.get("modified") else f"{value} (DEFAULT)".lstrip()
 
 
 def reset(session: Session, words: Parsed) -> None:

@@ -9,8 +9,8 @@ from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.words import Grammar, Parsed, Word
 
-ONLINE_SHOWN_MAX = 30
-"""`peer status` lists those who are down, and the others only when they fit a screen."""
+SHOWN_MAX = 30
+"""`peer status` fits a screen: those who are down come first."""
 
 
 def probe(session: Session, words: Parsed) -> None:
@@ -38,11 +38,8 @@ def status_text(peers: list[dict[str, Any]], paint: Paint) -> str:
     down = [p for p in peers if not p["online"]]
     up = [p for p in peers if p["online"]]
     lines = [f"Number of peers: {len(peers)}, online: {len(up)}, " + paint("bad" if down else "good", f"offline: {len(down)}")]
-    listed = down + (up if len(up) <= ONLINE_SHOWN_MAX else [])
-    if listed:
-        lines += ["", peer_table(listed, paint)]
-    if len(up) > ONLINE_SHOWN_MAX:
-        lines += ["", f"{len(up)} online peers are not shown here: gd2 peer list"]
+    lines += ["", peer_table([*down, *up][:SHOWN_MAX], paint)] if peers else []
+    lines += [f"... and {len(peers) - SHOWN_MAX} more: gd2 peer list"] if len(peers) > SHOWN_MAX else []
     return "\n".join(lines)
 
 

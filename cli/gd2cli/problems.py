@@ -9,18 +9,20 @@ FAILED, USAGE, NOT_FOUND, CONFLICT, NO_QUORUM, OUTCOME_UNKNOWN, INTERRUPTED, BRO
 CODES = {404: NOT_FOUND, 409: CONFLICT, 412: CONFLICT, 503: NO_QUORUM, 504: OUTCOME_UNKNOWN}
 FIELD_CHARS_MAX = 2000
 
+Lines = Sequence[tuple[str, str]]
+
 
 class Problem(Exception):
-    """`lines`: (label, text) in the order in which they are shown. `what`: the command, once it is known."""
+    """`lines` and, after the hint, `trail`: (label, text) in the order in which they are shown. `what`: the command, once it is known."""
 
     what = ""
 
-    def __init__(self, message: str, *, exit_code: int = FAILED, hint: str = "", lines: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, message: str, *, exit_code: int = FAILED, hint: str = "", lines: Lines = (), trail: Lines = ()) -> None:
         super().__init__(message)
-        self.message, self.exit_code, self.hint, self.lines = message, exit_code, hint, tuple(lines)
+        self.message, self.exit_code, self.hint, self.lines, self.trail = message, exit_code, hint, tuple(lines), tuple(trail)
 
     def text(self) -> str:
-        shown = [(label, clean(text)) for label, text in (*self.lines, ("what to do", self.hint)) if text]
+        shown = [(label, clean(text)) for label, text in (*self.lines, ("what to do", self.hint), *self.trail) if text]
         head = ": ".join(part for part in ("gd2", self.what, clean(self.message)) if part)
         return "\n".join([head, *(f"  {label}: {text}" for label, text in shown)])
 
@@ -28,9 +30,9 @@ class Problem(Exception):
 class OutcomeUnknown(Problem):
     """It was sent, and may or may not have been done."""
 
-    def __init__(self, message: str, *, lines: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, message: str, *, lines: Lines = (), trail: Lines = ()) -> None:
         hint = "look at the state before you try again (gd2 volume info, gd2 peer list, gd2 cluster status)"
-        super().__init__(message, exit_code=OUTCOME_UNKNOWN, hint=hint, lines=lines)
+        super().__init__(message, exit_code=OUTCOME_UNKNOWN, hint=hint, lines=lines, trail=trail)
 
 
 def of_answer(status: int, body: Any, *, where: str, request_id: str, secret_source: str, write: bool) -> Problem:
@@ -40,10 +42,10 @@ def of_answer(status: int, body: Any, *, where: str, request_id: str, secret_sou
     if status == 401:
         return _unauthorized(items, trail, secret_source)
     if not items:
-        return Problem(f"the answer was HTTP {status}, without a reason", exit_code=exit_code(status, "", write), lines=trail)
+        return Problem(f"the answer was HTTP {status}, without a reason", exit_code=exit_code(status, "", write), trail=trail)
     message = "; ".join(_text(item.get("message")) or f"HTTP {status}" for item in items)
     exit_with = exit_code(status, _field(items, "code"), write)
-    return Problem(message, exit_code=exit_with, hint=_field(items, "hint"), lines=[*_details(items), *trail])
+    return Problem(message, exit_code=exit_with, hint=_field(items, "hint"), lines=_details(items), trail=trail)
 
 
 def exit_code(status: int, code: str, write: bool) -> int:
@@ -60,7 +62,7 @@ def _unauthorized(items: Sequence[Mapping[str, Any]], trail: list[tuple[str, str
         "the pool's secret is in the file `auth` of the daemon's state folder (/var/lib/gd2raft/auth, readable for root): "
         "name it with --secret-file, or give it in GD2_AUTH_SECRET"
     )
-    return Problem(f"401 {reason}", hint=hint, lines=[used, *trail])
+    return Problem(f"401 {reason}", hint=hint, lines=[used], trail=trail)
 
 
 def _items(body: Any) -> list[Mapping[str, Any]]:

@@ -33,7 +33,7 @@ class Session:
             raise Problem(
                 "interrupted after it was sent: it may be done all the same",
                 exit_code=INTERRUPTED,
-                lines=[("request id", self.client.request_id)],
+                trail=[("request id", self.client.request_id)],
             ) from None
 
     def get(self, *path: str) -> Answer:

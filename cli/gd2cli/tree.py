@@ -14,6 +14,7 @@ from gd2cli.words import Parsed, WordError, encodable, parse, suggestion
 if TYPE_CHECKING:
     from gd2cli.spec import Spec
 
+BROKEN_PIPE = 141
 EPILOG = "Global options (gd2 --help) can be given here too. `--` ends options and words."
 
 
@@ -89,6 +90,8 @@ class WordsCommand(click.Command):
         except WordError as error:
             hint = f" ({error.hint})" if error.hint else ""
             raise click.UsageError(f"{error.message}{hint}", ctx) from None
+        except BrokenPipeError:  # click's own way out would be sys.exit
+            raise click.exceptions.Exit(BROKEN_PIPE) from None
 
     def run(self, ctx: click.Context, words: Parsed) -> None:
         from gd2cli.problems import Problem

@@ -19,11 +19,13 @@ def volume_text(volume: dict[str, Any], paint: Paint) -> str:
     """In gluster's order, so that what people and scripts look for is where it was."""
     bricks = [b for s in volume["subvols"] for b in s["bricks"]]
     thin = next((s["thin-arbiter"] for s in volume["subvols"] if s.get("thin-arbiter")), "")
-    lines = [
+    before = [
         f"Volume Name: {volume['name']}",
         f"Type: {TYPES.get(volume['type'], volume['type'])}",
         f"Volume ID: {volume['id']}",
-        f"Status: {paint(STATE_STYLES.get(volume['state'], ''), volume['state'])}",
+    ]
+    status = f"Status: {paint(STATE_STYLES.get(volume['state'], ''), clean(volume['state']))}"
+    after = [
         f"Snapshot Count: {len(volume.get('snap-list') or [])}",
         f"Number of Bricks: {brick_count(volume)}",
         f"Transport-type: {volume['transport']}",
@@ -33,7 +35,7 @@ def volume_text(volume: dict[str, Any], paint: Paint) -> str:
         "Options Reconfigured:",
         *(f"{name}: {value}" for name, value in volume["options"].items()),
     ]
-    return "\n".join(line if "\x1b" in line and line.startswith("Status: ") else clean(line) for line in lines)
+    return "\n".join([*map(clean, before), status, *map(clean, after)])
 
 
 def brick_count(volume: dict[str, Any]) -> str:
