@@ -11,12 +11,12 @@ import re
 import uuid
 from urllib.parse import parse_qsl, urlencode
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from gd2raft.core import model
 from gd2raft.core.plan import Refused
 from gd2raft.rest.api import Api, Limits
-from gd2raft.rest.reply import Late, TooBig, TooSlow, WrongMediaType
+from gd2raft.rest.reply import Late, TooBig, TooOld, TooSlow, WrongMediaType
 from gd2raft.rest.routes import Endpoint
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
@@ -113,6 +113,8 @@ class Call:
 
     def check(self) -> None:
         """Before anything else: the target is text; a body that is too large is not read."""
+        if self.request.version < HttpVersion10:
+            raise TooOld("HTTP before 1.0 is not answered")
         if not self._target_is_text:
             raise Refused("the path or the query is not UTF-8", code="bad-path")
         if (self.request.content_length or 0) > self.limits.body_bytes_max:

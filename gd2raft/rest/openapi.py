@@ -37,12 +37,31 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> Json:
         "info": {"title": "gd2raft", "version": version, "summary": "Management of GlusterFS."},
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": _used(paths, components),
             "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in ALWAYS.items()},
             "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _AUTH}},
         },
         "security": [{"jwt": []}],
     }
+
+
+def _used(paths: Json, components: Json) -> Json:
+    """The components that the paths lead to: requests are written out where they are used, less what is in the path."""
+    found: Json = {}
+    waiting = _references(paths)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = components[name]
+            waiting |= _references(components[name])
+    return {name: found[name] for name in sorted(found)}
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"].rpartition("/")[2]} if str(value.get("$ref", "")).startswith("#/components/schemas/") else set()
+        return own.union(*(_references(v) for v in value.values()))
+    return set().union(*(_references(v) for v in value)) if isinstance(value, list | tuple) else set()
 
 
 _AUTH = (
@@ -60,7 +79,7 @@ def _operation(endpoint: Endpoint, schema_of: Json, components: Json) -> Json:
     }
     for status in errors_of(endpoint):
         operation["responses"][str(status)] = _error(status)
-    if endpoint.request is not None and (body := _request_schema(endpoint, components)) is not None:
+    if endpoint.request is not None and (body := _request_schema(endpoint, schema_of, components)) is not None:
         operation["requestBody"] = {"required": bool(body.get("required")), "content": {"application/json": {"schema": body}}}
     if endpoint.public:
         operation["security"] = []
@@ -119,7 +138,7 @@ def _error(status: int) -> Json:
         headers["Retry-After"] = _plain_header("Seconds.")
     if status == 401:
         headers["WWW-Authenticate"] = _plain_header("Bearer, and what is wrong.")
-    schema = {"$ref": TEMPLATE.format(name=ErrorBody.__name__)}
+    schema = {"$ref": TEMPLATE.format(name=ErrorBody.__name__)}  # its name is unique: it is ours, and commands define requests only
     return {"description": HTTPStatus(status).phrase, "headers": headers, "content": {"application/json": {"schema": schema}}}
 
 
@@ -131,9 +150,9 @@ def _plain_header(text: str) -> Json:
     return {"description": text, "schema": {"type": "string"}}
 
 
-def _request_schema(endpoint: Endpoint, components: Json) -> Json | None:
+def _request_schema(endpoint: Endpoint, schema_of: Json, components: Json) -> Json | None:
     """The request without the fields that aren't in the body; None when none is left."""
-    schema: Json = copy.deepcopy(components[endpoint.request.__name__])
+    schema: Json = copy.deepcopy(components[schema_of[repr(endpoint.request)]["$ref"].rpartition("/")[2]])
     for name in endpoint.not_in_body:
         schema.get("properties", {}).pop(name, None)
     schema["required"] = [name for name in schema.get("required", ()) if name not in endpoint.not_in_body]

@@ -22,6 +22,9 @@ Respond = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 RespondBroken = Callable[[web.BaseRequest, CommandError], web.StreamResponse]
 
 
+HALF_CLOSED_POLL_S = 0.05
+
+
 class HeadTooLarge(Refused):
     http = 431
     code = "too-large"
@@ -34,10 +37,15 @@ class Protocol(RequestHandler):
         super().__init__(manager, **options)
         self._limits, self._broken = limits, broken
         self._head_timer: asyncio.TimerHandle | None = None
+        self.gone = asyncio.Event()
+        """Set when the connection is lost."""
+        self.streaming = False
+        """A reply without end is being sent: when the client says it is done, so are we."""
 
     @property
     def idle(self) -> bool:
-        return self._current_request is None
+        """Whether it waits for a request. (Not yet, before its task has begun.)"""
+        return self._waiter is not None and not self._waiter.done()
 
     def data_received(self, data: bytes) -> None:
         """Also: the head of a request must not trickle in for ever. (Bodies have their own deadline, in call.py.)"""
@@ -58,9 +66,35 @@ class Protocol(RequestHandler):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client may end its side once it has asked: what it has asked is answered before the connection is closed."""
+        if self.streaming or self.idle:
+            return False
+        self._end_bodies()
+        self._loop.call_later(HALF_CLOSED_POLL_S, self._close_when_answered)
+        return True
+
+    def _close_when_answered(self) -> None:
+        if self.transport is None:
+            return
+        if self.idle:
+            self.force_close()
+        else:
+            self._end_bodies()
+            self._loop.call_later(HALF_CLOSED_POLL_S, self._close_when_answered)
+
+    def _end_bodies(self) -> None:
+        """What didn't come until the client's end won't come."""
+        current = [] if self._current_request is None else [self._current_request.content]
+        for content in (*current, *[payload for _, payload in self._messages]):
+            if not content.is_eof():
+                content.set_exception(web.RequestPayloadError("the body broke off"))
+                content.feed_eof()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
         super().connection_lost(exc)
+        self.gone.set()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
@@ -97,7 +131,7 @@ class HttpServer(Server):
             max_line_size=limits.header_bytes_max,
             max_field_size=limits.header_bytes_max,
             max_headers=limits.headers_max,
-            lingering_time=2.0,
+            lingering_time=1.0,
             auto_decompress=False,
             access_log=None,
         )

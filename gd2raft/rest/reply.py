@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +16,10 @@ RETRY_AFTER_S = 2
 
 
 class Sink(Protocol):
-    """A started streaming reply."""
+    """A streaming reply. The first write sends the head. `gone`: set when the client is."""
+
+    @property
+    def gone(self) -> asyncio.Event: ...
 
     async def write(self, data: bytes) -> None: ...
 
@@ -47,6 +51,10 @@ class TooBig(Refused):
 
     http = 413
     code = "too-large"
+
+
+class TooOld(Refused):
+    code = "bad-http"
 
 
 class TooSlow(Refused):
@@ -81,7 +89,7 @@ def error_reply(error: CommandError, request_id: str) -> Reply:
         headers["WWW-Authenticate"] = f'Bearer realm="gd2raft", error="invalid_token", error_description="{_quotable(error.message)}"'
     if isinstance(error, NotAllowed):
         headers["Allow"] = str(error.fields.get("allow", ""))
-    return Reply(status=error.http, body=error_body(error, request_id), headers=headers, close=error.http in (408, 413))
+    return Reply(status=error.http, body=error_body(error, request_id), headers=headers, close=isinstance(error, TooBig | TooOld | TooSlow))
 
 
 def error_body(error: CommandError, request_id: str) -> ErrorBody:

@@ -23,9 +23,9 @@ from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
 from gd2raft.rest.metrics import Metrics
-from gd2raft.rest.protocol import HttpServer
+from gd2raft.rest.protocol import HttpServer, Protocol
 from gd2raft.rest.reads import read_endpoints
-from gd2raft.rest.reply import Internal, Late, NotAllowed, Reply, Sink, error_reply
+from gd2raft.rest.reply import Internal, Late, NotAllowed, Reply, error_reply
 from gd2raft.rest.routes import Endpoint, Router
 from gd2raft.rest.system import System
 from gd2raft.rest.watch import Watches
@@ -179,8 +179,7 @@ class RestServer:
         response = web.StreamResponse(status=reply.status, headers={**headers, "Content-Type": reply.content_type})
         response.force_close()
         try:
-            await response.prepare(call.request)
-            await reply.stream(cast(Sink, _TimedSink(response, self.limits.unread_s)))
+            await reply.stream(_TimedSink(call.request, response, self.limits.unread_s))
             await response.write_eof()
         except (ConnectionError, TimeoutError):
             if call.request.transport is not None:
@@ -218,11 +217,16 @@ class RestServer:
 class _TimedSink:
     """A client that doesn't read is not waited for longer than `seconds`."""
 
-    def __init__(self, response: web.StreamResponse, seconds: float) -> None:
-        self._response, self._seconds = response, seconds
+    def __init__(self, request: web.BaseRequest, response: web.StreamResponse, seconds: float) -> None:
+        self._request, self._response, self._seconds = request, response, seconds
+        protocol = cast(Protocol, request.protocol)
+        protocol.streaming = True
+        self.gone = protocol.gone
 
     async def write(self, data: bytes) -> None:
         async with asyncio.timeout(self._seconds):
+            if not self._response.prepared:
+                await self._response.prepare(self._request)
             await self._response.write(data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -159,7 +159,7 @@ class Statedump(Shape, frozen=True, kw_only=True):
     connections: int
     watches: int
     keys: dict[str, int]
-    cluster: dict[str, object]
+    cluster: dict[str, Any]
 
 
 def peer_info(peer: model.Peer, online: Mapping[str, int]) -> PeerInfo:

@@ -57,6 +57,8 @@ class Watches:
                 f"there is nothing to watch under {prefix[:100]!r}", hint="possible: " + ", ".join(PREFIXES), code="bad-parameter"
             )
         start = await _start(call)
+        if call.method == "HEAD":
+            return Reply(body=b"", content_type=STREAM_TYPE)
         if self.open >= call.limits.watches_max:
             raise TooMany(f"{self.open} watches are open here, no more are possible", hint="ask another peer")
         watch = call.api.watch(prefix, start)
@@ -73,14 +75,16 @@ class Watches:
 
     async def _stream(self, call: Call, watch: Watch, sink: Sink) -> None:
         ended = asyncio.ensure_future(self._ended.wait())
+        gone = asyncio.ensure_future(sink.gone.wait())
         following = asyncio.ensure_future(watch.__anext__())
         end_at = call.received + call.limits.watch_s_max
         try:
             await sink.write(f": watching from revision {call.revision}\n\n".encode())
-            while asyncio.get_running_loop().time() < end_at and not ended.done():
-                await asyncio.wait({following, ended}, timeout=call.limits.heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
+            while asyncio.get_running_loop().time() < end_at and not (ended.done() or gone.done()):
+                await asyncio.wait({following, ended, gone}, timeout=call.limits.heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
-                    await sink.write(b": still here\n\n")
+                    if not (ended.done() or gone.done()):
+                        await sink.write(b": still here\n\n")
                     continue
                 batch = following.result()
                 if text := encode_batch(call, batch):
@@ -93,7 +97,7 @@ class Watches:
         except model.BadRecord as error:
             await sink.write(_event("error", msgspec.json.encode(error_body(Internal(str(error)), call.request_id))))
         finally:
-            for task in (ended, following):
+            for task in (ended, gone, following):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
