@@ -272,7 +272,11 @@ class Daemon:
 
     async def _found_pool(self) -> None:
         """The first commit of a pool of one: the cluster's record and this peer's own."""
-        if self.identity.role != "founder" or self.member.store.get(model.CLUSTER) is not None:
+        store = self.member.store
+        if self.identity.role != "founder" or store.status().voters != (self.identity.peer_id,):
+            return
+        await store.linearizable(timeout_s=10.0)  # what is in the log already counts
+        if store.get(model.CLUSTER) is not None:
             return
         host = self.peer_host or socket.gethostname()
         peer = self._own_record(host)
@@ -282,7 +286,7 @@ class Daemon:
             ("peers", b"1"),
         ]
         expect = tuple(Expect(key, ABSENT) for key, _ in records)
-        await self.member.store.commit(Commit(expect, tuple(Put(k, v) for k, v in records)), timeout_s=10.0)
+        await store.commit(Commit(expect, tuple(Put(k, v) for k, v in records)), timeout_s=10.0)
 
     def _own_record(self, host: str) -> model.Peer:
         return model.Peer(
@@ -321,9 +325,10 @@ class Daemon:
             self.gluster.changed(None)
             log.info("switched to another pool", pool=identity.pool_id, role=identity.role)
 
-    def seen_in_pool(self) -> None:
-        """The invited peer has seen itself in the pool's state: it is a member now, for good."""
-        self.identity = identities.save(self.state, msgspec.structs.replace(self.identity, role="member"))
+    def seen_in_pool(self, index: int) -> None:
+        """This peer has seen itself in the pool's state: it is a member now, for good."""
+        role = "member" if self.identity.role == "invited" else self.identity.role
+        self.identity = identities.save(self.state, msgspec.structs.replace(self.identity, role=role, joined_index=index))
         self.member.identity = self.identity
 
     def detached(self, why: str) -> None:

@@ -53,7 +53,7 @@ class Surroundings(Protocol):
 
     def on_events(self, events: Sequence[Event] | None) -> None: ...
 
-    def seen_in_pool(self) -> None: ...
+    def seen_in_pool(self, index: int) -> None: ...
 
     def detached(self, why: str) -> None: ...
 
@@ -144,9 +144,13 @@ class Member:
         for gone in self._known_since.keys() - members:
             del self._known_since[gone]
             self.feed.drop(gone)
-        if self.identity.peer_id in members and self.identity.role == "invited":
-            self._around.seen_in_pool()
-        elif self.identity.role == "member" and members and self.identity.peer_id not in members:
+        self._note_own_membership(self.identity.peer_id in members)
+
+    def _note_own_membership(self, inside: bool) -> None:
+        index, _ = self.store.last_applied
+        if inside and not self.identity.joined_index:
+            self._around.seen_in_pool(index)
+        elif not inside and 0 < self.identity.joined_index <= index:
             self._around.detached("its record is gone from the pool's state")
 
     def members(self) -> frozenset[str]:
@@ -223,8 +227,8 @@ class Member:
     def votes(self) -> bool:
         return self.store.status().role != "learner"
 
-    def is_member(self) -> bool:
-        return self.identity.role != "invited"
+    def member_since(self) -> int:
+        return self.identity.joined_index
 
     def candidates(self) -> list[Upstream]:
         status = self.store.status()
@@ -281,7 +285,7 @@ class Member:
         leader_address = self.address_of(status.leader) if status.leader else ""
         if peer_id not in self.members():
             index, _ = self.store.last_applied
-            removed = request.member and status.quorum and index >= request.index
+            removed = 0 < request.member_since <= index and status.quorum and self.identity.peer_id in self.members()
             return services.FollowReply("removed" if removed else "unknown", status.leader, leader_address)
         if not request.frames and status.role != "leader":
             return services.FollowReply("not-leader", status.leader, leader_address)

@@ -28,12 +28,16 @@ class Answer(Message, frozen=True, array_like=True):
 
 
 class FollowRequest(Message, frozen=True, array_like=True):
-    """`index`, `term`: the last entry that the follower has applied. `frames` False: soft state only (a voter). `member`: it has seen itself in the pool."""
+    """`index`, `term`: the last entry that the follower has applied. `frames` False: soft state only (a voter).
+
+    `member_since`: index of an entry after which it has seen itself in the pool, 0 when it hasn't yet. Only a peer whose
+    state is at least that new, and doesn't have the follower, can know that it was removed.
+    """
 
     index: int
     term: int
     frames: bool
-    member: bool
+    member_since: int
 
 
 class FollowReply(Message, frozen=True, array_like=True):

@@ -53,7 +53,7 @@ class Guide(Protocol):
 
     def votes(self) -> bool: ...
 
-    def is_member(self) -> bool: ...
+    def member_since(self) -> int: ...
 
     def candidates(self) -> list[Upstream]: ...
 
@@ -156,7 +156,7 @@ class Follower:
         self._connection, self.upstream = connection, connection.peer.peer_id
         self._heard_at = self._now()
         index, term = self._sink.last_applied
-        request = services.FollowRequest(index, term, not self._guide.votes(), self._guide.is_member())
+        request = services.FollowRequest(index, term, not self._guide.votes(), self._guide.member_since())
         reply = await connection.call(services.FOLLOW_OPEN, request, timeout_s=OPEN_TIMEOUT_S)
         if reply.verdict == "snapshot":
             await self._fetch_snapshot(connection)
@@ -175,7 +175,7 @@ class Follower:
             self._guide.removed()
         elif reply.verdict == "unknown":
             self._unknown_since = self._unknown_since or now
-            if now - self._unknown_since > UNKNOWN_MAX_S and not self._guide.is_member():
+            if now - self._unknown_since > UNKNOWN_MAX_S and not self._guide.member_since():
                 self._guide.removed()
         elif reply.verdict == "not-leader" and reply.leader_address:
             self._leader_hint = Upstream(reply.leader, reply.leader_address)

@@ -37,6 +37,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     seeds: tuple[str, ...] = ()  # HOST:PORT of members, to begin with
     address: str = ""  # by which the pool knows this peer
+    joined_index: int = 0  # of the log entry after which this peer has seen itself in the pool; 0: not yet
     checksum: str = ""  # of the other fields
 
     def key(self) -> bytes:
