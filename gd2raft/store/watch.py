@@ -26,7 +26,7 @@ class History:
         self._groups: deque[tuple[int, Sequence[Event]]] = deque()  # one group a revision
         self._dropped = 0  # groups ever dropped: what positions count from
         self._count = self._bytes = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters: dict[asyncio.Future[None], None] = {}
         self._closed = False
 
     def add(self, revision: int, events: Sequence[Event]) -> None:
@@ -41,7 +41,7 @@ class History:
 
     def wake(self) -> None:
         """Let the waiting readers run: once for many add()."""
-        waiters, self._waiters = self._waiters, set()
+        waiters, self._waiters = self._waiters, {}
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -95,11 +95,11 @@ class History:
 
     async def wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
 
 
 def _size(events: Sequence[Event]) -> int:

@@ -1,6 +1,6 @@
 """One voter's side of Raft: the kernel, and around it everything that keeps it safe. Pure: events in, instructions out.
 
-Events: receive(), tick(), synced(), propose(), read_index(), ... each with the time. Instructions: `take_outbox()` (messages,
+Events: receive(), tick(), flush(), propose(), read_index(), ... each with the time. Instructions: `take_outbox()` (messages,
 each with the number of the log change that must be durable before it may leave), `commit_index`, `take_reads()`,
 `take_wanted_snapshots()`, `take_install()`. It must not know of files, sockets, timers, or what entries mean.
 
@@ -172,17 +172,13 @@ class Guard:
             self._start_pre_vote(now)
         self._settle(now)
 
-    def synced(self, number: int, now: float) -> None:
-        """Log changes up to `number` are durable."""
-        self.log.synced(number)
-        self._settle(now)
-
     def propose(self, command: bytes, now: float) -> tuple[int, int]:
         """Append an entry: (index, term). Only while can_propose. The shell calls flush() after the last of a bunch."""
         self.kernel.propose(command, now)
         return self.log.last_index, self.log.last_term
 
     def flush(self, now: float) -> None:
+        """Go on after propose(), or after the log became durable (it knows how far)."""
         self._settle(now)
 
     def propose_config(self, voters: tuple[str, ...], now: float) -> tuple[int, int] | None:
@@ -270,8 +266,8 @@ class Guard:
         self._send(peer, m.PreVoteReply(message.term if granted else self.term, granted, self._knows_removal(peer, message)))
 
     def _knows_removal(self, peer: str, message: m.PreVote) -> bool:
-        config = self.log.config
-        return peer not in config.voters and config.index <= self.commit_index and message.last_index < config.index
+        """A committed configuration says that it votes no more, and its log is not newer, so it can't know of a later one."""
+        return self.log.config.index <= self.commit_index and self._is_stranger(peer, message.last_term, message.last_index)
 
     def _on_pre_vote_reply(self, peer: str, message: m.PreVoteReply, now: float) -> None:
         if message.removed and not self._leader_lives(now):

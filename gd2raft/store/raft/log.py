@@ -185,6 +185,8 @@ class Log:
         self.entries[:] = [Entry(KERNEL_PREFIX, base_index, base_term)]
         self.bytes = 0
         self._configs = [config]
+        if base_term > self.hard.term:
+            self.hard = HardState(base_term, "")
         self.changes.clear()
         self.change_number += 1
         self.hard_number = self.change_number

@@ -68,12 +68,12 @@ class RaftStore:
         self._compacting: asyncio.Task[None] | None = None
         self._switching = False
         self._lock = asyncio.Lock()  # one change of the log as a whole at a time
-        self._changed: set[asyncio.Future[None]] = set()
+        self._changed: dict[asyncio.Future[None], None] = {}  # a dict keeps their order: simulations replay exactly
         self._was_leader = False
         self._seen_state: tuple[object, ...] = ()
         self._hint = ("", 0, True)  # learner: leader, term, quorum, as the feed says
         self._hint_at = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._failed: StorageError | None = None
         self._closed = False
         self._passive_since = 0.0
@@ -89,17 +89,21 @@ class RaftStore:
         rng: random.Random | None = None,
         *,
         expect: bool = False,
+        known_committed: int = 0,
     ) -> RaftStore:
-        """Load the folder. An empty one gives a store without a pool (`pool` ""), or WalCorrupt if one was `expect`ed."""
+        """Load the folder. An empty one gives a store without a pool (`pool` ""), or WalCorrupt if one was `expect`ed.
+
+        Entries up to `known_committed` (a hint kept from the last run, see hint.py) are applied at once.
+        """
         store = cls(peer, disk, links, settings or Settings(), rng or random.Random(os.urandom(16)))
         loaded = load(disk, peer)
         if loaded is not None:
-            await store._start(loaded)
+            await store._start(loaded, known_committed)
         elif expect:
             raise WalCorrupt(disk.path(WAL), 0, "it is missing, while this peer is a member of a pool (was its disk replaced?)")
         return store
 
-    async def _start(self, loaded: Loaded) -> None:
+    async def _start(self, loaded: Loaded, known_committed: int = 0) -> None:
         storage = Storage(self._disk, loaded.identity, loaded.log, self._new_nonce)
         self._attach(storage)
         if loaded.meta is not None and loaded.frozen is not None:
@@ -109,6 +113,7 @@ class RaftStore:
             await storage.create()
         else:
             await storage.open(loaded.nonce, loaded.size)
+        self._apply_until(min(known_committed, loaded.log.last_index))
         self._follow_mode()
 
     def _attach(self, storage: Storage) -> None:
@@ -256,14 +261,14 @@ class RaftStore:
 
     async def wait_change(self, timeout_s: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        self._changed.add(waiter)
+        self._changed[waiter] = None
         try:
             async with asyncio.timeout(timeout_s):
                 await waiter
         except TimeoutError:
             pass
         finally:
-            self._changed.discard(waiter)
+            self._changed.pop(waiter, None)
 
     # the leader's side of forwarding
 
@@ -453,7 +458,7 @@ class RaftStore:
         self._maybe_compact()
 
     def _wake(self) -> None:
-        changed, self._changed = self._changed, set()
+        changed, self._changed = self._changed, {}
         for waiter in changed:
             if not waiter.done():
                 waiter.set_result(None)
@@ -475,6 +480,7 @@ class RaftStore:
         return msgspec.msgpack.encode((self.pool, index, term, len(data))), _chunks(data)
 
     async def _read_snapshot(self) -> tuple[int, int, bytes]:
+        self._require_running()
         if self._snapshot_meta is None:
             await self.compact()
         data = await self._disk.read_later(SNAPSHOT)
@@ -709,8 +715,8 @@ class RaftStore:
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     def _fail(self, error: StorageError) -> None:
         if self._failed is None:

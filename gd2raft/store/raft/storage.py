@@ -236,6 +236,7 @@ class Storage:
 
     def _done(self, number: int) -> None:
         self._synced = number
+        self.log.synced(number)
         self._waiters = _release(self._waiters, number)
         self.on_synced(number)
 

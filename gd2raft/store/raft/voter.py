@@ -46,7 +46,7 @@ class Voter:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._reads: dict[int, asyncio.Future[int]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._synced = storage.log.change_number
         self._late = False
         self._pumping = self._pump_again = False
@@ -109,7 +109,7 @@ class Voter:
 
     def _on_synced(self, number: int) -> None:
         self._synced = max(self._synced, number)
-        self._guarded(lambda: self.guard.synced(number, self.now()))
+        self._guarded(lambda: self.guard.flush(self.now()))
 
     def _on_full(self, full: bool) -> None:
         self.guard.may_lead = not full
@@ -182,8 +182,8 @@ class Voter:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def _give_snapshot(self, peer: str) -> None:
         try:
