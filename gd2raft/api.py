@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from gd2raft import __version__
 from gd2raft.commands.peer_add import PeerAdd
 from gd2raft.core import model
-from gd2raft.core.kv import ABSENT, Commit, Expect, Put
+from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
 from gd2raft.core.plan import Unavailable
 from gd2raft.engine.calls import Done
@@ -22,6 +22,7 @@ from gd2raft.remote import Remote
 from gd2raft.rest.api import BrickFacts, Compacted, RequestContext, SizeInfo, Watch
 from gd2raft.store.interface import Compacted as StoreCompacted
 from gd2raft.store.interface import NoQuorum, StoreError
+from gd2raft.store.interface import Watch as StoreWatch
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
@@ -128,11 +129,30 @@ class DaemonApi:
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return volume_size(volume, dict(await self.brick_facts(volume)))
 
-    def watch(self, prefix: str, from_revision: int | None) -> Watch:
+    def watch(self, prefix: str, from_revision: int) -> Watch:
         try:
-            return self._daemon.member.store.watch(prefix, from_revision)
+            return _Watch(self._daemon.member.store.watch(prefix, from_revision))
         except StoreCompacted as error:
             raise Compacted(str(error)) from error
+
+
+class _Watch:
+    """The store's watch, with the error that REST knows."""
+
+    def __init__(self, watch: StoreWatch) -> None:
+        self._watch = watch
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Event]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Event]:
+        try:
+            return await self._watch.__anext__()
+        except StoreCompacted as error:
+            raise Compacted(str(error)) from error
+
+    def close(self) -> None:
+        self._watch.close()
 
 
 def local_address_towards(address: str) -> str:

@@ -143,8 +143,8 @@ class Api(Protocol):
         """What a client would see with df; zeros when that can't be known. Never raises."""
         ...
 
-    def watch(self, prefix: str, from_revision: int | None) -> Watch:
-        """Changes under the prefix after the revision (None: from now on). Raises Compacted."""
+    def watch(self, prefix: str, from_revision: int) -> Watch:
+        """Changes under the prefix after the revision. Raises Compacted."""
         ...
 
 

@@ -31,7 +31,7 @@ class Unauthorized(CommandError):
 def query_string_hash(method: str, path: str) -> str:
     """
     >>> query_string_hash("GET", "/v1/peers")[:16]
-    'abbba5fff7b5b0c8'
+    '36cbea2b6ef32155'
     """
     return hashlib.sha256(f"{method}&{path}".encode()).hexdigest()
 

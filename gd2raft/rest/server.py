@@ -34,6 +34,7 @@ HANDLER_GRACE_S = 5.0
 """What a handler may take beyond the client's time-out before it is cut off: by then its own deadlines should have ended it."""
 USER_WITHOUT_AUTH = "anonymous"
 WARNING_CHARS_MAX = 1000
+WARNINGS_MAX = 20
 
 
 class RestServer:
@@ -162,14 +163,14 @@ class RestServer:
 
     async def _send(self, call: Call, reply: Reply) -> web.StreamResponse:
         headers = call.base_headers() | dict(reply.headers)
-        if reply.warnings:
-            headers["X-Gluster-Warning"] = header_text("; ".join(reply.warnings))
         if reply.stream is not None and call.method != "HEAD":
             return await self._send_stream(call, reply, headers)
         body = reply.encoded()
         if reply.body is not None or reply.stream is not None:
             headers["Content-Type"] = reply.content_type
         response = web.Response(status=reply.status, body=body or None, headers=headers)
+        for warning in reply.warnings[:WARNINGS_MAX]:
+            response.headers.add("X-Gluster-Warning", header_text(warning))
         if reply.close or self._closing:
             response.force_close()
         return response

@@ -66,6 +66,7 @@ class Watches:
 
         async def stream(sink: Sink) -> None:
             try:
+                await sink.write(f"id: {start}\n\n".encode())  # so that a client that saw nothing yet can come back too
                 await self._stream(call, watch, sink)
             finally:
                 self.open -= 1
@@ -79,7 +80,6 @@ class Watches:
         following = asyncio.ensure_future(watch.__anext__())
         end_at = call.received + call.limits.watch_s_max
         try:
-            await sink.write(f": watching from revision {call.revision}\n\n".encode())
             while asyncio.get_running_loop().time() < end_at and not (ended.done() or gone.done()):
                 await asyncio.wait({following, ended, gone}, timeout=call.limits.heartbeat_s, return_when=asyncio.FIRST_COMPLETED)
                 if not following.done():
@@ -103,10 +103,11 @@ class Watches:
                     await task
 
 
-async def _start(call: Call) -> int | None:
+async def _start(call: Call) -> int:
+    """The revision after which the watch begins."""
     text = call.request.headers.get("Last-Event-ID") or call.query.get("from-revision")
     if text is None:
-        return None
+        return call.api.revision()
     revision = call.number("from-revision", text, 0, REVISION_MAX)
     await call.reach(revision)
     return revision

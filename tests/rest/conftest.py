@@ -1,3 +1,5 @@
+"""Servers for the tests of REST, closed when a test ends."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator

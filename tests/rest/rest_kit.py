@@ -148,8 +148,8 @@ class MemoryApi:
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return SizeInfo(capacity=100, used=40, free=60)
 
-    def watch(self, prefix: str, from_revision: int | None) -> MemoryWatch:
-        start = self.state.revision if from_revision is None else from_revision
+    def watch(self, prefix: str, from_revision: int) -> MemoryWatch:
+        start = from_revision
         if start < self.compacted_below:
             raise Compacted(f"changes after revision {start} are not remembered", hint="list again, then watch from that revision")
         watch = MemoryWatch(prefix)

@@ -62,6 +62,8 @@ def watching(rest: Rest, query: str = "", **headers: str) -> Iterator[Stream]:
     with rest.connect() as sock:
         sock.sendall(f"GET /v1/watch{query} HTTP/1.1\r\n{lines}\r\n".encode())
         stream = Stream(sock)
+        if stream.status == 200:
+            assert list(stream.event()) == ["id"]  # where it starts
         yield stream
         stream.close()
 
