@@ -77,6 +77,26 @@ class Pool:
         assert found is not None
         return found
 
+    def feed(self, learner: str, upstream: str) -> asyncio.Task[None]:
+        """What the daemon's feed does: frames, or a log snapshot, from one peer to another."""
+
+        async def follow() -> None:
+            while True:
+                await self.feed_once(learner, upstream)
+                await asyncio.sleep(0.002)
+
+        return asyncio.get_running_loop().create_task(follow())
+
+    async def feed_once(self, learner: str, upstream: str) -> None:
+        source, store = self.peers[upstream], self.peers[learner]
+        status = source.status()
+        store.note_leader(status.leader, status.term, status.quorum)
+        frames = source.frames_after(store.last_applied[0], 256 * 1024)
+        if frames is None:
+            await store.install_snapshot(*await source.snapshot_for_learner())
+        elif frames:
+            await store.accept_frames(frames)
+
     def isolate(self, name: str) -> None:
         for other in list(self.peers):
             self.cut |= {(name, other), (other, name)}
@@ -91,5 +111,5 @@ class Pool:
 
 async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (what is waited for has no event)
             await asyncio.sleep(0.005)
