@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gd2cli.peer_commands import online_cell
 from gd2cli.problems import Problem
-from gd2cli.session import Session
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.words import Grammar, Parsed
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 ROWS_MAX = 20
 """A screen; those who are down, and the voters, come first."""

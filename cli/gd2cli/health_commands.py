@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gd2cli.session import Session
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.volume_text import brick_name
 from gd2cli.words import Grammar, Parsed
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 FINDINGS_SHOWN_MAX = 30
 DO = {

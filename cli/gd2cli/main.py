@@ -131,9 +131,7 @@ def run(line: list[str]) -> int:
 
     tree = command()
     try:
-        tree.main(hoisted(line), prog_name="gd2", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
+        code = tree.main(hoisted(line), prog_name="gd2", standalone_mode=False)
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
@@ -147,7 +145,7 @@ def run(line: list[str]) -> int:
             sys.stdout.flush()
         complain(problem.text())
         return problem.exit_code
-    return 0
+    return code if isinstance(code, int) else 0  # click makes a return value of Exit
 
 
 def hoisted(line: list[str]) -> list[str]:

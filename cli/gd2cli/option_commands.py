@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gd2cli.problems import NOT_FOUND, Problem
-from gd2cli.session import Session
 from gd2cli.spec import Spec
 from gd2cli.tables import Paint, table
 from gd2cli.words import Grammar, Parsed, Word, WordError, suggestion
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 POOL = "all"
 SET_GRAMMAR = Grammar("VOLUME|all KEY VALUE [KEY VALUE ...] | help", names=("VOLUME",), rest="KEY VALUE")

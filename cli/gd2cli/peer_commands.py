@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gd2cli.session import Session
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.words import Grammar, Parsed, Word
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 SHOWN_MAX = 30
 """`peer status` fits a screen: those who are down come first."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gd2cli.session import Session
 from gd2cli.words import Grammar, Parsed
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 
 class Spec(NamedTuple):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gd2cli.session import Session
 from gd2cli.spec import Spec
 from gd2cli.volume_text import detail_text, status_text, volume_text, volumes_text
 from gd2cli.volume_words import CREATE as CREATE_GRAMMAR
 from gd2cli.volume_words import create_body
 from gd2cli.words import Grammar, Parsed, Word
+
+if TYPE_CHECKING:
+    from gd2cli.session import Session
 
 FORCE = (Word("force"),)
 ALL_VOLUMES = ("", "all")

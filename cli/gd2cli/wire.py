@@ -128,6 +128,8 @@ def _converse(connection: http.client.HTTPConnection, request: Request, deadline
         connection.sock.settimeout(max(0.01, deadline - time.monotonic()))
         connection.request(request.method, request.target, body=request.body, headers=dict(request.headers))
         answer = connection.getresponse()
+        if answer.length is None and not answer.chunked:  # no daemon of ours answers so: http.client takes a head that broke off for this
+            raise Lost("the connection broke off in the head of the answer")
         if (answer.length or 0) > ANSWER_BYTES_MAX:
             raise Lost(f"the answer has {answer.length} bytes, at most {ANSWER_BYTES_MAX} are taken")
         body = answer.read(ANSWER_BYTES_MAX + 1)
@@ -135,8 +137,11 @@ def _converse(connection: http.client.HTTPConnection, request: Request, deadline
             raise Lost("the connection broke off in the middle of the answer")
     except http.client.RemoteDisconnected:
         raise _lost("the connection was closed without an answer", deadline) from None
-    except http.client.BadStatusLine:
-        raise NotSent("what answers there does not speak HTTP") from None
+    except http.client.BadStatusLine as error:
+        line = str(error.args[0])
+        if not line.startswith("HTTP/"[: len(line)]):
+            raise NotSent("what answers there does not speak HTTP") from None
+        raise _lost("the connection broke off in the answer's first line", deadline) from None
     except (OSError, http.client.HTTPException, ValueError, AttributeError) as error:
         # AttributeError: http.client's way to say that the watchdog closed the socket under it.
         raise _lost(reason_of(error), deadline) from None
