@@ -46,7 +46,8 @@ from gd2raft.steps.registry import steps
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.errors import StorageError
-from gd2raft.store.raft.node import Links, RaftStore
+from gd2raft.store.raft.hint import CommitHint
+from gd2raft.store.raft.node import Frame, Links, RaftStore
 from gd2raft.sunrpc.brickop import BrickOpClient
 from gd2raft.sunrpc.peek import PortMux
 from gd2raft.sunrpc.server import SunRpcServer
@@ -182,6 +183,7 @@ class Daemon:
             peer_id=lambda: self.identity.peer_id,
             view=self.view,
             online=self.online,
+            current=lambda: self.member.current.is_set(),
             host=self.client_host or "127.0.0.1",
             port=self.client_port,
             bind_address=self.client_host,
@@ -243,15 +245,16 @@ class Daemon:
         folder = identities.raft_folder(self.state, self.identity.pool_id)
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / "created"
+        hint = CommitHint(folder / "committed")
         links = Links(
             send=lambda peer, data: self.courier.send(peer, data),
             forward=self._forward,
             forward_read=self._forward_read,
-            on_committed=lambda frames: self.member.feed.publish(frames),
+            on_committed=lambda frames: self._committed(frames, hint),
             on_fatal=lambda error: self.stop(str(error)),
             on_change=self._store_changed,
         )
-        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists())
+        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read())
         if not store.pool:
             if self.identity.role == "founder":
                 await store.bootstrap(self.identity.pool_id)
@@ -259,12 +262,18 @@ class Daemon:
                 await store.reset_to_learner(self.identity.pool_id)
             marker.touch()
         self.courier = Courier(self._dial_voter, self._address_of)
-        return Member(self.identity, store, self, self.run_step, voters_configured=self.config.voters)
+        return Member(self.identity, store, self, self.run_step, hint, voters_configured=self.config.voters)
 
     async def _close_member(self, member: Member) -> None:
         await member.close()
         await self.courier.close()
         await member.store.close()
+        member.hint.close()
+
+    def _committed(self, frames: Sequence[Frame], hint: CommitHint) -> None:
+        hint.write(frames[-1].index)
+        if hasattr(self, "member"):
+            self.member.feed.publish(frames)
 
     def _store_changed(self) -> None:
         if hasattr(self, "member"):
@@ -396,6 +405,7 @@ class Daemon:
     def _connection_closed(self, connection: Connection) -> None:
         if hasattr(self, "member"):
             self.member.on_connection_closed(connection)
+            self.member.store.lost(connection.peer.peer_id)
 
     def _process_changed(self, key: str) -> None:
         log.debug("process changed", key=key)

@@ -112,6 +112,7 @@ class Gluster:
         peer_id: Callable[[], str],
         view: Callable[[], model.View],
         online: Callable[[], frozenset[str]],
+        current: Callable[[], bool],
         host: str,
         port: int,
         bind_address: str,
@@ -119,7 +120,7 @@ class Gluster:
         workdir: Path,
         processes: ProcessManager,
     ) -> None:
-        self._peer_id, self._view, self._online = peer_id, view, online
+        self._peer_id, self._view, self._online, self._current = peer_id, view, online, current
         self._host, self._port, self._bind_address = host, port, bind_address
         self._rundir, self._workdir = rundir, workdir
         self._processes = processes
@@ -177,7 +178,8 @@ class Gluster:
         async with self._follow_lock:
             bricks, services = self.wanted()
             self._remember(bricks, services)
-            await self._processes.follow(bricks, services)
+            # An old state may lack a volume, or have it stopped: nothing is stopped on its word.
+            await self._processes.follow(bricks, services, stop_others=self._current())
 
     async def follow_volume(self, name: str, timeout_s: float) -> list[str]:
         """Follow, then wait until this volume's processes are as wanted: what isn't, and why."""

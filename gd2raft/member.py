@@ -33,10 +33,12 @@ from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.steps.registry import steps
 from gd2raft.store.interface import StoreError
+from gd2raft.store.raft.hint import CommitHint
 from gd2raft.store.raft.node import Frame, RaftStore
 
 STATE_VALID_S = 5.0
 LEAD_CHECK_S = 1.0
+CURRENT_RETRY_S = 0.5
 
 log = structlog.get_logger("member")
 
@@ -62,8 +64,18 @@ class Member:
     """See the module's docstring. Implements the Guide of the follower, the Lead of the autopilot."""
 
     def __init__(
-        self, identity: Identity, store: RaftStore, surroundings: Surroundings, run_step: RunStep, *, voters_configured: int
+        self,
+        identity: Identity,
+        store: RaftStore,
+        surroundings: Surroundings,
+        run_step: RunStep,
+        hint: CommitHint,
+        *,
+        voters_configured: int,
     ) -> None:
+        self.hint = hint
+        self.current = asyncio.Event()
+        """Set once this peer's state has been as new as the leader's: from then on it may stop what the state doesn't want."""
         self.identity, self.store, self._around = identity, store, surroundings
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self.sight = Sight(identity.peer_id)
@@ -99,6 +111,7 @@ class Member:
         self._tasks = [
             asyncio.create_task(self._watch_state(), name="member watches its state"),
             asyncio.create_task(self._lead(), name="member leads"),
+            asyncio.create_task(self._become_current(), name="member becomes current"),
         ]
 
     async def close(self) -> None:
@@ -134,6 +147,15 @@ class Member:
                 self._note_membership()
                 self.follower.poke()
                 self.autopilot.poke()
+
+    async def _become_current(self) -> None:
+        while not self.current.is_set():
+            try:
+                await self.store.linearizable(timeout_s=5.0)
+                self.current.set()
+                self._around.on_events(None)
+            except StoreError:
+                await asyncio.sleep(CURRENT_RETRY_S)
 
     def _note_membership(self) -> None:
         members = self.members()

@@ -70,6 +70,7 @@ class Guard:
         self._term = self.kernel.term
         self.heard: dict[str, float] = {}
         self.leader_heard = -1e9
+        self._leader_lost = False  # its connection broke since we heard it
         self._leader_has_quorum = False
         self._pre_votes: set[str] | None = None
         self._pre_vote_at = -1e9
@@ -313,7 +314,7 @@ class Guard:
 
     def _hear_leader(self, peer: str, term: int, quorum: bool, now: float) -> None:
         self._kernel_append(peer, term, None, [], 0, now)
-        self.leader_heard, self._leader_has_quorum = now, quorum
+        self.leader_heard, self._leader_has_quorum, self._leader_lost = now, quorum, False
         self.removed = False
         self._pre_votes = None
         self._postpone_election(now)
@@ -438,6 +439,15 @@ class Guard:
 
     # elections
 
+    def lost(self, peer: str, now: float) -> None:
+        """The connection to a voter broke. If it led, its process is probably gone: ask for pre-votes soon, not after the time-out.
+
+        The others answer by what they see themselves, so a broken connection alone deposes nobody.
+        """
+        if not self.is_leader and peer == self.leader and not self._leader_lost:
+            self._leader_lost = True
+            self._election_at = min(self._election_at, now + self.settings.heartbeat_s * (0.25 + self._rng.random()))
+
     def _postpone_election(self, now: float) -> None:
         low, high = self.settings.election_min_s, self.settings.election_max_s
         self._election_at = now + low + (high - low) * self._rng.random()
@@ -446,7 +456,7 @@ class Guard:
         """Leader stickiness (thesis, 4.2.3): no vote against a leader that was heard a moment ago."""
         if self.is_leader:
             return self._hears_majority(now, self.settings.election_min_s)
-        return bool(self.kernel.leader) and now - self.leader_heard < self.settings.election_min_s
+        return bool(self.kernel.leader) and not self._leader_lost and now - self.leader_heard < self.settings.election_min_s
 
     def _start_pre_vote(self, now: float) -> None:
         self._postpone_election(now)

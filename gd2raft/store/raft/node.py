@@ -19,6 +19,7 @@ from gd2raft.core.kv import Commit, Result, Versioned
 from gd2raft.store.interface import NoLeader, NoQuorum, OutcomeUnknown, StoreError, StoreStatus
 from gd2raft.store.raft import batch, messages, snapshot, wal
 from gd2raft.store.raft.client import Answer, Client, Request
+from gd2raft.store.raft.clock import Clock, LoopClock
 from gd2raft.store.raft.disk import Disk, DiskFull
 from gd2raft.store.raft.errors import BadMessage, SnapshotCorrupt, StorageError, WalCorrupt
 from gd2raft.store.raft.guard import Guard, Install
@@ -57,7 +58,8 @@ class Links(msgspec.Struct):
 class RaftStore:
     """See the module's docstring. Made by open(); `bootstrap`, `reset_to_*` decide what an empty one becomes."""
 
-    def __init__(self, peer: str, disk: Disk, links: Links, settings: Settings, rng: random.Random) -> None:
+    def __init__(self, peer: str, disk: Disk, links: Links, settings: Settings, rng: random.Random, clock: Clock) -> None:
+        self._clock = clock
         self.peer, self._disk, self._links, self.settings, self._rng = peer, disk, links, settings, rng
         self._storage: Storage | None = None
         self._replica = Replica(settings)
@@ -87,6 +89,7 @@ class RaftStore:
         links: Links,
         settings: Settings | None = None,
         rng: random.Random | None = None,
+        clock: Clock | None = None,
         *,
         expect: bool = False,
         known_committed: int = 0,
@@ -95,7 +98,7 @@ class RaftStore:
 
         Entries up to `known_committed` (a hint kept from the last run, see hint.py) are applied at once.
         """
-        store = cls(peer, disk, links, settings or Settings(), rng or random.Random(os.urandom(16)))
+        store = cls(peer, disk, links, settings or Settings(), rng or random.Random(os.urandom(16)), clock or LoopClock())
         loaded = load(disk, peer)
         if loaded is not None:
             await store._start(loaded, known_committed)
@@ -222,7 +225,7 @@ class RaftStore:
     # client.Router
 
     def now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return self._clock.now()
 
     def leads(self) -> bool:
         return self._voter is not None and self._voter.guard.can_propose
@@ -323,6 +326,11 @@ class RaftStore:
         elif isinstance(envelope.message, messages.Append | messages.Vote | messages.PreVote | messages.SnapshotChunk):
             self._spawn(self._become_voter())  # we shall vote soon, or did; the message will be repeated
 
+    def lost(self, peer: str) -> None:
+        """The connection to another voter broke (which it does at once when its process ends)."""
+        if self._voter is not None:
+            self._voter.do(lambda guard, now: guard.lost(peer, now))
+
     # modes
 
     async def bootstrap(self, pool: str) -> None:
@@ -398,7 +406,14 @@ class RaftStore:
         self._passive_since, self._voted = self.now(), False
         guard = Guard(self.peer, self._storage.log, self._replica.applied[0], self.settings, self._rng, self.now())
         self._voter = Voter(
-            guard, self._storage, self._links.send, self._on_progress, self._read_snapshot, self._install_from_leader, self._fail
+            guard,
+            self._storage,
+            self._clock,
+            self._links.send,
+            self._on_progress,
+            self._read_snapshot,
+            self._install_from_leader,
+            self._fail,
         )
         self._on_progress()
 
