@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DescriptionError, OptionRefused) as error:
         print(f"gd2volgen: {error}", file=sys.stderr)
         return EXIT_REFUSED
+    except BrokenPipeError:
+        return EXIT_FAILED
     except OSError as error:
         print(f"gd2volgen: {error.filename}: {error.strerror}", file=sys.stderr)
         return EXIT_FAILED

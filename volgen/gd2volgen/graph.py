@@ -241,13 +241,8 @@ def quota_client_graph(description: Description, brick: BrickDescription) -> lis
 
 def quotad_graph(descriptions: Sequence[Description]) -> list[Block]:
     """One distribute, named as the volume, for each volume; quotad above them all."""
-    parts: list[list[Block]] = []
-    for description in sorted(descriptions, key=lambda description: description.name):
-        maker = _Maker(description, "quotad", frozenset({"trusted"}))
-        below, children = maker.clusters()
-        leaving = maker.decommissioned(children)
-        words, facts = {"decommissioned": " ".join(leaving)}, frozenset({"decommissioned"}) if leaving else NO_FACTS
-        parts.append(below + maker.stack(children, words, facts))
+    ordered = sorted(descriptions, key=lambda description: description.name)
+    parts = [_distributed(description, "quotad", frozenset({"trusted"})) for description in ordered]
     ids = {f"{part[-1].name}.volume-id": part[-1].name for part in parts}
     return _joined(parts, "quotad", "features/quotad", ids)
 
