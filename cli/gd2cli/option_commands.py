@@ -46,7 +46,7 @@ def show_help(session: Session) -> None:
 
 
 def help_text(options: list[dict[str, Any]], paint: Paint) -> str:
-    rows = [[o["name"], o.get("default-value", ""), o.get("help") or o.get("description", "")] for o in options]
+    rows = [[o["name"], o["default-value"], o["help"] or ", ".join(o["values"]) or o["type"]] for o in options if o["documented"]]
     return table(["Option", "Default", "Description"], rows, paint)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gd2raft.core import model
 from gd2raft.core.options import Option, OptionRefused, OptionTable, default_of, find
 from gd2raft.core.plan import NotFound
-from gd2raft.rest.shapes import GlobalOptionInfo, OptionInfo
+from gd2raft.rest.shapes import GlobalOptionInfo, OptionHelp, OptionInfo
 
 
 def volume_options(table: OptionTable, volume: model.Volume) -> list[OptionInfo]:
@@ -51,4 +51,20 @@ def global_options(table: OptionTable, stored: Mapping[str, str]) -> list[Global
     return [
         GlobalOptionInfo(key=name, value=stored.get(name, defaults.get(name, "")), default=defaults.get(name, ""), modified=name in stored)
         for name in names
+    ]
+
+
+def option_help(table: OptionTable) -> list[OptionHelp]:
+    """All options that can be set, on a volume or on the pool."""
+    return [
+        OptionHelp(
+            name=o.name,
+            type=o.type,
+            values=list(o.values),
+            default_value=default_of(o),
+            scope=o.scope,
+            documented=o.documented,
+            help=o.help,
+        )
+        for o in table.options.values()
     ]

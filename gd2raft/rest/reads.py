@@ -77,6 +77,10 @@ async def get_option(call: Call) -> Reply:
     return Reply(body=options.volume_option(call.api.option_table, volume, call.fields["option"]))
 
 
+async def get_option_help(call: Call) -> Reply:
+    return Reply(body=options.option_help(call.api.option_table))
+
+
 async def get_global_options(call: Call) -> Reply:
     return Reply(body=options.global_options(call.api.option_table, call.view().global_options()))
 
@@ -146,6 +150,7 @@ def read_endpoints() -> list[Endpoint]:
             **missing,
         ),
         get("/v1/volumes/{volume}/options/{option}", "volume-option", get_option, shapes.OptionInfo, "One option of a volume.", **missing),
+        get("/v1/options", "option-help", get_option_help, list[shapes.OptionHelp], "All options that can be set, with what they do."),
         get("/v1/cluster/options", "cluster-options", get_global_options, list[shapes.GlobalOptionInfo], "Options of the whole pool."),
         get(
             "/v1/cluster/status",

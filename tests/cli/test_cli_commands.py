@@ -8,6 +8,16 @@ import pytest
 import yaml
 from cli_kit import PEER_1, PEER_2, brick_info, brick_status, cluster_status, peer_info, subvol, volume_info
 
+OPTION_HELP = {
+    "name": "a.b",
+    "type": "bool",
+    "values": [],
+    "default-value": "on",
+    "scope": "volume",
+    "documented": True,
+    "help": "What it does.",
+}
+
 
 @pytest.mark.parametrize(
     ("line", "request_line", "body", "reply", "shown"),
@@ -81,7 +91,7 @@ def test_a_change_is_one_request_with_a_key_of_its_own(gd2, peer, line, request_
         (
             "volume set help",
             "/v1/options",
-            [{"name": "a.b", "default-value": "on", "help": "What it does."}],
+            [OPTION_HELP],
             "a.b     on       What it does.",
         ),
     ],

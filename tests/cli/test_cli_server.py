@@ -62,6 +62,14 @@ def test_options_are_set_shown_and_reset(ask: Ask):
     assert ["cluster.server-quorum-ratio", "51"] in [line.split() for line in ask("volume get all all").out.splitlines()]
 
 
+def test_the_options_that_can_be_set_are_listed_with_what_they_do(ask: Ask):
+    lines = ask("volume set help").out.splitlines()
+    assert lines[0].split() == ["Option", "Default", "Description"]
+    (ping,) = [line.split() for line in lines if line.startswith("network.ping-timeout ")]
+    assert ping[1] == "42" and len(ping) > 3
+    assert len(lines) > 200
+
+
 def test_peers_come_and_go(ask: Ask):
     assert "success: node3" in ask("peer probe node3").out
     ask("peer add node3", 5)
