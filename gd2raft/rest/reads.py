@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from gd2raft.commands import lookup
 from gd2raft.core import model
-from gd2raft.core.plan import Refused
+from gd2raft.core.plan import NotFound, Refused
+from gd2raft.core.transaction import Transaction
 from gd2raft.rest import options, shapes
 from gd2raft.rest.api import BrickFacts
 from gd2raft.rest.call import Call, link_next
@@ -89,6 +90,24 @@ async def get_cluster_status(call: Call) -> Reply:
     return Reply(body=dict(call.api.cluster_status()))
 
 
+async def list_transactions(call: Call) -> Reply:
+    found = transactions(call.view())
+    page, headers = paged(call, found, lambda t: t.id)
+    return Reply(body=[shapes.transaction_info(t) for t in page], headers=headers)
+
+
+async def get_transaction(call: Call) -> Reply:
+    wanted_id = call.fields["transaction"]
+    for transaction in transactions(call.view()):
+        if transaction.id == wanted_id:
+            return Reply(body=shapes.transaction_info(transaction))
+    raise NotFound(f"there is no transaction {wanted_id[:100]}", hint="one that has ended is not kept", code="transaction-not-found")
+
+
+def transactions(view: model.View) -> list[Transaction]:
+    return [model.load(key, item.value, Transaction) for key, item in view.reader.list(model.TRANSACTIONS)]
+
+
 def wanted(call: Call, metadata: dict[str, str]) -> bool:
     """Filters of GlusterD2: ?key=, ?value=, or both of one entry."""
     key, value = call.query.get("key"), call.query.get("value")
@@ -152,6 +171,15 @@ def read_endpoints() -> list[Endpoint]:
         get("/v1/volumes/{volume}/options/{option}", "volume-option", get_option, shapes.OptionInfo, "One option of a volume.", **missing),
         get("/v1/options", "option-help", get_option_help, list[shapes.OptionHelp], "All options that can be set, with what they do."),
         get("/v1/cluster/options", "cluster-options", get_global_options, list[shapes.GlobalOptionInfo], "Options of the whole pool."),
+        get(
+            "/v1/transactions",
+            "transaction-list",
+            list_transactions,
+            list[shapes.TransactionInfo],
+            "Commands that haven't ended.",
+            parameters=PAGED,
+        ),
+        get("/v1/transactions/{transaction}", "transaction-get", get_transaction, shapes.TransactionInfo, "One of them.", **missing),
         get(
             "/v1/cluster/status",
             "cluster-status",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import uuid
 from collections.abc import Callable
@@ -131,8 +132,9 @@ def test_our_own_bug_is_a_500_that_tells_nothing_but_the_request_id(rest: Rest) 
 def test_a_command_that_never_ends_is_cut_off_with_outcome_unknown(make_rest: Callable[..., Rest], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gd2raft.rest.server.HANDLER_GRACE_S", 0.1)
     rest = make_rest(Limits(command_s=0.1))
-    rest.api.fail = TimeoutError()
-    assert rest.create("v1").status == 504
+    rest.api.hang = rest.do(asyncio.Event)
+    answer = rest.create("v1")
+    assert (answer.status, answer.error["fields"]["code"]) == (504, "outcome-unknown")
 
 
 def test_every_warning_of_a_command_is_a_header(rest: Rest) -> None:

@@ -389,7 +389,12 @@ def test_the_secret_is_in_no_reply(rest: Rest) -> None:
     assert volume is not None
     for endpoint in rest.server.endpoints:
         if endpoint.method == "GET" and endpoint.name != "watch":
-            path = endpoint.path.replace("{volume}", "v1").replace("{peer}", "node1").replace("{option}", "performance.io-cache")
+            path = (
+                endpoint.path.replace("{volume}", "v1")
+                .replace("{peer}", "node1")
+                .replace("{option}", "performance.io-cache")
+                .replace("{transaction}", "t")
+            )
             text = rest.get(path).body
             for secret in (volume.password.encode(), volume.username.encode(), SECRET):
                 assert secret not in text, endpoint.path

@@ -9,6 +9,7 @@ from rest_kit import Answer, Rest
 
 from gd2raft.core.plan import Command, Ids, Plan, Request, Route, View
 from gd2raft.core.plan import Failed as FailedError
+from gd2raft.core.transaction import Phase, Transaction
 from gd2raft.rest.server import RestServer
 
 Json = dict[str, Any]
@@ -98,7 +99,9 @@ LAST = ("volume-stop", "volume-delete", "peer-remove")
 
 
 def fill(path: str) -> str:
-    return path.replace("{volume}", "v1").replace("{peer}", "node2").replace("{option}", "performance.io-cache")
+    return (
+        path.replace("{volume}", "v1").replace("{peer}", "node2").replace("{option}", "performance.io-cache").replace("{transaction}", "t1")
+    )
 
 
 def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
@@ -109,6 +112,8 @@ def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
         key=lambda e: (e.name in LAST, e.name in ("volume-status",), e.method == "DELETE", LAST.index(e.name) if e.name in LAST else 0),
     )
     rest.ask("POST", "/v1/volumes/v1/start")
+    record = Transaction(id="t1", command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(Plan()), initiator="p", started=0.0)
+    rest.do(lambda: rest.api.put("txn/t1", record))
     for endpoint in ordered:
         if endpoint.name == "watch" or endpoint.name in LAST or endpoint.name == "volume-start":
             continue

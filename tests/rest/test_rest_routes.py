@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
 from rest_kit import OTHER, PEER, Rest
 
+from gd2raft.core.plan import Change, Plan
+from gd2raft.core.transaction import Phase, Transaction
 from gd2raft.rest.api import BrickFacts, SizeInfo
 
 
@@ -194,6 +197,21 @@ def test_options_of_the_pool_are_read_and_set(rest: Rest) -> None:
 def test_cluster_status_is_what_the_daemon_says(rest: Rest) -> None:
     status = rest.get("/v1/cluster/status").json
     assert (status["leader"], status["quorum"], status["voters"], status["learners"]) == (PEER, True, [PEER], [OTHER])
+
+
+def test_a_transaction_that_is_stuck_is_shown_with_its_problems_but_without_its_plan(rest: Rest) -> None:
+    plan = msgspec.to_builtins(Plan(locks=("volume/v1",), changes=(Change("volumes/v1", {"password": "pssst"}),)))
+    record = Transaction(
+        id="t1", command="volume-create", phase=Phase.STUCK, plan=plan, initiator=PEER, started=1.5, request_id="r", user="gd2",
+        problems=({"peer": OTHER, "step": "brick.prepare", "error": "disk gone"},),
+    )  # fmt: skip
+    rest.do(lambda: rest.api.put("txn/t1", record))
+    answer = rest.get("/v1/transactions")
+    (shown,) = answer.json
+    assert (shown["phase"], shown["locks"], shown["problems"][0]["error"]) == ("stuck", ["volume/v1"], "disk gone")
+    assert b"pssst" not in answer.body
+    assert rest.get("/v1/transactions/t1").json == shown
+    assert rest.get("/v1/transactions/t2").error["fields"]["code"] == "transaction-not-found"
 
 
 def test_endpoints_lists_every_route(rest: Rest) -> None:
