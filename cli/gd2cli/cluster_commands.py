@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gd2cli.peer_commands import online_cell
-from gd2cli.problems import Problem
+from gd2cli.problems import Problem, clean
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.words import Grammar, Parsed
@@ -15,7 +15,21 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 20
 """A screen; those who are down, and the voters, come first."""
-SHOWN = ("leader", "term", "quorum", "voters", "learners", "log-index", "applied", "revision")
+SHOWN = (
+    "leader",
+    "term",
+    "quorum",
+    "voters",
+    "learners",
+    "log-index",
+    "applied",
+    "revision",
+    "lag",
+    "commit-index",
+    "peer-id",
+    "role",
+    "upstream",
+)
 
 
 def status(session: Session, words: Parsed) -> None:
@@ -42,16 +56,30 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
     lag = cluster["log-index"] - cluster["applied"]
     lines = [
         f"Quorum:    {quorum}",
-        f"Leader:    {f'{names.get(leader, str())} ({leader})'.strip() if leader else paint('bad', 'none known')}",
+        f"Leader:    {clean(f'{names.get(leader, str())} ({leader})'.strip()) if leader else paint('bad', 'none known')}",
         f"Term:      {cluster['term']}",
         f"Revision:  {cluster['revision']}",
         f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
         f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
-        *(f"{key}: {value}" for key, value in sorted(cluster.items()) if key not in SHOWN and isinstance(value, str | int | float)),
+        *asked_lines(cluster, names),
+        *(
+            f"{clean(key).capitalize() + ':':<10} {clean(str(value))}"
+            for key, value in sorted(cluster.items())
+            if key not in SHOWN and isinstance(value, str | int | float)
+        ),
         "",
         members_table(cluster, peers, paint),
     ]
     return "\n".join(lines).rstrip()
+
+
+def asked_lines(cluster: dict[str, Any], names: dict[str, str]) -> list[str]:
+    """Which peer says all this, and how it comes to know."""
+    if not (asked := cluster.get("peer-id")):
+        return []
+    upstream = cluster.get("upstream")
+    follows = f", follows {clean(names.get(upstream, upstream))}" if upstream else ""
+    return [f"Asked:     {clean(names.get(asked, asked))} ({clean(str(cluster.get('role', '?')))}{follows})"]
 
 
 def members_table(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -47,7 +48,7 @@ Reply = tuple[int, Any] | Raw | Callable[[Seen], "tuple[int, Any] | Raw"]
 class Peer:
     """`answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
 
-    def __init__(self, address: str = ADDRESS, family: int = socket.AF_INET) -> None:
+    def __init__(self, address: str = ADDRESS, family: int = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Reply | list[Reply]] = {}
         self.seen: list[Seen] = []
         self.headers: dict[str, str] = {}
@@ -55,8 +56,11 @@ class Peer:
         handler = type("Handler", (_Handler,), {"peer": self})
         server_type = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
         self._server = server_type((address, 0), handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
-        self.url = f"http://[{address}]:{self.port}" if family == socket.AF_INET6 else f"http://{address}:{self.port}"
+        host = f"[{address}]" if family == socket.AF_INET6 else address
+        self.url = f"{'http' if tls is None else 'https'}://{host}:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def close(self) -> None:

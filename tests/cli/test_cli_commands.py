@@ -192,6 +192,17 @@ def test_cluster_status_is_one_screen_with_names_roles_and_lag(gd2, peer):
     assert len(out.splitlines()) < 35
 
 
+def test_cluster_status_says_which_peer_was_asked_and_whom_it_follows(gd2, peer):
+    peer.answers["GET /v1/cluster/status"] = (
+        200,
+        cluster_status(**{"peer-id": PEER_2, "role": "learner", "upstream": PEER_1, "cluster-id": "c-1"}),
+    )
+    peer.answers["GET /v1/peers"] = (200, [peer_info(), peer_info(PEER_2, "node2")])
+    lines = gd2("cluster", "status", peers=peer).out.splitlines()
+    assert "Asked:     node2 (learner, follows node1)" in lines
+    assert "Cluster-id: c-1" in lines
+
+
 def test_cluster_status_without_quorum_or_peers_still_answers(gd2, peer):
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status(quorum=False, leader=""))
     result = gd2("cluster", "status", peers=peer)
