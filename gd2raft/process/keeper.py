@@ -85,7 +85,9 @@ class Keeper:
         self.handle = Handle(held.pid, held.pidfd, held.line, self._ended)
         self._fit = self.wanted is not None and held.line.is_as(self.wanted)
         self._port, self._log_offset, self._online_at = held.line.port, held.log_offset, None
-        self._deadline = self._now() + (self._room.timing.sign_in_s if held.line.brick_name else self._room.timing.grace_s)
+        timing = self._room.timing
+        patience_s = timing.grace_s if not held.line.brick_name else timing.adopted_s if held.adopted else timing.sign_in_s
+        self._deadline = self._now() + patience_s
         if held.adopted:
             self._room.log.info("process adopted", key=self.key, pid=held.pid, port=held.line.port, online=online)
         if online or self._early == held.pid or (self._served and not held.line.brick_name):
@@ -211,7 +213,7 @@ class Keeper:
         if not handle.line.brick_name or await self._listens(handle):
             self._come_online()
         elif self.handle is handle and not self.online:
-            self._fail(f"did not sign in within {self._room.timing.sign_in_s:g} s")
+            self._fail("did not sign in in time, and does not listen", pid=handle.pid)
             await self._stop()
 
     async def _start(self) -> None:

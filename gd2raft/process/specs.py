@@ -105,6 +105,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     spawn_s: float = 30.0
     sign_in_s: float = 60.0
     """From spawn to SIGNIN: then it is stuck, and is stopped and started again. A brick whose port is taken needs 2 s to give up."""
+    adopted_s: float = 4.0
+    """The same for an adopted brick that doesn't listen: when the daemon before us died while it started, glusterfsd
+    can hang (10.3: a minute and more, until it was killed). A sound one signs in again within 3.3 s."""
     grace_s: float = 0.5
     """A service that neither died nor fetched its volfile for this long counts as running."""
     leave_s: float = 10.0

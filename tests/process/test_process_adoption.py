@@ -14,7 +14,8 @@ from process_kit import Rig, until
 from test_process_bricks import back, can_connect, killed, play, status
 
 from gd2raft.process import Timing
-from gd2raft.process.command import Places
+from gd2raft.process.command import Places, launch_of
+from gd2raft.process.spawn import PortRange, spawn
 
 pytestmark = pytest.mark.real
 
@@ -94,11 +95,47 @@ def test_a_brick_that_was_spawned_but_never_became_known_is_taken_over_not_doubl
         brick = r.brick("v")
         await r.manager.follow([brick], [])
         await until(r.processes, "it is spawned")
-        await r.restart_manager()  # in the middle of its start
+        await r.restart_manager()  # in the middle of its start: it ends, goes on, or hangs
         await r.want(brick)
         assert r.processes() == [status(r, brick).pid]
 
     play(tmp_path, test)
+
+
+def test_a_spawn_takes_over_what_runs_already_also_without_a_pid_file(tmp_path: Path) -> None:
+    async def test(r: Rig) -> None:
+        brick = r.brick("v")
+        await r.want(brick)
+        pid, pid_file = status(r, brick).pid, Path(r.manager.pid_file_of(brick.brick_path))
+        places = Places(str(r.run), str(r.folder / "log"), "")
+        for _ in ("by its pid file", "by its command line"):
+            held = await asyncio.to_thread(spawn, launch_of(brick, places), places, 0, (), PortRange(50000, 60000))
+            os.close(held.pidfd)
+            assert held.adopted and held.pid == pid and r.processes() == [pid]
+            pid_file.unlink(missing_ok=True)
+
+    play(tmp_path, test)
+
+
+def test_an_adopted_brick_that_hangs_in_its_start_is_replaced(tmp_path: Path) -> None:
+    async def test(r: Rig) -> None:
+        async def no_answer(*_: object) -> None:
+            asked.set()
+            await asyncio.sleep(100)
+
+        asked, getspec, brick = asyncio.Event(), r.getspec, r.brick("v")
+        r.getspec = no_answer  # type: ignore[method-assign, assignment]
+        await r.manager.follow([brick], [])
+        await asked.wait()
+        (pid,) = r.processes()
+        await r.manager.close()
+        r.manager = r.new_manager()
+        await r.manager.start()  # its connection, and so its wait, goes on: it hangs as after a crash of its daemon
+        r.getspec = getspec  # type: ignore[method-assign]
+        await r.want(brick)
+        assert r.processes() == [status(r, brick).pid] != [pid]
+
+    play(tmp_path, test, Timing(adopted_s=0.3))
 
 
 def test_a_pid_file_that_names_a_stranger_harms_nobody(tmp_path: Path, stranger: subprocess.Popen[bytes]) -> None:

@@ -93,18 +93,21 @@ def test_a_stop_is_a_terminate_to_the_brick_and_leaves_no_files(tmp_path: Path) 
 
 @pytest.mark.parametrize("failure", [OSError("no such socket"), None], ids=["it raises", "it is without effect"])
 def test_a_terminate_that_does_not_work_is_followed_by_a_signal(tmp_path: Path, failure: Exception | None) -> None:
+    refused: list[bool] = []
+
     async def test(r: Rig) -> None:
         async def terminate(socket_path: str, brick_path: str, timeout_s: float) -> None:
+            now = r.manager.status(brick_path)
+            refused.append(not r.manager.signed_in(brick_path, now.port, now.pid))
             if failure is not None:
                 raise failure
 
         r.terminate = terminate  # type: ignore[method-assign]
         await r.restart_manager()
-        brick = r.brick("v")
-        await r.want(brick)
+        await r.want(brick := r.brick("v"))
         await r.manager.follow([], [])
         assert await r.manager.settled([brick.brick_path], 30) == []
-        assert r.processes() == []
+        assert r.processes() == [] and refused == [True]
 
     play(tmp_path, test, Timing(terminate_s=0.2))
 
@@ -256,7 +259,7 @@ def test_a_brick_that_never_signs_in_is_stopped_and_tried_again(tmp_path: Path) 
         brick = r.brick("v")
         await r.manager.follow([brick], [])
         (problem,) = await r.manager.settled([brick.brick_path], 60)
-        assert "did not sign in" in problem.cause
+        assert "did not sign in" in problem.cause and not status(r, brick).online
 
     play(tmp_path, test, Timing(sign_in_s=0.3))
 
