@@ -254,7 +254,7 @@ class Daemon:
             on_fatal=lambda error: self.stop(str(error)),
             on_change=self._store_changed,
         )
-        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read())
+        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read)
         if not store.pool:
             if self.identity.role == "founder":
                 await store.bootstrap(self.identity.pool_id)
@@ -271,7 +271,7 @@ class Daemon:
         member.hint.close()
 
     def _committed(self, frames: Sequence[Frame], hint: CommitHint) -> None:
-        hint.write(frames[-1].index)
+        hint.write(self.identity.pool_id, frames[-1].index, frames[-1].term)
         if hasattr(self, "member"):
             self.member.feed.publish(frames)
 

@@ -17,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     import structlog
 
+    import gd2raft.lean  # noqa: F401  (before the others: it keeps their imports small)
     from gd2raft.daemon import CantStart, Daemon
     from gd2raft.logs import set_up
 

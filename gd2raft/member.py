@@ -6,6 +6,7 @@ Made anew when the peer joins another pool or is detached; the daemon around it 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -197,10 +198,8 @@ class Member:
     async def _lead(self) -> None:
         """Take the pool over when this peer begins to lead: who was in sight, and what was left unfinished."""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._role_changed.wait(), LEAD_CHECK_S)
-            except TimeoutError:
-                pass
             self._role_changed.clear()
             leads = self.leads()
             if leads and not self._was_leading:

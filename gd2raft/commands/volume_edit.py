@@ -20,10 +20,11 @@ class VolumeEdit(Request, frozen=True, kw_only=True):
 
 def plan_edit(view: View, request: VolumeEdit, ids: Ids) -> Plan:
     volume = lookup.volume(view, request.volume)
-    if request.delete_metadata:
-        metadata = {k: v for k, v in volume.metadata.items() if k not in request.metadata}
-    else:
-        metadata = {**volume.metadata, **request.metadata}
+    metadata = (
+        {k: v for k, v in volume.metadata.items() if k not in request.metadata}
+        if request.delete_metadata
+        else {**volume.metadata, **request.metadata}
+    )
     check_metadata({**request.metadata, **metadata})
     return Plan(
         locks=(f"volume/{volume.name}",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import structlog
 from gd2raft.core.membership import Candidate, next_voter_change
 from gd2raft.store.interface import StoreError
 
-EVERY_S = 0.5
+EVERY_S = 1.0
 CHANGE_TIMEOUT_S = 10.0
 LAG_MAX = 250
 """Entries that a learner may lack to count as caught up."""
@@ -62,11 +63,9 @@ class Autopilot:
         pause = EVERY_S
         while True:
             self._poke.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._poke.wait(), pause)
-            except TimeoutError:
-                pass
-            pause = EVERY_S if self._lead.leads() else 5 * EVERY_S
+            pause = EVERY_S if self._lead.leads() else 3 * EVERY_S
             if not self._lead.leads():
                 continue
             try:

@@ -7,6 +7,7 @@ upstream's verdict "removed" means that this peer was detached while it was away
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -131,10 +132,8 @@ class Follower:
 
     async def _pause(self, seconds: float) -> None:
         self._poke.clear()
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._poke.wait(), seconds)
-        except TimeoutError:
-            pass
 
     async def _try(self, upstream: Upstream) -> None:
         try:

@@ -1,7 +1,8 @@
 """How far the log is known to be committed, for the next start: so that a peer alone still knows what it knew.
 
-A hint, overwritten in place and never fsynced: kill -9 doesn't lose it, a power failure may, and then it is simply older. It is
-never too high, because what is committed stays so. It must not know what the entries are.
+A hint, overwritten in place and never fsynced: kill -9 doesn't lose it, a power failure may, and then it is simply older. It names
+entry and pool: the store believes it only if its log holds that very entry, so that it can't be too high even when the
+log lost its tail or belongs to another pool by now. It must not know what the entries are.
 """
 
 from __future__ import annotations
@@ -11,29 +12,35 @@ import struct
 import zlib
 from pathlib import Path
 
-_HINT = struct.Struct("<QI")
+_HINT = struct.Struct("<QQI")
+_ENTRY = struct.Struct("<QQ")
 
 
 class CommitHint:
-    """The file `path`. A missing or damaged one reads as 0."""
+    """The file `path`. A missing, damaged or foreign one reads as (0, 0)."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
-    def read(self) -> int:
+    def read(self, pool: str) -> tuple[int, int]:
+        """(index, term) of an entry of the pool's log that was committed."""
         data = os.pread(self._descriptor, _HINT.size, 0)
         if len(data) != _HINT.size:
-            return 0
-        index, crc = _HINT.unpack(data)
-        return int(index) if crc == zlib.crc32(data[:8]) else 0
+            return 0, 0
+        index, term, crc = _HINT.unpack(data)
+        return (index, term) if crc == _crc(data[: _ENTRY.size], pool) else (0, 0)
 
-    def write(self, index: int) -> None:
+    def write(self, pool: str, index: int, term: int) -> None:
         """Never raises for a full disk: the file has its size already, and a hint may be old."""
-        data = struct.pack("<Q", index)
+        data = _ENTRY.pack(index, term)
         try:
-            os.pwrite(self._descriptor, data + struct.pack("<I", zlib.crc32(data)), 0)
+            os.pwrite(self._descriptor, data + struct.pack("<I", _crc(data, pool)), 0)
         except OSError:
             return
 
     def close(self) -> None:
         os.close(self._descriptor)
+
+
+def _crc(data: bytes, pool: str) -> int:
+    return zlib.crc32(data, zlib.crc32(pool.encode()))

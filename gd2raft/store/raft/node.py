@@ -92,21 +92,21 @@ class RaftStore:
         clock: Clock | None = None,
         *,
         expect: bool = False,
-        known_committed: int = 0,
+        known_committed: Callable[[str], tuple[int, int]] = lambda _pool: (0, 0),
     ) -> RaftStore:
         """Load the folder. An empty one gives a store without a pool (`pool` ""), or WalCorrupt if one was `expect`ed.
 
-        Entries up to `known_committed` (a hint kept from the last run, see hint.py) are applied at once.
+        Entries up to `known_committed(pool)` (a hint kept from the last run, see hint.py) are applied at once.
         """
         store = cls(peer, disk, links, settings or Settings(), rng or random.Random(os.urandom(16)), clock or LoopClock())
         loaded = load(disk, peer)
         if loaded is not None:
-            await store._start(loaded, known_committed)
+            await store._start(loaded, known_committed(loaded.identity.pool))
         elif expect:
             raise WalCorrupt(disk.path(WAL), 0, "it is missing, while this peer is a member of a pool (was its disk replaced?)")
         return store
 
-    async def _start(self, loaded: Loaded, known_committed: int = 0) -> None:
+    async def _start(self, loaded: Loaded, known_committed: tuple[int, int]) -> None:
         storage = Storage(self._disk, loaded.identity, loaded.log, self._new_nonce)
         self._attach(storage)
         if loaded.meta is not None and loaded.frozen is not None:
@@ -116,7 +116,9 @@ class RaftStore:
             await storage.create()
         else:
             await storage.open(loaded.nonce, loaded.size)
-        self._apply_until(min(known_committed, loaded.log.last_index))
+        index, term = known_committed
+        if loaded.log.term_at(index) == term:  # that very entry, so everything before it too (log matching)
+            self._apply_until(index)
         self._follow_mode()
 
     def _attach(self, storage: Storage) -> None:

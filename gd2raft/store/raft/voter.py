@@ -12,12 +12,16 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
 from gd2raft.store.raft import messages
+from gd2raft.store.raft.clock import Clock
 from gd2raft.store.raft.errors import BadMessage, StorageError
 from gd2raft.store.raft.guard import Guard, Install, Out
 from gd2raft.store.raft.storage import Storage
 
 LATE_S = 0.25
 """A timer that fires so late says that this process was not running: messages that wait are read before an election is called."""
+
+EARLY_S = 1e-4
+"""Timers may fire earlier than asked by rounding; arming them again for so little would turn the loop in place."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +37,7 @@ class Voter:
         self,
         guard: Guard,
         storage: Storage,
+        clock: Clock,
         send: Callable[[str, bytes], None],
         on_progress: Callable[[], None],
         read_snapshot: Callable[[], Awaitable[tuple[int, int, bytes]]],
@@ -41,6 +46,7 @@ class Voter:
     ) -> None:
         self.guard, self._storage, self._send, self._on_progress = guard, storage, send, on_progress
         self._read_snapshot, self._install, self._on_fatal = read_snapshot, install, on_fatal
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._gated: deque[Out] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -56,7 +62,7 @@ class Voter:
         self._guarded(lambda: guard.tick(self.now()))
 
     def now(self) -> float:
-        return self._loop.time()
+        return self._clock.now()
 
     def receive(self, peer: str, message: messages.Message) -> None:
         self._guarded(lambda: self.guard.receive(peer, message, self.now()))
@@ -164,19 +170,19 @@ class Voter:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._loop.call_at(at, self._fire)
+        self._timer = self._clock.call_at(at, self._fire)
 
     def _fire(self) -> None:
         self._timer = None
         now, due = self.now(), self.guard.next_timer()
-        if now < due:
+        if due - now > EARLY_S:
             self._arm()
         elif now - self._timer_at > LATE_S and not self._late and not self.guard.is_leader:
             self._late = True
             self._timer_at, self._timer = now, self._loop.call_later(LATE_S / 2, self._fire)
         else:
             self._late = False
-            self._guarded(lambda: self.guard.tick(now))
+            self._guarded(lambda: self.guard.tick(max(now, due)))
 
     # log snapshots
 
