@@ -169,6 +169,13 @@ def test_daemons_of_several_volumes_join_them_and_leave_out_other_peers_bricks()
     assert "scrub-server.vol" in files
 
 
+def test_quotad_distributes_as_a_client_does() -> None:
+    options = {"features.quota": "on", "cluster.nufa": "on", "performance.parallel-readdir": "on"}
+    blocks = {block.name: block for block in parsed(all_volfiles([volume(sets=2, options=options)])["quotad.vol"])}
+    assert blocks["v"] == ("v", "cluster/nufa", {}, ("v-readdir-ahead-0", "v-readdir-ahead-1"))
+    assert blocks["v-readdir-ahead-1"].subvolumes == ("v-replicate-1",)
+
+
 def test_a_file_is_there_only_where_it_is_needed() -> None:
     plain = all_volfiles([volume("distribute", 1, 1)])
     assert plain.keys() == {"v.tcp-fuse.vol", "trusted-v.tcp-fuse.vol", "v.node1.bricks-v-b0.vol"}
