@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -76,9 +78,9 @@ def shd_volfile(volume: str, host: str, bricks: list[str]) -> str:
 class Rig:
     """A daemon's client port at `host`:24007 without the daemon. Its manager can be thrown away and made anew."""
 
-    def __init__(self, host: str, folder: Path, timing: Timing) -> None:
+    def __init__(self, host: str, folder: Path, run: Path, timing: Timing) -> None:
         self.host, self.folder, self.timing = host, folder, timing
-        self.run = folder / "run of the test"  # a space, to see that no shell is near
+        self.run = run  # short, or the sockets would go elsewhere; with a space, to see that no shell is near
         self.volfiles: dict[str, str] = {}
         self.changes: list[str] = []
         self.signed_in: list[tuple[str, int, int]] = []
@@ -231,11 +233,13 @@ def own_host() -> str:
 
 
 @contextlib.asynccontextmanager
-async def rig(folder: Path, timing: Timing | None = None) -> AsyncIterator[Rig]:
-    made = Rig(own_host(), folder, timing or Timing())
+async def rig(folder: Path, timing: Timing | None = None, run: Path | None = None) -> AsyncIterator[Rig]:
+    above = Path(tempfile.mkdtemp(prefix="gd2 "))
+    made = Rig(own_host(), folder, run or above / "run", timing or Timing())
     await made.manager.start()
     await made.serve()
     try:
         yield made
     finally:
         await made.end()
+        shutil.rmtree(above)

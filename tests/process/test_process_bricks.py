@@ -21,11 +21,11 @@ pytestmark = pytest.mark.real
 TEST_S = 100
 
 
-def play(folder: Path, test: Callable[[Rig], Awaitable[None]], timing: Timing | None = None) -> None:
+def play(folder: Path, test: Callable[[Rig], Awaitable[None]], timing: Timing | None = None, run: Path | None = None) -> None:
     """Runs a test against its own client port and manager, and leaves no process behind."""
 
     async def main() -> None:
-        async with asyncio.timeout(TEST_S), rig(folder, timing) as made:
+        async with asyncio.timeout(TEST_S), rig(folder, timing, run) as made:
             await test(made)
 
     asyncio.run(main())
@@ -75,7 +75,7 @@ def test_a_rundir_too_long_for_a_socket_still_works(tmp_path: Path) -> None:
         assert len(socket_path.encode()) < 108 and Path(socket_path).is_socket()
         shutil.rmtree(Path(socket_path).parent)
 
-    play(tmp_path / ("long" * 25), test)
+    play(tmp_path, test, run=tmp_path / ("long" * 25))
 
 
 def test_a_stop_is_a_terminate_to_the_brick_and_leaves_no_files(tmp_path: Path) -> None:
