@@ -18,6 +18,7 @@ from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Put
 from gd2raft.store.interface import NoLeader, NoQuorum, OutcomeUnknown, StoreError
 from gd2raft.store.raft import batch
 from gd2raft.store.raft.client import StoreFull
+from gd2raft.store.raft.clock import LoopClock
 from gd2raft.store.raft.log import OPERATIONS, Entry
 from gd2raft.store.raft.memorydisk import MemoryDisk
 from gd2raft.store.raft.node import Links, RaftStore
@@ -97,10 +98,11 @@ class Sim:
         self.acked_revision = 0
         self.reads = 0
         self.fatal: list[str] = []
+        self.ambush: list[Any] = []
         self.pool_of: dict[str, list[asyncio.Task[Any]]] = {}
 
     def _disk(self) -> MemoryDisk:
-        return MemoryDisk(self.rng, latency_s=0.004)
+        return MemoryDisk(self.rng, latency_s=self.rng.choice([0.002, 0.01, 0.05]))
 
     def trace(self, text: str) -> None:
         if self.tracing:
@@ -197,7 +199,8 @@ class Sim:
         peer.life += 1
         peer.revision = 0
         self.trace(f"start {peer.name}")
-        peer.store = await RaftStore.open(peer.name, peer.disk, self.links(peer), SETTINGS, random.Random(self.rng.random()))
+        clock = LoopClock(self.rng.choice([1.0, 1.0, 0.5, 1.0, 2.0]), self.rng.random() * 1000)
+        peer.store = await RaftStore.open(peer.name, peer.disk, self.links(peer), SETTINGS, random.Random(self.rng.random()), clock)
 
     def crash(self, peer: Peer) -> None:
         store, peer.store = peer.store, None
@@ -216,14 +219,18 @@ class Sim:
         count = 0
         while self.loop.now < self.duration_s:
             await asyncio.sleep(self.rng.random() * 0.1)
-            peer = self.rng.choice(list(self.peers.values()))
+            peer = self.rng.choice(self._believers() or list(self.peers.values()))
             if peer.store is None or not peer.store.pool:
                 continue
             count += 1
-            if self.rng.random() < 0.3:
+            if self.rng.random() < 0.4:
                 await self.as_of(peer, self.read(peer.store))
             else:
                 await self.as_of(peer, self.write(peer.store, f"{number}.{count}"))
+
+    def _believers(self) -> list[Peer]:
+        """Half of the time: peers that think they lead; where stale reads and lost writes would come from."""
+        return [p for p in self.peers.values() if p.store is not None and p.store.leads()] if self.rng.random() < 0.5 else []
 
     async def as_of(self, peer: Peer, work: Coroutine[Any, Any, None]) -> None:
         """Run on a peer: it ends when the peer does."""
@@ -254,10 +261,14 @@ class Sim:
             write.outcome = "refused"
             self.trace(f"{store.peer} write {name} error: {error}")
         write.returned = self.loop.now
-        assert write.returned <= write.deadline + 0.5, f"a commit took {write.returned - write.invoked:.3f} s of {timeout_s}"
+        assert write.returned <= write.invoked + 1.5 * timeout_s + 0.5, (
+            f"a commit took {write.returned - write.invoked:.3f} s of {timeout_s}"
+        )
         if write.outcome == "done":
             assert write.revision > before, f"write {name} got revision {write.revision}, {before} was acknowledged before it was sent"
             self.acked_revision = max(self.acked_revision, write.revision)
+            if self.ambush:
+                self.ambush.pop()()
 
     async def read(self, store: RaftStore) -> None:
         before = self.acked_revision
@@ -272,6 +283,7 @@ class Sim:
 
     async def faults(self) -> None:
         actions = [self.crash_one] * 4 + [self.crash_all, self.partition, self.partition, self.one_way, self.weather, self.heal_net]
+        actions += [self.lie_in_wait, self.lie_in_wait, self.cut_off_leader, self.cut_off_leader]
         actions += [self.change_voters, self.change_voters, self.transfer, self.compact]
         while self.loop.now < self.duration_s:
             await asyncio.sleep(self.rng.random() * 1.5)
@@ -300,6 +312,25 @@ class Sim:
         await asyncio.sleep(self.rng.random())
         for peer in down:
             await self.start(peer)
+
+    async def lie_in_wait(self) -> None:
+        """Crash some at the very moment that a write is acknowledged."""
+        if self.ambush:
+            return
+        doomed = self.rng.sample(list(self.peers.values()), self.rng.randint(1, len(self.peers)))
+        self.ambush.append(lambda: self.loop.call_soon(self._strike, doomed))
+
+    def _strike(self, doomed: list[Peer]) -> None:
+        down = [peer for peer in doomed if peer.store is not None]
+        for peer in down:
+            self.crash(peer)
+            self.loop.call_later(self.rng.random() * 2, lambda peer=peer: self.loop.create_task(self.start(peer)))
+
+    async def cut_off_leader(self) -> None:
+        leader = self.leader()
+        if leader is not None:
+            self.trace(f"cut off the leader {leader.peer}")
+            self.cut = {pair for other in self.peers for pair in ((leader.peer, other), (other, leader.peer)) if other != leader.peer}
 
     async def partition(self) -> None:
         names = list(self.peers)
@@ -415,6 +446,7 @@ class Sim:
     async def settle(self) -> None:
         """Heal everything; a write must succeed, and everyone come to the same state."""
         await self.heal_net()
+        self.ambush.clear()
         await asyncio.sleep(3)
         for peer in self.peers.values():
             if peer.store is None:
