@@ -190,7 +190,7 @@ class Gluster:
             keys = [b.path for b in volume.bricks() if b.peer_id == self._peer_id()]
             self._processes.retry(keys)
         else:
-            keys = [key for key in self._processes if self._volume_of.get(key) == name]
+            keys = [key for key in self._processes.keys() if self._volume_of.get(key) == name]
         return [str(p) for p in await self._processes.settled(keys, timeout_s)]
 
     def _remember(self, bricks: list[BrickSpec], services: list[ServiceSpec]) -> None:
