@@ -125,7 +125,6 @@ class Gluster:
         self._rundir, self._workdir = rundir, workdir
         self._processes = processes
         self.server: SunRpcServer | None = None
-        self._signed_in: dict[int, set[str]] = {}
         self._dirty: set[str] = set()
         self._everything = False
         self._wake = asyncio.Event()
@@ -292,19 +291,13 @@ class Gluster:
         return self._processes.port_of(brick)
 
     def sign_in(self, connection: ConnectionInfo, brick: str, port: int, pid: int) -> bool:
-        accepted = self._processes.signed_in(brick, port, pid)
-        if accepted:
-            self._signed_in.setdefault(connection.id, set()).add(brick)
-        return accepted
+        return self._processes.signed_in(brick, port, pid)
 
     def sign_out(self, connection: ConnectionInfo, brick: str) -> None:
-        self._signed_in.get(connection.id, set()).discard(brick)
         self._processes.signed_out(brick)
 
     def disconnected(self, connection: ConnectionInfo) -> None:
-        for brick in self._signed_in.pop(connection.id, set()):
-            if not any(brick in bricks for bricks in self._signed_in.values()):
-                self._processes.signed_out(brick)
+        """Nothing: a brick that dies is noticed by its process, and one that only lost this connection signs in again."""
 
     def volume_id(self, volume: str) -> str | None:
         found = self._view().volume(volume)
