@@ -20,9 +20,9 @@ import structlog
 from gd2raft import __version__, services
 from gd2raft.api import DaemonApi
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
-from gd2raft.config import Config, join_address, split_address
+from gd2raft.config import Config, split_address
 from gd2raft.core import model
-from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
+from gd2raft.core.kv import Event
 from gd2raft.core.plan import NotFound, Refused, View
 from gd2raft.core.transaction import StepOutcome
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
@@ -30,7 +30,6 @@ from gd2raft.engine.step_runner import StepRunner
 from gd2raft.gluster import Gluster
 from gd2raft.member import Member
 from gd2raft.peers import identity as identities
-from gd2raft.peers.courier import Courier
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
 from gd2raft.process import ProcessManager
@@ -44,13 +43,11 @@ from gd2raft.rpc.traffic import Traffic
 from gd2raft.step_world import StepWorld
 from gd2raft.steps.registry import steps
 from gd2raft.store.interface import StoreError
-from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.errors import StorageError
-from gd2raft.store.raft.hint import CommitHint
-from gd2raft.store.raft.node import Frame, Links, RaftStore
 from gd2raft.sunrpc.brickop import BrickOpClient
 from gd2raft.sunrpc.peek import PortMux
 from gd2raft.sunrpc.server import SunRpcServer
+from gd2raft.tenure import OrphanedLog, Tenure
 from gd2volgen.tables import option_table
 
 log = structlog.get_logger("daemon")
@@ -70,14 +67,11 @@ class Daemon:
         self.peer_host, self.peer_port = split_address(config.peeraddress)
         self.client_host, self.client_port = split_address(config.clientaddress)
         self.options = option_table()
-        self.identity: Identity
-        self.secret = ""
-        self.member: Member
         self.started_at = time.time()
         self.traffic = Traffic()
         self._stop = asyncio.Event()
         self._failure: str | None = None
-        self._switching = asyncio.Lock()
+        self.tenure = Tenure(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock_file: int | None = None
 
@@ -87,7 +81,7 @@ class Daemon:
         """Start, serve until a signal or a failure of the disk, stop. Raises CantStart."""
         try:
             await self._start()
-        except (OSError, StorageError, identities.IdentityError, StoreError) as error:
+        except (OSError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
             await self._close()
             raise CantStart(describe(error)) from error
         notify_systemd("READY=1")
@@ -108,16 +102,14 @@ class Daemon:
             loop.add_signal_handler(number, self.stop)
         self._make_folders()
         listener = self._listen()  # before anything is changed: a taken port must not leave half a start
-        self.identity = self._load_identity()
-        self.secret = identities.load_secret(self.state)
+        self.tenure.load()
         self._make_rooms()
         await self.processes.start()
-        self.member = await self._open_member()
+        await self.tenure.open()
         await self.rpc.start()
-        await self.member.start()
-        await self._found_pool()
+        await self.tenure.start()
         await self.rest.start()
-        self._spawn(self._accept(listener))
+        self.spawn(self._accept(listener))
         self.gluster.start()
 
     def _make_folders(self) -> None:
@@ -150,18 +142,6 @@ class Daemon:
         listener.setblocking(False)
         return listener
 
-    def _load_identity(self) -> Identity:
-        found = identities.load(self.state)
-        if found is None:
-            if any((self.state / "raft").glob("*/*")):
-                raise CantStart(
-                    f"{self.state / identities.FILE} is missing, but {self.state / 'raft'} holds the log of a pool. "
-                    "Restore the file from a backup, or move the folder away and let this peer join again as a new peer"
-                )
-            found = identities.save(self.state, identities.new_identity())
-        identities.forget_other_pools(self.state, found.pool_id)
-        return found
-
     def _make_rooms(self) -> None:
         handlers = Remote(self).handlers()
         policy = HelloPolicy(own_info=self._hello, key_for=self._key_for, accept_join=lambda hello: None, join_secret=self._join_secret)
@@ -169,9 +149,9 @@ class Daemon:
             self.peer_host, self.peer_port, policy, handlers, traffic=self.traffic, explain=explain, on_close=self._connection_closed
         )
         self._policy, self._handlers = policy, handlers
-        self.pool_connections = self._new_connections()
+        self.pool_connections = self.new_connections()
         self.prober = Prober(self.connections, self._join_secret)
-        self.probed = Probed(lambda: self.identity, self.view, self.about, self.switch)
+        self.probed = Probed(lambda: self.identity, self.view, self.about, self.tenure.switch)
         self.processes = ProcessManager(
             rundir=str(self.rundir),
             logdir=self.config.logdir,
@@ -198,7 +178,7 @@ class Daemon:
         )
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
 
-    def _new_connections(self) -> ConnectionPool:
+    def new_connections(self) -> ConnectionPool:
         local = self.peer_host or None
         return ConnectionPool(
             self._policy, self._handlers, local_address=local, traffic=self.traffic, explain=explain, jitter=random.Random()
@@ -219,8 +199,7 @@ class Daemon:
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
-        if hasattr(self, "member"):
-            await self._close_member(self.member)
+        await self.tenure.close()
         for room in ("processes", "pool_connections", "rpc"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
@@ -228,7 +207,7 @@ class Daemon:
         if self._lock_file is not None:
             os.close(self._lock_file)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -239,116 +218,19 @@ class Daemon:
             log.error("a task of the daemon broke", exc_info=error)
             self.stop(f"a task of the daemon broke: {error}")
 
-    # the pool that this peer is in
+    # the pool that this peer is in (tenure.py)
 
-    async def _open_member(self) -> Member:
-        folder = identities.raft_folder(self.state, self.identity.pool_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        marker = folder / "created"
-        hint = CommitHint(folder / "committed")
-        links = Links(
-            send=lambda peer, data: self.courier.send(peer, data),
-            forward=self._forward,
-            forward_read=self._forward_read,
-            on_committed=lambda frames: self._committed(frames, hint),
-            on_fatal=lambda error: self.stop(str(error)),
-            on_change=self._store_changed,
-        )
-        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read)
-        if not store.pool:
-            if self.identity.role == "founder":
-                await store.bootstrap(self.identity.pool_id)
-            else:
-                await store.reset_to_learner(self.identity.pool_id)
-            marker.touch()
-        self.courier = Courier(self._dial_voter, self._address_of)
-        return Member(self.identity, store, self, self.run_step, hint, voters_configured=self.config.voters)
+    @property
+    def identity(self) -> Identity:
+        return self.tenure.identity
 
-    async def _close_member(self, member: Member) -> None:
-        await member.close()
-        await self.courier.close()
-        await member.store.close()
-        member.hint.close()
+    @property
+    def member(self) -> Member:
+        return self.tenure.member
 
-    def _committed(self, frames: Sequence[Frame], hint: CommitHint) -> None:
-        hint.write(self.identity.pool_id, frames[-1].index, frames[-1].term)
-        if hasattr(self, "member"):
-            self.member.feed.publish(frames)
-
-    def _store_changed(self) -> None:
-        if hasattr(self, "member"):
-            self.member.on_store_change()
-
-    async def _found_pool(self) -> None:
-        """The first commit of a pool of one: the cluster's record and this peer's own."""
-        store = self.member.store
-        if self.identity.role != "founder" or store.status().voters != (self.identity.peer_id,):
-            return
-        await store.linearizable(timeout_s=10.0)  # what is in the log already counts
-        if store.get(model.CLUSTER) is not None:
-            return
-        host = self.peer_host or socket.gethostname()
-        peer = self._own_record(host)
-        records = [
-            (model.CLUSTER, model.dump(model.Cluster(id=self.identity.pool_id))),
-            (model.peer_key(peer.id), model.dump(peer)),
-            ("peers", b"1"),
-        ]
-        expect = tuple(Expect(key, ABSENT) for key, _ in records)
-        await store.commit(Commit(expect, tuple(Put(k, v) for k, v in records)), timeout_s=10.0)
-
-    def _own_record(self, host: str) -> model.Peer:
-        return model.Peer(
-            id=self.identity.peer_id,
-            name=host,
-            hostname=host,
-            addresses=(join_address(host, self.peer_port),),
-            client_addresses=(join_address(self.client_host or host, self.client_port),),
-            zone=self.config.zone,
-            steps=tuple(sorted(steps())),
-        )
-
-    async def switch(self, identity: Identity, secret: str | None) -> None:
-        """Become a member of another pool (or a pool of one), to the end even when the caller goes away."""
-        await asyncio.shield(asyncio.create_task(self._switch(identity, secret)))
-
-    async def _switch(self, identity: Identity, secret: str | None) -> None:
-        """The identity file decides: before it is written, nothing has changed."""
-        async with self._switching:
-            if secret is None:
-                self.secret = identities.new_secret(self.state)
-            else:
-                identities.save_secret(self.state, secret)
-                self.secret = secret
-            self.identity = identities.save(self.state, identity)
-            await self._close_member(self.member)
-            for connection in self.rpc.connections:
-                if not connection.join_mode:
-                    connection.abort("this peer has left the pool")
-            old, self.pool_connections = self.pool_connections, self._new_connections()
-            await old.close()
-            self.member = await self._open_member()
-            await self.member.start()
-            await self._found_pool()
-            identities.forget_other_pools(self.state, identity.pool_id)
-            self.gluster.changed(None)
-            log.info("switched to another pool", pool=identity.pool_id, role=identity.role)
-
-    def seen_in_pool(self, index: int) -> None:
-        """This peer has seen itself in the pool's state: it is a member now, for good."""
-        role = "member" if self.identity.role == "invited" else self.identity.role
-        self.identity = identities.save(self.state, msgspec.structs.replace(self.identity, role=role, joined_index=index))
-        self.member.identity = self.identity
-
-    def detached(self, why: str) -> None:
-        log.warning("this peer is not in its pool any more, becoming a pool of one", pool=self.identity.pool_id, why=why)
-        member = self.member
-
-        async def leave() -> None:
-            if self.member is member:
-                await self.probed.leave()
-
-        self._spawn(leave())
+    @property
+    def secret(self) -> str:
+        return self.tenure.secret
 
     # what the rooms ask of each other
 
@@ -396,16 +278,14 @@ class Daemon:
             return Path(self.config.joinsecretfile).read_bytes().strip() or None
         return os.urandom(32)  # configured but unreadable: let nobody in
 
-    def _address_of(self, peer_id: str) -> str:
-        return self.member.address_of(peer_id)
+    def seen_in_pool(self, index: int) -> None:
+        self.tenure.seen_in_pool(index)
 
-    async def _dial_voter(self, address: str, peer_id: str) -> Connection:
-        return await self.pool_connections.dial(address, expect_peer_id=peer_id, timeout_s=2.0)
+    def detached(self, why: str) -> None:
+        self.tenure.detached(why)
 
     def _connection_closed(self, connection: Connection) -> None:
-        if hasattr(self, "member"):
-            self.member.on_connection_closed(connection)
-            self.member.store.lost(connection.peer.peer_id)
+        self.tenure.connection_closed(connection)
 
     def _process_changed(self, key: str) -> None:
         log.debug("process changed", key=key)
@@ -423,10 +303,10 @@ class Daemon:
 
     # calls to other peers
 
-    async def _forward(self, leader: str, data: bytes, timeout_s: float) -> bytes:
+    async def forward_operation(self, leader: str, data: bytes, timeout_s: float) -> bytes:
         return await Remote(self).forward(services.STORE_FORWARD, leader, data, timeout_s)
 
-    async def _forward_read(self, leader: str, data: bytes, timeout_s: float) -> bytes:
+    async def forward_read(self, leader: str, data: bytes, timeout_s: float) -> bytes:
         return await Remote(self).forward(services.STORE_READ, leader, data, timeout_s)
 
     async def forward_command(self, leader: str, call: CommandCall, timeout_s: float) -> Done:

@@ -1,0 +1,195 @@
+"""Which pool this peer is in, and how it changes pools: the identity file is the only switch between one pool and another."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from gd2raft.config import join_address
+from gd2raft.core import model
+from gd2raft.core.kv import ABSENT, Commit, Expect, Put
+from gd2raft.member import Member
+from gd2raft.peers import identity as identities
+from gd2raft.peers.courier import Courier
+from gd2raft.peers.identity import Identity
+from gd2raft.rpc.connection import Connection
+from gd2raft.steps.registry import steps
+from gd2raft.store.raft.disk import RealDisk
+from gd2raft.store.raft.hint import CommitHint
+from gd2raft.store.raft.node import Frame, Links, RaftStore
+
+if TYPE_CHECKING:
+    from gd2raft.daemon import Daemon
+
+log = structlog.get_logger("tenure")
+
+
+class OrphanedLog(Exception):
+    """The log of a pool without the identity that belongs to it: names the folder and the way out."""
+
+
+class Tenure:
+    """The identity, the secret of REST and the Member of the pool that this peer is in now."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._state = daemon.state
+        self.identity: Identity
+        self.secret = ""
+        self.member: Member
+        self.courier: Courier
+        self._switching = asyncio.Lock()
+
+    # life
+
+    def load(self) -> None:
+        """Read who this peer is, or make a new one. Raises IdentityError, OrphanedLog."""
+        self.identity = self._load_identity()
+        self.secret = identities.load_secret(self._state)
+
+    async def open(self) -> None:
+        """Open the log; from here on other peers may ask."""
+        self.member = await self._open_member()
+
+    async def start(self) -> None:
+        await self.member.start()
+        await self._found_pool()
+
+    async def close(self) -> None:
+        if hasattr(self, "member"):
+            await self._close_member(self.member)
+
+    def connection_closed(self, connection: Connection) -> None:
+        if hasattr(self, "member"):
+            self.member.on_connection_closed(connection)
+            self.member.store.lost(connection.peer.peer_id)
+
+    def _load_identity(self) -> Identity:
+        found = identities.load(self._state)
+        if found is None:
+            if any((self._state / "raft").glob("*/*")):
+                raise OrphanedLog(
+                    f"{self._state / identities.FILE} is missing, but {self._state / 'raft'} holds the log of a pool. "
+                    "Restore the file from a backup, or move the folder away and let this peer join again as a new peer"
+                )
+            found = identities.save(self._state, identities.new_identity())
+        identities.forget_other_pools(self._state, found.pool_id)
+        return found
+
+    async def _open_member(self) -> Member:
+        folder = identities.raft_folder(self._state, self.identity.pool_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / "created"
+        hint = CommitHint(folder / "committed")
+        links = Links(
+            send=lambda peer, data: self.courier.send(peer, data),
+            forward=self._daemon.forward_operation,
+            forward_read=self._daemon.forward_read,
+            on_committed=lambda frames: self._committed(frames, hint),
+            on_fatal=lambda error: self._daemon.stop(str(error)),
+            on_change=self._store_changed,
+        )
+        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read)
+        if not store.pool:
+            if self.identity.role == "founder":
+                await store.bootstrap(self.identity.pool_id)
+            else:
+                await store.reset_to_learner(self.identity.pool_id)
+            marker.touch()
+        self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer))
+        return Member(self.identity, store, self._daemon, self._daemon.run_step, hint, voters_configured=self._daemon.config.voters)
+
+    async def _close_member(self, member: Member) -> None:
+        await member.close()
+        await self.courier.close()
+        await member.store.close()
+        member.hint.close()
+
+    def _committed(self, frames: Sequence[Frame], hint: CommitHint) -> None:
+        hint.write(self.identity.pool_id, frames[-1].index, frames[-1].term)
+        if hasattr(self, "member"):
+            self.member.feed.publish(frames)
+
+    def _store_changed(self) -> None:
+        if hasattr(self, "member"):
+            self.member.on_store_change()
+
+    async def _found_pool(self) -> None:
+        """The first commit of a pool of one: the cluster's record and this peer's own."""
+        store = self.member.store
+        if self.identity.role != "founder" or store.status().voters != (self.identity.peer_id,):
+            return
+        await store.linearizable(timeout_s=10.0)  # what is in the log already counts
+        if store.get(model.CLUSTER) is not None:
+            return
+        host = self._daemon.peer_host or socket.gethostname()
+        peer = self._own_record(host)
+        records = [
+            (model.CLUSTER, model.dump(model.Cluster(id=self.identity.pool_id))),
+            (model.peer_key(peer.id), model.dump(peer)),
+            ("peers", b"1"),
+        ]
+        expect = tuple(Expect(key, ABSENT) for key, _ in records)
+        await store.commit(Commit(expect, tuple(Put(k, v) for k, v in records)), timeout_s=10.0)
+
+    def _own_record(self, host: str) -> model.Peer:
+        return model.Peer(
+            id=self.identity.peer_id,
+            name=host,
+            hostname=host,
+            addresses=(join_address(host, self._daemon.peer_port),),
+            client_addresses=(join_address(self._daemon.client_host or host, self._daemon.client_port),),
+            zone=self._daemon.config.zone,
+            steps=tuple(sorted(steps())),
+        )
+
+    async def switch(self, identity: Identity, secret: str | None) -> None:
+        """Become a member of another pool (or a pool of one), to the end even when the caller goes away."""
+        await asyncio.shield(asyncio.create_task(self._switch(identity, secret)))
+
+    async def _switch(self, identity: Identity, secret: str | None) -> None:
+        """The identity file decides: before it is written, nothing has changed."""
+        async with self._switching:
+            if secret is None:
+                self.secret = identities.new_secret(self._state)
+            else:
+                identities.save_secret(self._state, secret)
+                self.secret = secret
+            self.identity = identities.save(self._state, identity)
+            await self._close_member(self.member)
+            for connection in self._daemon.rpc.connections:
+                if not connection.join_mode:
+                    connection.abort("this peer has left the pool")
+            daemon = self._daemon
+            old, daemon.pool_connections = daemon.pool_connections, daemon.new_connections()
+            await old.close()
+            self.member = await self._open_member()
+            await self.member.start()
+            await self._found_pool()
+            identities.forget_other_pools(self._state, identity.pool_id)
+            self._daemon.gluster.changed(None)
+            log.info("switched to another pool", pool=identity.pool_id, role=identity.role)
+
+    def seen_in_pool(self, index: int) -> None:
+        """This peer has seen itself in the pool's state: it is a member now, for good."""
+        role = "member" if self.identity.role == "invited" else self.identity.role
+        self.identity = identities.save(self._state, msgspec.structs.replace(self.identity, role=role, joined_index=index))
+        self.member.identity = self.identity
+
+    def detached(self, why: str) -> None:
+        log.warning("this peer is not in its pool any more, becoming a pool of one", pool=self.identity.pool_id, why=why)
+        member = self.member
+
+        async def leave() -> None:
+            if self.member is member:
+                await self._daemon.probed.leave()
+
+        self._daemon.spawn(leave())
+
+    async def _dial_voter(self, address: str, peer_id: str) -> Connection:
+        return await self._daemon.connections().dial(address, expect_peer_id=peer_id, timeout_s=2.0)
