@@ -81,6 +81,7 @@ class Member:
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self.sight = Sight(identity.peer_id)
         self._online: frozenset[str] = frozenset({identity.peer_id})
+        self._told_online = self._online
         self._pool_state: services.PoolState | None = None
         self._pool_state_at = 0.0
         self._known_since: dict[str, float] = {}
@@ -190,6 +191,7 @@ class Member:
         seen = (status.role, status.leader, status.term, status.voters)
         if seen != self._seen_status:
             self._seen_status = seen
+            log.info("raft", role=status.role, leader=status.leader, term=status.term, voters=len(status.voters), applied=status.applied)
             self.follower.poke()
             self.autopilot.poke()
             self.feed.tell_all()
@@ -328,7 +330,18 @@ class Member:
             self._online = self.sight.online(now) & (self.members() | {self.identity.peer_id})
         elif now - self._pool_state_at > STATE_VALID_S:
             self._online = self.sight.online(now)
-        return self._online | {self.identity.peer_id}
+        now_online = self._online | {self.identity.peer_id}
+        if now_online != self._told_online:
+            self._tell_online(now_online)
+        return now_online
+
+    def _tell_online(self, online: frozenset[str]) -> None:
+        """Transitions that matter to an operator become log lines."""
+        for peer_id in sorted(online - self._told_online):
+            log.info("peer is up", peer=peer_id)
+        for peer_id in sorted(self._told_online - online):
+            log.warning("peer is down", peer=peer_id)
+        self._told_online = online
 
     def soft_state(self) -> tuple[str, int, bool, Sequence[str]]:
         status = self.store.status()

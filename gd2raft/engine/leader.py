@@ -86,7 +86,7 @@ class LeaderEngine:
         if task is None:
             if len(self._running) >= RUNNING_MAX:
                 raise Unavailable(f"{RUNNING_MAX} commands are running already", hint="try again later", code="busy")
-            task = self._spawn(call.id, self._attempts(call))
+            task = self._spawn(call.id, self._logged(call))
         return await asyncio.shield(task)
 
     def _spawn(self, transaction_id: str, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
@@ -100,6 +100,27 @@ class LeaderEngine:
 
         task.add_done_callback(ended)
         return task
+
+    async def _logged(self, call: CommandCall) -> Done:
+        """One line a command, so that a bad night can be read back by its request id."""
+        began = time.monotonic()
+        outcome = "done"
+        try:
+            return await self._attempts(call)
+        except CommandError as error:
+            outcome = f"{error.code}: {error.message}"
+            raise
+        finally:
+            log.info(
+                "command",
+                command=call.command,
+                request_id=call.request_id,
+                transaction=call.id,
+                initiator=call.initiator,
+                user=call.user,
+                outcome=outcome,
+                ms=round((time.monotonic() - began) * 1000, 1),
+            )
 
     async def close(self) -> None:
         """Stop driving; what is under way is left in the state for the next leader."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +45,7 @@ class StepRunner:
         """Run it to its end even when the caller goes away. Never raises for what the world does."""
         if len(self._tasks) >= RUNNING_MAX:
             return self._problem(call, f"{RUNNING_MAX} steps are running on this peer already")
-        task = asyncio.create_task(self._run(call), name=f"step {call.kind}")
+        task = asyncio.create_task(self._logged(call), name=f"step {call.kind}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
@@ -53,6 +54,20 @@ class StepRunner:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _logged(self, call: StepCall) -> StepOutcome:
+        began = time.monotonic()
+        outcome = await self._run(call)
+        log.info(
+            "step",
+            step=call.kind,
+            undo=call.undo,
+            request_id=call.request_id,
+            transaction=call.transaction,
+            outcome=outcome.problem.error if outcome.problem else "done",
+            ms=round((time.monotonic() - began) * 1000, 1),
+        )
+        return outcome
 
     async def _run(self, call: StepCall) -> StepOutcome:
         key = (call.transaction, call.arguments)
