@@ -73,7 +73,7 @@ class Guard:
         self._leader_lost = False  # its connection broke since we heard it
         self._leader_has_quorum = False
         self._pre_votes: set[str] | None = None
-        self._pre_vote_at = -1e9
+        self._searching_since: float | None = None  # the first pre-vote since there was a leader
         self._votes: set[str] = set()
         self._transfer_campaign = False
         self._transfer: tuple[str, float] | None = None
@@ -125,7 +125,7 @@ class Guard:
             return self._hears_majority(now, self.settings.election_min_s)
         if self.kernel.leader and now - self.leader_heard < self.settings.election_min_s:
             return self._leader_has_quorum
-        if now - self._pre_vote_at < 2 * self.settings.heartbeat_s or self._pre_vote_at < self.leader_heard:
+        if self._searching_since is None or now - self._searching_since < 2 * self.settings.heartbeat_s:
             return True  # not known yet: the first pre-vote after the leader's loss tells
         return self._hears_majority(now, self.settings.election_max_s)
 
@@ -316,7 +316,7 @@ class Guard:
         self._kernel_append(peer, term, None, [], 0, now)
         self.leader_heard, self._leader_has_quorum, self._leader_lost = now, quorum, False
         self.removed = False
-        self._pre_votes = None
+        self._pre_votes = self._searching_since = None
         self._postpone_election(now)
 
     def _match(self, peer: str, message: m.Append, now: float) -> None:
@@ -462,7 +462,8 @@ class Guard:
         self._postpone_election(now)
         if not self.votes or not self.may_lead or self._installing is not None:
             return
-        self._pre_votes, self._pre_vote_at = {self.peer}, now
+        self._pre_votes = {self.peer}
+        self._searching_since = now if self._searching_since is None else self._searching_since
         for peer in self._others():
             self._send(peer, m.PreVote(self.term + 1, self.log.last_index, self.log.last_term))
         self._count_pre_votes(now)
@@ -486,6 +487,7 @@ class Guard:
         self._heartbeat_at = now + self.settings.heartbeat_s
         if not self._hears_majority(now, self.settings.election_min_s):
             self.kernel.step_down()  # D14: nobody follows; whoever asks shall know at once
+            self._searching_since = now - self.settings.election_max_s
             self._postpone_election(now)
             return
         if self._transfer is not None and now > self._transfer[1]:
@@ -540,6 +542,7 @@ class Guard:
 
     def _begin_leading(self, now: float) -> None:
         self._own_term_index = self.log.last_index
+        self._searching_since = None
         self._sender.term, self._sender.commit = self.term, self.commit_index
         self._round = 0
         self._heartbeat_at = now + self.settings.heartbeat_s

@@ -243,7 +243,8 @@ class RaftStore:
         return self._voter.guard.has_quorum(self.now())
 
     def is_full(self) -> bool:
-        return self.leads() and self._storage is not None and self._storage.full
+        """Our disk is full, and nobody else leads (a leader whose disk is full steps down)."""
+        return self._storage is not None and self._storage.full and not self.leader()
 
     def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]:
         first = not self._proposer.waiting

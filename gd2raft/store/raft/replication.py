@@ -51,8 +51,10 @@ class Progress:
         return news
 
     def reset(self, following: int, last_index: int) -> None:
-        """The peer wants entries from `following` on."""
-        self.next = max(self.match + 1, min(following, last_index + 1))
+        """The peer wants entries from `following` on. Below what it acknowledged, that is old news that was overtaken."""
+        if following <= self.match:
+            return
+        self.next = min(following, last_index + 1)
         if self.state is not State.SNAPSHOT:
             self.state, self.probing = State.PROBE, False
         self.flying.clear()
