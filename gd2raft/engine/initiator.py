@@ -94,7 +94,8 @@ class Initiator:
                 raise no_quorum(False)
             raise NotLeader("no leader is known at the moment")
         if status.role == "leader":
-            return await asyncio.wait_for(self._engine.run(call), max(0.05, deadline - time.monotonic()))
+            async with asyncio.timeout(max(0.05, deadline - time.monotonic())):
+                return await self._engine.run(call)
         return await self._forward(status.leader, call, max(0.05, deadline - time.monotonic()))
 
     def _local_answer(self, call: CommandCall) -> Done | None:

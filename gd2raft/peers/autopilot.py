@@ -64,7 +64,8 @@ class Autopilot:
         while True:
             self._poke.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poke.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._poke.wait()
             pause = EVERY_S if self._lead.leads() else 3 * EVERY_S
             if not self._lead.leads():
                 continue

@@ -133,7 +133,8 @@ class Follower:
     async def _pause(self, seconds: float) -> None:
         self._poke.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._poke.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._poke.wait()
 
     async def _try(self, upstream: Upstream) -> None:
         try:
@@ -200,7 +201,9 @@ class Follower:
 
     async def _apply_next(self, timeout_s: float) -> None:
         try:
-            frames = await asyncio.wait_for(self._queue.get(), max(0.001, timeout_s))
+            # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with a frame, and close() waits for ever.
+            async with asyncio.timeout(max(0.001, timeout_s)):
+                frames = await self._queue.get()
         except TimeoutError:
             return
         await self._sink.accept_frames(frames)
