@@ -23,9 +23,10 @@ from gd2raft.commands.peer_remove import PeerRemove, check_removable
 from gd2raft.config import Config, split_address
 from gd2raft.core import model
 from gd2raft.core.kv import Event
+from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import NotFound, Refused, View
-from gd2raft.core.transaction import StepOutcome
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
+from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
 from gd2raft.gluster import Gluster
 from gd2raft.member import Member
@@ -41,6 +42,7 @@ from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.rpc.server import RpcServer
 from gd2raft.rpc.traffic import Traffic
 from gd2raft.step_world import StepWorld
+from gd2raft.steps import notes
 from gd2raft.steps.registry import steps
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.errors import StorageError
@@ -111,6 +113,7 @@ class Daemon:
         await self.rest.start()
         self.spawn(self._accept(listener))
         self.gluster.start()
+        self.caretaker.start()
 
     def _make_folders(self) -> None:
         for folder in (self.state, self.rundir, Path(self.config.logdir)):
@@ -173,9 +176,12 @@ class Daemon:
         )
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
-        self.step_runner = StepRunner(
-            lambda: self.member.store, StepWorld(self).do, {n: s.kind for n, s in steps().items()}, lambda: self.identity.peer_id
+        kinds = {name: step.kind for name, step in steps().items()}
+        do, store = StepWorld(self).do, lambda: self.member.store
+        self.caretaker = Caretaker(
+            store, do, kinds, lambda: self.identity.peer_id, self.state / notes.FOLDER, lambda: self.member.current.is_set()
         )
+        self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, self.caretaker.tidy)
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
 
     def new_connections(self) -> ConnectionPool:
@@ -195,7 +201,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "gluster", "step_runner"):
+        for room in ("rest", "sunrpc", "gluster", "caretaker", "step_runner"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -291,7 +297,8 @@ class Daemon:
         log.debug("process changed", key=key)
 
     def on_events(self, events: Sequence[Event] | None) -> None:
-        """The state changed (None: anything may have): bricks and clients follow."""
+        """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
+        self.caretaker.on_events(events)
         if events is None:
             self.gluster.changed(None)
             return

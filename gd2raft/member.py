@@ -198,21 +198,24 @@ class Member:
             self._role_changed.set()
 
     async def _lead(self) -> None:
-        """Take the pool over when this peer begins to lead: who was in sight, and what was left unfinished."""
+        """Take the pool over when this peer begins to lead: who was in sight, and what was left unfinished (and look again
+        while it leads)."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._role_changed.wait(), LEAD_CHECK_S)
+                async with asyncio.timeout(LEAD_CHECK_S):
+                    await self._role_changed.wait()
             self._role_changed.clear()
             leads = self.leads()
             if leads and not self._was_leading:
                 self.sight.seed(self._online | set(self.store.status().voters), self._now())
                 try:
                     await self.store.linearizable(timeout_s=5.0)
-                    await self.engine.resume_all()
                 except StoreError as error:
                     log.info("could not take the pool over yet", why=str(error))
                     continue
                 self.feed.tell_all()
+            if leads:
+                await self.engine.resume_all()
             self._was_leading = leads
 
     def candidates_for_vote(self) -> list[Candidate]:
@@ -228,6 +231,10 @@ class Member:
             )
             for peer in view.peers()
         ]
+
+    def known_voters(self) -> Sequence[str]:
+        """Who votes, as far as this peer knows: the log of a learner doesn't say it before the voters change for the first time."""
+        return self.store.status().voters or (self._pool_state.voters if self._pool_state is not None else ())
 
     def voters(self) -> frozenset[str]:
         return frozenset(self.store.status().voters)
@@ -260,7 +267,7 @@ class Member:
         if status.role != "learner":
             chosen = [status.leader] if status.leader and status.leader != me else sorted(members - {me})
         else:
-            chosen = [p for p in upstreams(me, status.voters, members) if p != me]
+            chosen = [p for p in upstreams(me, self.known_voters(), members) if p != me]
             if not chosen:
                 chosen = sorted(members - {me})
         found = [Upstream(p, address) for p in chosen if (address := self.address_of(p))]
@@ -345,7 +352,7 @@ class Member:
 
     def soft_state(self) -> tuple[str, int, bool, Sequence[str]]:
         status = self.store.status()
-        return status.leader, status.term, status.quorum, status.voters
+        return status.leader, status.term, status.quorum, self.known_voters()
 
     @staticmethod
     def _now() -> float:
@@ -358,14 +365,15 @@ def cluster_status(member: Member) -> dict[str, Any]:
     online = member.online()
     view = member.view()
     peers = view.peers()
-    voters = [p.id for p in peers if p.id in status.voters] or list(status.voters)
+    known = member.known_voters()
+    voters = [p.id for p in peers if p.id in known] or list(known)
     return {
         "leader": status.leader,
         "term": status.term,
         "quorum": status.quorum,
         "role": status.role,
         "voters": voters,
-        "learners": [p.id for p in peers if p.id not in status.voters],
+        "learners": [p.id for p in peers if p.id not in known],
         "log-index": status.log_index,
         "commit-index": status.commit_index,
         "applied": status.applied,
@@ -381,7 +389,7 @@ def cluster_status(member: Member) -> dict[str, Any]:
                 "name": p.name,
                 "zone": p.zone or p.id,
                 "online": p.id in online,
-                "role": role_of(p.id, status.leader, status.voters),
+                "role": role_of(p.id, status.leader, known),
             }
             for p in peers
         ],
@@ -390,6 +398,7 @@ def cluster_status(member: Member) -> dict[str, Any]:
             for key, item in member.store.list(model.LOCKS)
         ],
         "transactions": [key[len(model.TRANSACTIONS) :] for key, _ in member.store.list(model.TRANSACTIONS)],
+        "leftovers": [key[len(model.LEFTOVERS) :] for key, _ in member.store.list(model.LEFTOVERS) if key.count("/") == 2],
     }
 
 

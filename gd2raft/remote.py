@@ -9,8 +9,8 @@ import msgspec
 from gd2raft import services
 from gd2raft.core import plan
 from gd2raft.core.kv import Expect
+from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
-from gd2raft.core.transaction import StepOutcome, StepProblem
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.facts import brick_facts
 from gd2raft.rpc.connection import Connection
@@ -170,7 +170,10 @@ class Remote:
         except RemoteError as error:
             problem = StepProblem(peer_id=peer_id, step=call.kind, error=error.message)
         except RpcError as error:
-            problem = StepProblem(peer_id=peer_id, step=call.kind, error=f"the peer can't be reached: {error}", unreachable=True)
+            begun = not isinstance(error, DialFailed | HelloRefused | Overloaded)  # those are raised before anything is sent
+            problem = StepProblem(
+                peer_id=peer_id, step=call.kind, error=f"the peer can't be reached: {error}", unreachable=True, begun=begun
+            )
         else:
             facts = msgspec.json.decode(reply.facts, type=dict[str, Any])
             if not reply.error:

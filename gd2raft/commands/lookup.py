@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gd2raft.core import model
 from gd2raft.core.model import Peer, View, Volume, VolumeState
+from gd2raft.core.phases import Transaction
 from gd2raft.core.plan import NotFound, Refused
 
 
@@ -28,3 +30,13 @@ def peer(view: View, text: str) -> Peer:
     if (found := view.find_peer(text)) is not None:
         return found
     raise NotFound(f"peer {text[:300]} is not in the pool", hint="`gd2 peer list` shows the peers", code="peer-not-found")
+
+
+def transaction(view: View, identity: str) -> Transaction:
+    """A command that hasn't ended."""
+    key = model.TRANSACTIONS + identity
+    if len(key) < 1000 and (item := view.reader.get(key)) is not None:
+        return model.load(key, item.value, Transaction)
+    raise NotFound(
+        f"there is no unfinished transaction {identity[:100]}", hint="`gd2 transaction list` shows them", code="transaction-not-found"
+    )

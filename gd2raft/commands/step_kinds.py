@@ -50,7 +50,7 @@ class DismissPeer(Arguments, frozen=True, kw_only=True):
 
 
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
-CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30)
+CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
 FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
 INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
 WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)

@@ -10,8 +10,11 @@ Keys:
     bricks/PEER-ID/PATH         BrickClaim;         guard key: bricks/PEER-ID
     options/global              GlobalOptions
     locks/NAME                  Lock
+    jobs/ID                     core.jobs.Job
+    job-results/ID/PEER-ID      core.jobs.Progress
     txn/ID                      core.transaction.Transaction
     results/KEY                 core.transaction.Remembered (Idempotency-Key)
+    leftovers/PEER-ID/TXN-ID    core.transaction.Leftover; guard key: leftovers/PEER-ID
 A guard key is touched by every change under its prefix, so that "nothing under this prefix changed" can be expected.
 """
 
@@ -108,7 +111,11 @@ class Subvolume(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """`options`: as the user set them, plus those that create stores. `username`, `password`: of trusted clients."""
+    """`options`: as the user set them, plus those that create stores. `username`, `password`: of trusted clients.
+
+    `joining`: while bricks are being added, the subvolumes that it is going to have: their bricks run already, clients don't know of
+    them yet. `job`: id of its latest long work (core.jobs).
+    """
 
     id: str
     name: str
@@ -122,6 +129,12 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     quota_version: int = 0
     brick_index_next: int = 0
     starts: int = 0  # how often it was started: `start force` counts too, and makes peers retry failed bricks
+    joining: tuple[Subvolume, ...] = ()
+    job: str = ""
+
+    def with_joining(self) -> Volume:
+        """The volume as its bricks have it: with those that are being added."""
+        return msgspec.structs.replace(self, subvols=self.joining) if self.joining else self
 
     def bricks(self) -> Iterator[Brick]:
         for subvol in self.subvols:
@@ -148,11 +161,15 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BrickClaim(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Who uses a path on a peer. `fsid`: id of its file system (statvfs), for shared-brick-count; 0 while unknown."""
+    """Who uses a path on a peer. `fsid`: id of its file system (statvfs), for shared-brick-count; 0 while unknown.
+
+    `leaving`: the volume is without it already, but its process runs until the clients have left it.
+    """
 
     volume: str
     brick: str
     fsid: int = 0
+    leaving: bool = False
 
 
 class GlobalOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -176,6 +193,7 @@ GLOBAL_OPTIONS = "options/global"
 LOCKS = "locks/"
 TRANSACTIONS = "txn/"
 RESULTS = "results/"
+LEFTOVERS = "leftovers/"
 
 
 def peer_key(peer_id: str) -> str:
@@ -202,13 +220,17 @@ def lock_key(name: str) -> str:
     return f"{LOCKS}{name}"
 
 
+def leftovers_prefix(peer_id: str) -> str:
+    return f"{LEFTOVERS}{peer_id}/"
+
+
 def guard_of(key: str) -> str | None:
     """The guard key that a change of `key` touches too; None when its prefix has none."""
     if key.startswith(PEERS):
         return "peers"
     if key.startswith(VOLUMES):
         return "volumes"
-    if key.startswith(BRICKS) and key.count("/") >= 2:
+    if key.startswith((BRICKS, LEFTOVERS)) and key.count("/") >= 2:
         return "/".join(key.split("/", 2)[:2])
     return None
 

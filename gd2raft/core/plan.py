@@ -88,12 +88,16 @@ A = TypeVar("A", bound=Arguments)
 
 
 class StepKind(msgspec.Struct, Generic[A], frozen=True):
-    """Names a step. `undoable`: it may stand before the changes. `timeout_s`: how long one run may take on the peer."""
+    """Names a step. `undoable`: it may stand before the changes. `timeout_s`: how long one run may take on the peer.
+
+    `traceless`: it only looks, so that there is nothing to undo, and a dead peer can't hold the undo up.
+    """
 
     name: str
     arguments: type[A]
     undoable: bool = False
     timeout_s: float = 60.0
+    traceless: bool = False
 
     def at(self, peer_id: str, arguments: A, *, must: bool = True) -> Step:
         return Step(self.name, peer_id, msgspec.to_builtins(arguments), must)
@@ -124,19 +128,25 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """See the module's docstring. `result`: names what the command is about, for the answer (e.g. {"volume": "v1"})."""
+    """See the module's docstring. `result`: names what the command is about, for the answer (e.g. {"volume": "v1"}).
+
+    `last`: changes of the last commit, once the steps after are over (clients see new bricks when these run).
+    """
 
     locks: tuple[str, ...] = ()
     claims: tuple[Change, ...] = ()
     before: tuple[Barrier, ...] = ()
     changes: tuple[Change, ...] = ()
     after: tuple[Barrier, ...] = ()
+    last: tuple[Change, ...] = ()
     result: dict[str, Any] = {}
 
     def check(self) -> None:
         """Assert what every plan must satisfy; called by the engine on every plan and by the tests."""
         count = sum(len(b) for b in self.before)
         assert all(c.facts_from < count for c in self.changes), "a change waits for facts of a step that isn't there"
+        assert self.after or not self.last, "nothing stands between the changes and the last ones"
+        assert all(c.facts_from == -1 for c in self.last), "a last change is a plain one"
         assert not self.claims or self.locks, "claims without a lock could be left behind"
         assert len({c.key for c in self.changes}) == len(self.changes), "a plan changes a key twice"
         for claim in self.claims:
@@ -156,7 +166,7 @@ Q = TypeVar("Q")
 class Route(msgspec.Struct, frozen=True):
     """Where REST offers a command. `{field}` in the path is a field of the request; the others come from the JSON body.
 
-    `reply`: "volume" (VolumeInfo), "peer" (Peer), "options" (global options), "none" (no body). With status 201 a Location header names the new thing.
+    `reply`: "volume" (VolumeInfo), "peer" (Peer), "options" (global options), "transaction" (a transaction), "none" (no body). With status 201 a Location header names the new thing.
     `internal`: fields of the request that no client may give, because the daemon fills them in.
     """
 

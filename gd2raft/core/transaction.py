@@ -6,60 +6,34 @@
 
 A plan without steps needs one commit in all; one without steps before begins and changes in one. Whoever leads next finds the
 Transaction record and continues with `resume`: what was preparing is undone, what was completing is completed.
-The record exists from begin to end, and a peer runs a step only while its own state has the record in the right phase: that
-is the fence against a leader that was deposed and doesn't know it yet.
+The record exists from begin to end (its phases and every possible commit: core/phases.py), and a peer runs a step only while
+its own state has the record at the same revision and in the right phase: that is the fence against a leader that was deposed
+and doesn't know it yet, and against a "do" that was on its way when the undo began.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, Put
+from gd2raft.core.phases import (
+    POSSIBLE,
+    Leftover,
+    Phase,
+    Remembered,
+    StepOutcome,
+    StepProblem,
+    Transaction,
+    Undo,
+    details_of,
+)
+from gd2raft.core.phases import RESULTS_KEPT as RESULTS_KEPT
 from gd2raft.core.plan import Barrier, Change, Plan, Step, make_commit
-
-RESULTS_KEPT = 1000
-"""Answers that are remembered for Idempotency-Key and for initiators whose leader died."""
-
-
-class Phase(enum.Enum):
-    PREPARING = "preparing"
-    COMPLETING = "completing"
-    STUCK = "stuck"
-
-
-class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
-    """txn/ID: what the next leader needs to finish or undo it."""
-
-    id: str
-    command: str
-    phase: Phase
-    plan: dict[str, Any]
-    initiator: str
-    started: float
-    request_id: str = ""
-    user: str = ""
-    problems: tuple[dict[str, str], ...] = ()
-
-    def decoded_plan(self) -> Plan:
-        return msgspec.convert(self.plan, Plan)
-
-
-class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
-    """results/ID: how a command ended. `error` is None when it did what it should."""
-
-    command: str
-    revision: int = 0
-    result: dict[str, Any] = {}
-    warnings: tuple[str, ...] = ()
-    error: dict[str, Any] | None = None
-    digest: str = ""  # of the request: the same key with another request is refused
-
-
-# what the life asks for
 
 
 class Propose(msgspec.Struct, frozen=True):
@@ -69,7 +43,7 @@ class Propose(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Run these steps at the same time, `undo` or do, fenced by `revision`; answer with `ran`."""
+    """Run these steps at the same time, `undo` or do, fenced by `revision`; answer with `ran`, or with `taken_over` when the record moved."""
 
     steps: tuple[Step, ...]
     undo: bool
@@ -77,7 +51,7 @@ class Run(msgspec.Struct, frozen=True):
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """It is over here. `outcome`: done, failed (undone), stuck, conflict (nothing happened; plan again), lost (another leader has it)."""
+    """It is over here. `outcome`: done, failed (undone), stuck, conflict (nothing happened; plan again), lost (someone else has it)."""
 
     outcome: str
     revision: int = 0
@@ -88,48 +62,47 @@ class Finish(msgspec.Struct, frozen=True):
 Instruction = Propose | Run | Finish
 
 
-class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that failed. `unreachable`: the peer didn't answer, so it may or may not have run."""
-
-    peer_id: str
-    step: str
-    error: str
-    hint: str = ""
-    unreachable: bool = False
-
-
-class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one step: facts (small JSON map), or a problem."""
-
-    facts: dict[str, Any] = {}
-    problem: StepProblem | None = None
-
-
 class _At(enum.Enum):
     BEGIN = "begin"
     PREPARING = "preparing"
     CHANGE = "change"
     COMPLETING = "completing"
     END = "end"
+    UNDO = "undo"
     UNDOING = "undoing"
     ABORT = "abort"
     ENDED = "ended"
 
 
 class Life:
-    """One transaction's life. Call start() or resume(), then answer every instruction with one event, until Finish."""
+    """One transaction's life. Call start() or resume(), then answer every instruction with one event, until Finish.
+
+    `traceless`: kinds of steps that leave nothing to undo.
+    """
 
     def __init__(
-        self, record: Transaction, plan: Plan, expect: tuple[Expect, ...], reader: model.Reader, *, owner: str, digest: str = ""
+        self,
+        record: Transaction,
+        plan: Plan,
+        expect: tuple[Expect, ...],
+        reader: model.Reader,
+        *,
+        owner: str,
+        traceless: frozenset[str] = frozenset(),
     ) -> None:
         plan.check()
         self.record, self.plan, self._expect, self._reader = record, plan, expect, reader
-        self._owner, self._digest = owner, digest
+        self._owner, self._traceless = owner, traceless
         self._at = _At.BEGIN
+        self._phase: Phase | None = None  # of the record as it is stored; None: not yet
         self._barrier = 0
         self._facts: list[dict[str, Any]] = []
         self._problems: list[StepProblem] = []
+        self._offsets = tuple(sum(len(b) for b in plan.before[:i]) for i in range(len(plan.before)))
+        self._undone = set(record.undone)
+        self._left: list[tuple[Step, StepProblem]] = []  # undos that are given up
         self._undo_from = 0
+        self._undo_at: tuple[int, ...] = ()
         self.revision = 0
 
     # entering
@@ -143,8 +116,8 @@ class Life:
 
     def resume(self, revision: int) -> Instruction:
         """Continue a transaction that was found in the state; `revision`: when its record was last written."""
-        self.revision = revision
-        if self.record.phase is Phase.COMPLETING:
+        self.revision, self._phase = revision, self.record.phase
+        if self._phase is Phase.COMPLETING:
             return self._enter_completing()
         self._undo_from = len(self.plan.before)
         return self._enter_undoing()
@@ -152,47 +125,60 @@ class Life:
     # events
 
     def committed(self, revision: int) -> Instruction:
-        if self._at is _At.BEGIN:
-            self.revision, self._at, self._barrier = revision, _At.PREPARING, 0
+        at = self._at
+        if at is _At.ABORT:
+            return self._finish("stuck" if self._phase is Phase.STUCK else "failed")
+        self.revision = revision
+        if at is _At.BEGIN:
+            self._at, self._barrier = _At.PREPARING, 0
             return Run(self.plan.before[0], False, revision)
-        if self._at is _At.CHANGE:
-            self.revision = revision
+        if at is _At.CHANGE:
             return self._enter_completing() if self.plan.after else self._finish("done")
-        if self._at is _At.END:
-            return self._finish("done")
-        assert self._at is _At.ABORT, f"committed while {self._at}"
-        return self._finish("stuck" if self.record.phase is Phase.STUCK else "failed")
+        if at is _At.UNDO:
+            return self._next_undo()
+        assert at is _At.END, f"committed while {at}"
+        return self._finish("done")
 
     def conflicted(self, moved: tuple[str, ...]) -> Instruction:
         """An expectation of the proposed commit didn't hold."""
-        if self._at in (_At.END, _At.ABORT) or (self._txn_key in moved and self.revision):
-            self._at = _At.ENDED  # another leader has taken the transaction over; it will end it
-            return Finish("lost", self.revision, moved=moved)
+        if self._at in (_At.END, _At.UNDO, _At.ABORT) or (self._txn_key in moved and self.revision):
+            return self.taken_over(moved)
         if self._at is _At.CHANGE and self.plan.before:
             problem = StepProblem(peer_id="", step="commit", error=f"the state moved meanwhile: {', '.join(moved[:5])}", hint="try again")
             self._problems.append(problem)
-            self._undo_from = len(self.plan.before)
+            self._phase, self._undo_from = Phase.PREPARING, len(self.plan.before)
             return self._enter_undoing()
         self._at = _At.ENDED
         return Finish("conflict", moved=moved)
 
+    def taken_over(self, moved: tuple[str, ...] = ()) -> Finish:
+        """The record was changed by someone else (the next leader, or an administrator's abort), who will see to its end."""
+        self._at = _At.ENDED
+        return Finish("lost", self.revision, moved=moved)
+
     def ran(self, outcomes: tuple[StepOutcome, ...]) -> Instruction:
         """The steps of the last Run ended, in its order."""
-        problems = [o.problem for o in outcomes if o.problem is not None]
         if self._at is _At.PREPARING:
-            return self._ran_before(outcomes, problems)
+            return self._ran_before(outcomes)
         if self._at is _At.COMPLETING:
-            return self._ran_after(problems)
+            return self._ran_after(outcomes)
         assert self._at is _At.UNDOING, f"ran while {self._at}"
-        return self._ran_undo(problems)
+        return self._ran_undo(outcomes)
 
-    # between
+    # doing
 
-    def _ran_before(self, outcomes: tuple[StepOutcome, ...], problems: list[StepProblem]) -> Instruction:
-        steps = self.plan.before[self._barrier]
+    def _ran_before(self, outcomes: tuple[StepOutcome, ...]) -> Instruction:
+        steps, offset = self.plan.before[self._barrier], self._offsets[self._barrier]
         self._facts += [o.facts for o in outcomes]
-        grave = [p for s, o in zip(steps, outcomes, strict=True) if (p := o.problem) is not None and (s.must or not p.unreachable)]
-        self._problems += problems
+        grave = []
+        for index, (step, outcome) in enumerate(zip(steps, outcomes, strict=True)):
+            if (problem := outcome.problem) is None:
+                continue
+            self._problems.append(problem)
+            if not problem.begun:
+                self._undone.add(offset + index)
+            if step.must or not problem.unreachable:
+                grave.append(problem)
         self._barrier += 1
         if grave:
             self._problems, self._undo_from = grave, self._barrier
@@ -204,12 +190,12 @@ class Life:
     def _propose_change(self, *, first: bool) -> Instruction:
         """The commit of the changes. `first`: nothing was committed before it, so it carries the plan's expectations and takes the locks."""
         self._at = _At.CHANGE
-        ends = not self.plan.after
         expect = self._expectations_to_begin() if first else (Expect(self._txn_key, self.revision),)
         changes = tuple(self._with_facts(c) for c in (*self._claims_if(first), *self.plan.changes))
         commit = make_commit(self._reader, expect, changes)
-        if ends:
+        if not self.plan.after:
             freed = () if first else (*self._locks, self._txn_key)
+            self._move(None)
             return Propose(_and(commit, put=(self._result_put(),), delete=freed))
         locks = self._lock_puts() if first else ()
         return Propose(_and(commit, put=(*locks, self._record_put(Phase.COMPLETING))))
@@ -223,14 +209,18 @@ class Life:
             return change
         return Change(change.key, {**change.record, **self._facts[change.facts_from]})
 
+    # completing
+
     def _enter_completing(self) -> Instruction:
         self._at, self._barrier = _At.COMPLETING, 0
-        if not self.plan.after:
+        if self.record.giving_up:
+            self._problems.append(StepProblem(peer_id="", step="abort", error="an administrator ended the waiting for its effect"))
+        if not self.plan.after or self.record.giving_up:
             return self._propose_end()
         return Run(self.plan.after[0], False, self.revision)
 
-    def _ran_after(self, problems: list[StepProblem]) -> Instruction:
-        self._problems += problems
+    def _ran_after(self, outcomes: tuple[StepOutcome, ...]) -> Instruction:
+        self._problems += [o.problem for o in outcomes if o.problem is not None]
         self._barrier += 1
         if self._barrier < len(self.plan.after):
             return Run(self.plan.after[self._barrier], False, self.revision)
@@ -238,34 +228,82 @@ class Life:
 
     def _propose_end(self) -> Instruction:
         self._at = _At.END
-        expect = (Expect(self._txn_key, self.revision),)
-        return Propose(Commit(expect, (self._result_put(),), (*self._locks, self._txn_key)))
+        self._move(None)
+        commit = make_commit(self._reader, (Expect(self._txn_key, self.revision),), self.plan.last)
+        return Propose(_and(commit, put=(self._result_put(),), delete=(*self._locks, self._txn_key)))
+
+    # undoing
 
     def _enter_undoing(self) -> Instruction:
+        """The record says so first: after that commit no peer takes up a "do" that is still on its way."""
+        if self._phase is Phase.UNDOING or not any(self._to_undo(range(self._undo_from))):
+            return self._next_undo()
+        self._at = _At.UNDO
+        cause = details_of(self._problems[0]) if self._problems else self.record.cause
+        self.record = msgspec.structs.replace(self.record, undone=tuple(sorted(self._undone)), cause=cause)
+        return Propose(Commit((Expect(self._txn_key, self.revision),), (self._record_put(Phase.UNDOING),)))
+
+    def _to_undo(self, barriers: Iterable[int]) -> Iterator[tuple[int, Step]]:
+        """(number, step) of what is to be undone, last first."""
+        for barrier in sorted(barriers, reverse=True):
+            for index, step in reversed(tuple(enumerate(self.plan.before[barrier], self._offsets[barrier]))):
+                if index not in self._undone and step.kind not in self._traceless:
+                    yield index, step
+
+    def _next_undo(self) -> Instruction:
         self._at = _At.UNDOING
         while self._undo_from > 0:
             self._undo_from -= 1
-            if steps := self.plan.before[self._undo_from]:
-                return Run(tuple(reversed(steps)), True, self.revision)
-        return self._propose_abort(Phase.PREPARING, ())
+            if found := tuple(self._to_undo((self._undo_from,))):
+                self._undo_at = tuple(index for index, _ in found)
+                return Run(tuple(step for _, step in found), True, self.revision)
+        return self._propose_abort()
 
-    def _ran_undo(self, problems: list[StepProblem]) -> Instruction:
-        if problems:
-            self._problems += problems
-            return self._propose_abort(Phase.STUCK, tuple(problems))
-        return self._enter_undoing()
+    def _ran_undo(self, outcomes: tuple[StepOutcome, ...]) -> Instruction:
+        steps, grave = steps_of(self.plan.before), []
+        for index, outcome in zip(self._undo_at, outcomes, strict=True):
+            step = steps[index]
+            if (problem := outcome.problem) is None:
+                self._undone.add(index)
+            elif self.record.giving_up or (problem.unreachable and not step.must):
+                self._left.append((step, problem))
+            else:
+                grave.append(problem)
+        if grave:
+            self._problems += grave
+            return self._propose_stuck(grave)
+        return self._next_undo()
 
-    def _propose_abort(self, phase: Phase, problems: tuple[StepProblem, ...]) -> Instruction:
-        """Everything is undone: free it. Or stuck: keep record, locks and claims, and say why, until somebody clears it."""
+    def _propose_stuck(self, problems: list[StepProblem]) -> Instruction:
+        """Keep record, locks and claims, and say why, until somebody clears it."""
         self._at = _At.ABORT
-        expect = (Expect(self._txn_key, self.revision),)
-        if phase is Phase.STUCK:
-            details = tuple({"peer": p.peer_id, "step": p.step, "error": p.error} for p in problems)
-            self.record = msgspec.structs.replace(self.record, problems=details)
-            return Propose(Commit(expect, (self._record_put(Phase.STUCK),)))
+        details = tuple(details_of(p) for p in problems)
+        self.record = msgspec.structs.replace(self.record, problems=details, undone=tuple(sorted(self._undone)))
+        return Propose(Commit((Expect(self._txn_key, self.revision),), (self._record_put(Phase.STUCK),)))
+
+    def _propose_abort(self) -> Instruction:
+        """Everything is undone, or left for its peer: free it."""
+        self._at = _At.ABORT
+        self._move(None)
         claims = tuple(Change(c.key) for c in self.plan.claims)
-        commit = make_commit(self._reader, expect, claims)
+        left = tuple(Change(key, msgspec.to_builtins(leftover)) for key, leftover in self._leftovers().items())
+        self._problems += [_left_behind(problem) for _, problem in self._left]
+        commit = make_commit(self._reader, (Expect(self._txn_key, self.revision),), (*claims, *left))
         return Propose(_and(commit, put=(self._result_put(),), delete=(*self._locks, self._txn_key)))
+
+    def _leftovers(self) -> dict[str, Leftover]:
+        """key -> what a peer has to undo by itself. A peer that has left the pool meanwhile is not waited for."""
+        undo: dict[str, list[Undo]] = {}
+        for step, problem in self._left:
+            if self._reader.get(model.peer_key(step.peer_id)) is not None:
+                undo.setdefault(step.peer_id, []).append(Undo(kind=step.kind, arguments=step.arguments, error=problem.error))
+        record = self.record
+        return {
+            model.leftovers_prefix(peer) + record.id: Leftover(
+                transaction=record.id, command=record.command, since=record.started, undo=tuple(steps)
+            )
+            for peer, steps in undo.items()
+        }
 
     def _finish(self, outcome: str) -> Finish:
         self._at = _At.ENDED
@@ -291,23 +329,36 @@ class Life:
         return tuple(Put(key, model.dump(lock)) for key in self._locks)
 
     def _record_put(self, phase: Phase) -> Put:
+        self._move(phase)
         self.record = msgspec.structs.replace(self.record, phase=phase)
         return Put(self._txn_key, model.dump(self.record))
 
+    def _move(self, phase: Phase | None) -> None:
+        assert (self._phase, phase) in POSSIBLE, f"a transaction never goes from {self._phase} to {phase}"
+        self._phase = phase
+
     def _result_put(self) -> Put:
         error = None
-        if self._problems and self._at is _At.ABORT:
-            first = self._problems[0]
-            error = {"peer-id": first.peer_id, "step": first.step, "error": first.error, "hint": first.hint}
+        if self._at is _At.ABORT:
+            cause = self.record.cause or details_of(self._problems[0] if self._problems else _ABANDONED)
+            error = {"peer-id": cause["peer"], **{name: cause[name] for name in ("step", "error", "hint")}}
         remembered = Remembered(
             command=self.record.command,
             revision=self.revision,
             result=self.plan.result,
             warnings=tuple(f"{p.step} on {p.peer_id}: {p.error}" for p in self._problems),
             error=error,
-            digest=self._digest,
+            digest=self.record.digest,
         )
         return Put(model.RESULTS + self.record.id, model.dump(remembered))
+
+
+_ABANDONED = StepProblem(peer_id="", step="", error="it was interrupted before its changes, and undone", hint="try again")
+
+
+def _left_behind(problem: StepProblem) -> StepProblem:
+    error = f"could not be undone, the peer does it by itself when it can: {problem.error}"
+    return msgspec.structs.replace(problem, error=error, unreachable=True)
 
 
 def _and(commit: Commit, *, put: tuple[Put, ...] = (), delete: tuple[str, ...] = ()) -> Commit:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import msgspec
 
 from gd2raft.core.kv import Expect
+from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import CommandError
-from gd2raft.core.transaction import StepOutcome
 
 
 class CommandCall(msgspec.Struct, frozen=True, array_like=True):

@@ -13,8 +13,8 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
+from gd2raft.core.phases import Remembered
 from gd2raft.core.plan import CommandError, Failed, OutcomeUnknown, Refused, Unavailable
-from gd2raft.core.transaction import Remembered
 from gd2raft.engine.calls import CommandCall, Done, NotLeader
 from gd2raft.engine.leader import LeaderEngine
 from gd2raft.store.interface import Store

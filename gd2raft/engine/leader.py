@@ -17,6 +17,7 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, TooLarge
+from gd2raft.core.phases import RESULTS_KEPT, Phase, Remembered, StepOutcome, StepProblem, Transaction
 from gd2raft.core.plan import (
     LOCK_WAIT_S,
     Command,
@@ -33,24 +34,16 @@ from gd2raft.core.plan import (
     Unavailable,
     View,
 )
-from gd2raft.core.transaction import (
-    RESULTS_KEPT,
-    Finish,
-    Instruction,
-    Life,
-    Phase,
-    Propose,
-    Remembered,
-    Run,
-    StepOutcome,
-    StepProblem,
-    Transaction,
-)
+from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
 from gd2raft.store.interface import NoLeader, NoQuorum, Store
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 
 REPLANS_MAX = 50
+LOOK_EVERY_S = 0.5
+RETRY_S = 1.0
+RETRY_STUCK_S = 10.0
+"""So long after a failed undo it is tried again, once the peers that were out of reach are back."""
 RUNNING_MAX = 1024
 COMMIT_TIMEOUT_S = 10.0
 
@@ -74,6 +67,9 @@ class LeaderEngine:
         self._store, self._run_step, self._peer_id = store, run_step, peer_id
         self._commands, self._step_kinds, self._options, self._online = commands, step_kinds, options, online
         self._running: dict[str, asyncio.Task[Done]] = {}
+        self._driven: set[str] = set()  # transactions that are moved on here: not those that a task only waits for
+        self._not_before: dict[str, tuple[int, float]] = {}  # transaction -> (revision of its record, when to try that one again)
+        self._traceless = frozenset(name for name, kind in step_kinds.items() if kind.traceless)
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self._results = -1  # number of remembered results, -1: not counted yet
 
@@ -182,8 +178,10 @@ class LeaderEngine:
             started=now,
             request_id=call.request_id,
             user=call.user,
+            digest=call.digest,
         )
-        life = Life(record, plan, view.expectations, self._store, owner=f"{call.command} of {call.request_id}", digest=call.digest)
+        owner = f"{call.command} of {call.request_id}"
+        life = Life(record, plan, view.expectations, self._store, owner=owner, traceless=self._traceless)
         return await self._drive(life, life.start()), life
 
     def _check_steps(self, plan: Plan, view: View) -> None:
@@ -197,11 +195,21 @@ class LeaderEngine:
     # driving
 
     async def _drive(self, life: Life, instruction: Instruction) -> Finish:
-        while not isinstance(instruction, Finish):
-            if isinstance(instruction, Propose):
-                instruction = await self._propose(life, instruction.commit)
-            else:
-                instruction = life.ran(await self._run(life, instruction))
+        """Raises CommandError when it can't go on here; the record is then taken up again by `resume_all`, here or elsewhere."""
+        identity = life.record.id
+        self._driven.add(identity)
+        try:
+            while not isinstance(instruction, Finish):
+                if isinstance(instruction, Propose):
+                    instruction = await self._propose(life, instruction.commit)
+                else:
+                    outcomes = await self._run(life, instruction)
+                    instruction = life.taken_over() if outcomes is None else life.ran(outcomes)
+        finally:
+            self._driven.discard(identity)
+        if instruction.outcome == "stuck":
+            self._try_again(identity, RETRY_STUCK_S)
+            log.error("a failed command could not be undone", transaction=identity, problems=[describe(p) for p in instruction.problems])
         return instruction
 
     async def _propose(self, life: Life, commit: Commit) -> Instruction:
@@ -221,8 +229,27 @@ class LeaderEngine:
             raise OutcomeUnknown(str(error), hint="the next leader finishes or undoes it") from error
         return life.committed(result.revision) if result.outcome == "done" else life.conflicted(result.moved)
 
-    async def _run(self, life: Life, run: Run) -> tuple[StepOutcome, ...]:
-        return tuple(await asyncio.gather(*(self._run_one(life, step, run) for step in run.steps)))
+    async def _run(self, life: Life, run: Run) -> tuple[StepOutcome, ...] | None:
+        """None: the record has moved meanwhile, so nobody waits for these steps any more."""
+        tasks = [asyncio.create_task(self._run_one(life, step, run)) for step in run.steps]
+        key = model.TRANSACTIONS + life.record.id
+        watch = self._store.watch(key)
+        moving: asyncio.Future[Any] = asyncio.ensure_future(watch.__anext__())
+        try:
+            while not all(task.done() for task in tasks):
+                await asyncio.wait([moving, *(t for t in tasks if not t.done())], timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                item = self._store.get(key)
+                if item is None or item.modified != run.revision:
+                    return None
+                if moving.done():
+                    moving.exception()  # too many changes to remember is no reason to stop: the record was looked at
+                    moving = asyncio.ensure_future(asyncio.sleep(LOOK_EVERY_S))
+            return tuple([await task for task in tasks])
+        finally:
+            watch.close()
+            for future in (moving, *tasks):
+                future.cancel()
+            await asyncio.gather(moving, *tasks, return_exceptions=True)
 
     async def _run_one(self, life: Life, step: Step, run: Run) -> StepOutcome:
         kind = self._step_kinds[step.kind]
@@ -235,9 +262,26 @@ class LeaderEngine:
             request_id=life.record.request_id,
             timeout_s=kind.timeout_s,
         )
-        if not step.must and step.peer_id not in self._online():
-            return StepOutcome(problem=StepProblem(peer_id=step.peer_id, step=step.kind, error="the peer is down", unreachable=True))
-        return await self._run_step(step.peer_id, call)
+        if run.undo and self._store.get(model.peer_key(step.peer_id)) is None:
+            return StepOutcome()  # it isn't in the pool any more: what it has is its own affair
+        if step.must:
+            return await self._run_step(step.peer_id, call)
+        return await self._run_while_in_sight(step, call)
+
+    async def _run_while_in_sight(self, step: Step, call: StepCall) -> StepOutcome:
+        """For a step that may be passed over: a peer that goes down holds no locks for longer than it takes to notice."""
+        down = StepProblem(peer_id=step.peer_id, step=step.kind, error="the peer is down", unreachable=True)
+        if step.peer_id not in self._online():
+            return StepOutcome(problem=msgspec.structs.replace(down, begun=call.undo))
+        task = asyncio.ensure_future(self._run_step(step.peer_id, call))
+        try:
+            while step.peer_id in self._online():
+                await asyncio.wait([task], timeout=LOOK_EVERY_S)
+                if task.done():
+                    return task.result()
+            return StepOutcome(problem=down)
+        finally:
+            task.cancel()
 
     def _answer(self, finish: Finish, life: Life) -> Done:
         warnings = tuple(describe(p) for p in finish.problems)
@@ -274,10 +318,20 @@ class LeaderEngine:
             if (ended := self._remembered(call)) is not None:
                 return ended
             item = self._store.get(model.TRANSACTIONS + call.id)
-            if item is not None and model.load("", item.value, Transaction).phase is Phase.STUCK:
-                raise Failed(f"transaction {call.id} is stuck", hint=f"gd2 transaction show {call.id}")
+            if item is not None and (record := model.load("", item.value, Transaction)).phase is Phase.STUCK:
+                raise self._stuck(record)
             await self._changed(model.RESULTS + call.id, deadline)
         raise OutcomeUnknown(f"transaction {call.id} has not ended yet", hint="ask again with the same Idempotency-Key")
+
+    @staticmethod
+    def _stuck(record: Transaction) -> Failed:
+        first = record.problems[0] if record.problems else {}
+        return Failed(
+            f"{record.command} failed and could not be undone (transaction {record.id}): {first.get('error', '')}",
+            hint=f"look at it: gd2 transaction show {record.id}; it is tried again when the peer is back, `gd2 transaction abort` gives it up",
+            code="stuck",
+            fields={"peer-id": first.get("peer", ""), "step": first.get("step", ""), "transaction": record.id},
+        )
 
     async def _wait_for_locks(self, plan: Plan, deadline: float) -> None:
         for name in plan.locks:
@@ -298,7 +352,8 @@ class LeaderEngine:
         """Wait until something under `key` changes, at most half a second (the caller looks again) and not past the deadline."""
         watch = self._store.watch(key)
         try:
-            await asyncio.wait_for(watch.__anext__(), max(0.01, min(0.5, deadline - time.monotonic())))
+            async with asyncio.timeout(max(0.01, min(0.5, deadline - time.monotonic()))):
+                await watch.__anext__()
         except TimeoutError:
             pass
         finally:
@@ -307,16 +362,47 @@ class LeaderEngine:
     # what an earlier leader left
 
     async def resume_all(self) -> None:
-        """Finish or undo every transaction in the state that isn't running here; called when this peer starts to lead."""
-        for key, item in self._store.list(model.TRANSACTIONS):
+        """Finish or undo every transaction in the state that nobody moves on here. Called when this peer starts to lead, and
+        again and again while it does: a commit that ran into its deadline, or an administrator, may have left one."""
+        found = self._store.list(model.TRANSACTIONS)
+        now = time.monotonic()
+        self._not_before = {i: when for i, when in self._not_before.items() if self._store.get(model.TRANSACTIONS + i) is not None}
+        for key, item in found:
             record = model.load(key, item.value, Transaction)
-            if record.id not in self._running and record.phase is not Phase.STUCK:
+            revision, at = self._not_before.get(record.id, (0, 0.0))
+            if record.id in self._driven or (revision == item.modified and now < at):
+                continue
+            if record.phase is not Phase.STUCK or self._in_sight_again(record):
                 log.info("resuming", transaction=record.id, command=record.command, phase=record.phase.value)
-                self._spawn(record.id, self._resume(record, item.modified))
+                self._driven.add(record.id)
+                self._spawn(f"resumed {record.id}", self._resume(record, item.modified))
+
+    def _try_again(self, identity: str, seconds: float) -> None:
+        """Not before so many seconds, unless its record is changed."""
+        if (item := self._store.get(model.TRANSACTIONS + identity)) is not None:
+            self._not_before[identity] = (item.modified, time.monotonic() + seconds)
+
+    def _in_sight_again(self, record: Transaction) -> bool:
+        """A stuck one whose only trouble was that peers were out of reach, and they are in sight again (or out of the pool)."""
+        online = self._online()
+        return all(
+            p.get("kind") == "unreachable" and (p["peer"] in online or self._store.get(model.peer_key(p["peer"])) is None)
+            for p in record.problems
+        )
 
     async def _resume(self, record: Transaction, revision: int) -> Done:
-        life = Life(record, record.decoded_plan(), (), self._store, owner=record.command)
-        finish = await self._drive(life, life.resume(revision))
+        life = Life(record, record.decoded_plan(), (), self._store, owner=record.command, traceless=self._traceless)
+        try:
+            finish = await self._drive(life, life.resume(revision))
+        except CommandError as error:
+            log.warning("could not be resumed yet", transaction=record.id, why=str(error))
+            self._try_again(record.id, RETRY_S)
+            return Done(revision, {})
+        except Exception:
+            self._try_again(record.id, RETRY_STUCK_S)
+            raise
+        finally:
+            self._driven.discard(record.id)
         log.info("resumed", transaction=record.id, outcome=finish.outcome)
         return Done(finish.revision, life.plan.result)
 

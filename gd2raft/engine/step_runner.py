@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
 import structlog
 
 from gd2raft.core import model
+from gd2raft.core.phases import Phase, StepOutcome, StepProblem, Transaction
 from gd2raft.core.plan import StepKind
-from gd2raft.core.transaction import Phase, StepOutcome, StepProblem, Transaction
 from gd2raft.engine.calls import StepCall
 from gd2raft.store.interface import Store
 
@@ -34,10 +34,17 @@ class StepError(Exception):
 
 
 class StepRunner:
-    """`do` runs the code of a step; `kinds` are the steps that this peer has."""
+    """`do` runs the code of a step; `kinds` are the steps that this peer has; `tidy` undoes what earlier transactions left here."""
 
-    def __init__(self, store: Callable[[], Store], do: Do, kinds: Mapping[str, StepKind[Any]], peer_id: Callable[[], str]) -> None:
-        self._store, self._do, self._kinds, self._peer_id = store, do, kinds, peer_id
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        do: Do,
+        kinds: Mapping[str, StepKind[Any]],
+        peer_id: Callable[[], str],
+        tidy: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._store, self._do, self._kinds, self._peer_id, self._tidy = store, do, kinds, peer_id, tidy
         self._locks: dict[tuple[str, bytes], asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[StepOutcome]] = set()
 
@@ -91,6 +98,8 @@ class StepRunner:
             return self._problem(call, refusal)
         try:
             async with asyncio.timeout(call.timeout_s):
+                if self._tidy is not None and not call.undo:
+                    await self._tidy()
                 facts = await self._do(call.kind, call.transaction, arguments, call.undo)
         except StepError as error:
             return self._problem(call, str(error), hint=error.hint)
@@ -118,6 +127,8 @@ class StepRunner:
         phase = model.load("", item.value, Transaction).phase
         if call.undo and phase is Phase.COMPLETING:
             return "a committed transaction is never undone"
+        if not call.undo and phase in (Phase.UNDOING, Phase.STUCK):
+            return "the transaction is being undone: nothing of it is begun any more"
         return None
 
     def _problem(self, call: StepCall, error: str, *, hint: str = "") -> StepOutcome:

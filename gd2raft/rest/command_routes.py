@@ -12,7 +12,7 @@ from gd2raft.commands import lookup
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
 from gd2raft.core.plan import Command, CommandError, Moved, Refused
-from gd2raft.rest import body, options, shapes
+from gd2raft.rest import body, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
 from gd2raft.rest.call import REVISION_MAX, Call
 from gd2raft.rest.reply import Reply
@@ -122,15 +122,21 @@ def _options(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     return options.global_options(call.api.option_table, view.global_options()), "", 0
 
 
+def _transaction(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    return transactions.one_transaction(view, str(done.result.get("transaction", ""))), "", 0
+
+
 _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
     "volume": _volume,
     "peer": _peer,
     "options": _options,
+    "transaction": _transaction,
 }
 _REPLIES: dict[str, Any] = {
     "volume": shapes.VolumeInfo,
     "peer": shapes.PeerInfo,
     "options": list[shapes.GlobalOptionInfo],
+    "transaction": transactions.TransactionInfo,
     "none": None,
 }
 

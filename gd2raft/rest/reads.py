@@ -8,9 +8,8 @@ from typing import TypeVar
 
 from gd2raft.commands import lookup
 from gd2raft.core import model
-from gd2raft.core.plan import NotFound, Refused
-from gd2raft.core.transaction import Transaction
-from gd2raft.rest import options, shapes
+from gd2raft.core.plan import Refused
+from gd2raft.rest import options, shapes, transactions
 from gd2raft.rest.api import BrickFacts
 from gd2raft.rest.call import Call, link_next
 from gd2raft.rest.command_routes import modified
@@ -91,21 +90,12 @@ async def get_cluster_status(call: Call) -> Reply:
 
 
 async def list_transactions(call: Call) -> Reply:
-    found = transactions(call.view())
-    page, headers = paged(call, found, lambda t: t.id)
-    return Reply(body=[shapes.transaction_info(t) for t in page], headers=headers)
+    page, headers = paged(call, transactions.all_transactions(call.view()), lambda t: t.id)
+    return Reply(body=page, headers=headers)
 
 
 async def get_transaction(call: Call) -> Reply:
-    wanted_id = call.fields["transaction"]
-    for transaction in transactions(call.view()):
-        if transaction.id == wanted_id:
-            return Reply(body=shapes.transaction_info(transaction))
-    raise NotFound(f"there is no transaction {wanted_id[:100]}", hint="one that has ended is not kept", code="transaction-not-found")
-
-
-def transactions(view: model.View) -> list[Transaction]:
-    return [model.load(key, item.value, Transaction) for key, item in view.reader.list(model.TRANSACTIONS)]
+    return Reply(body=transactions.one_transaction(call.view(), call.fields["transaction"]))
 
 
 def wanted(call: Call, metadata: dict[str, str]) -> bool:
@@ -175,11 +165,18 @@ def read_endpoints() -> list[Endpoint]:
             "/v1/transactions",
             "transaction-list",
             list_transactions,
-            list[shapes.TransactionInfo],
-            "Commands that haven't ended.",
+            list[transactions.TransactionInfo],
+            "Commands that haven't ended, or whose undo some peer still has to do.",
             parameters=PAGED,
         ),
-        get("/v1/transactions/{transaction}", "transaction-get", get_transaction, shapes.TransactionInfo, "One of them.", **missing),
+        get(
+            "/v1/transactions/{transaction}",
+            "transaction-get",
+            get_transaction,
+            transactions.TransactionInfo,
+            "A command: whether and how it ended.",
+            **missing,
+        ),
         get(
             "/v1/cluster/status",
             "cluster-status",

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import msgspec
 
 from gd2raft.core import model
-from gd2raft.core.transaction import Phase, Transaction
 from gd2raft.rest.api import BrickFacts, SizeInfo
 
 VolumeTypeName = Literal["Distribute", "Replicate", "Disperse", "Dist-Replicate", "Dist-Disperse"]
@@ -148,25 +147,8 @@ class GlobalOptionInfo(Shape, frozen=True, kw_only=True):
     modified: bool
 
 
-class TransactionInfo(Shape, frozen=True, kw_only=True):
-    """A command that hasn't ended. `phase`: preparing, completing, or stuck (an undo failed: `problems` says where and why).
-
-    `started`: epoch seconds by the initiator's clock.
-    """
-
-    id: str
-    command: str
-    phase: Phase
-    initiator: str
-    started: float
-    request_id: str
-    user: str
-    locks: list[str]
-    problems: list[dict[str, str]]
-
-
 class ClusterStatus(Shape, frozen=True, kw_only=True):
-    """At least this; ids are peer ids, "" when unknown."""
+    """At least this; ids are peer ids, "" when unknown. Also `locks`, `transactions` (ids) and `leftovers`: what isn't finished."""
 
     leader: str
     term: int
@@ -201,21 +183,6 @@ def peer_info(peer: model.Peer, online: Mapping[str, int]) -> PeerInfo:
         online=peer.id in online,
         pid=online.get(peer.id, 0),
         metadata={**peer.metadata, "_zone": peer.zone or peer.id},
-    )
-
-
-def transaction_info(transaction: Transaction) -> TransactionInfo:
-    """Without its plan: that holds the records to be written, with their secrets."""
-    return TransactionInfo(
-        id=transaction.id,
-        command=transaction.command,
-        phase=transaction.phase,
-        initiator=transaction.initiator,
-        started=transaction.started,
-        request_id=transaction.request_id,
-        user=transaction.user,
-        locks=list(transaction.decoded_plan().locks),
-        problems=list(transaction.problems),
     )
 
 

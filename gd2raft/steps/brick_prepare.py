@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import uuid
-from pathlib import Path
 
 import msgspec
 
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
-from gd2raft.steps import brick_paths
+from gd2raft.steps import brick_paths, notes
 from gd2raft.steps.brick_paths import VOLUME_ID, explain
-from gd2raft.steps.durable import write_durably
 from gd2raft.steps.step import Facts, StepCode, StepContext
 
 INDICES = ".glusterfs/indices"
@@ -54,7 +51,7 @@ def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -
             brick_paths.check_free(path)
         mark = brick_paths.volume_id_of(path)
         note = Note(path, made, mark.hex() if mark else "")
-        write_durably(_note_path(context, arguments), msgspec.json.encode(note))
+        notes.write(context, _name_of(arguments), note)
     try:
         return _mark(path, ours)
     except OSError as error:
@@ -71,11 +68,9 @@ def _mark(path: str, volume_id: bytes) -> Facts:
 
 
 def _restore(context: StepContext, arguments: PrepareBrick) -> None:
-    note_path = _note_path(context, arguments)
-    try:
-        note = msgspec.json.decode(note_path.read_bytes(), type=Note)
-    except (FileNotFoundError, msgspec.MsgspecError):
-        return  # nothing was touched before the note was whole
+    note = notes.read(context, _name_of(arguments), Note)
+    if note is None:
+        return
     try:
         if brick_paths.volume_id_of(note.path) == uuid.UUID(arguments.volume_id).bytes:
             _unmark(note)
@@ -84,7 +79,7 @@ def _restore(context: StepContext, arguments: PrepareBrick) -> None:
                 os.rmdir(note.path)
     except OSError as error:
         raise explain(note.path, error) from error
-    note_path.unlink(missing_ok=True)
+    notes.remove(context, _name_of(arguments))
 
 
 def _unmark(note: Note) -> None:
@@ -97,9 +92,8 @@ def _unmark(note: Note) -> None:
             os.rmdir(os.path.join(note.path, folder).rstrip("/"))
 
 
-def _note_path(context: StepContext, arguments: PrepareBrick) -> Path:
-    name = hashlib.sha256(f"{arguments.volume_id}\0{arguments.path}".encode()).hexdigest()[:24]
-    return context.localstatedir / "undo" / f"{context.transaction}-{name}.json"
+def _name_of(arguments: PrepareBrick) -> str:
+    return f"{arguments.volume_id}\0{arguments.path}"
 
 
 STEP = StepCode(PREPARE_BRICK, do, undo)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from rest_kit import Answer, Rest
 
+from gd2raft.core.phases import Phase, Transaction
 from gd2raft.core.plan import Command, Ids, Plan, Request, Route, View
 from gd2raft.core.plan import Failed as FailedError
-from gd2raft.core.transaction import Phase, Transaction
 from gd2raft.rest.server import RestServer
 
 Json = dict[str, Any]
@@ -112,9 +112,9 @@ def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
         key=lambda e: (e.name in LAST, e.name in ("volume-status",), e.method == "DELETE", LAST.index(e.name) if e.name in LAST else 0),
     )
     rest.ask("POST", "/v1/volumes/v1/start")
-    record = Transaction(id="t1", command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(Plan()), initiator="p", started=0.0)
-    rest.do(lambda: rest.api.put("txn/t1", record))
+    record = Transaction(id="t1", command="c", phase=Phase.STUCK, plan=msgspec.to_builtins(Plan()), initiator="p", started=0.0)
     for endpoint in ordered:
+        rest.do(lambda: rest.api.put("txn/t1", record))
         if endpoint.name == "watch" or endpoint.name in LAST or endpoint.name == "volume-start":
             continue
         answer = rest.ask(endpoint.method, fill(endpoint.path), BODIES.get(endpoint.name))

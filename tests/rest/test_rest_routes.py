@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from rest_kit import OTHER, PEER, Rest
 
+from gd2raft.core.phases import Phase, Transaction
 from gd2raft.core.plan import Change, Plan
-from gd2raft.core.transaction import Phase, Transaction
 from gd2raft.rest.api import BrickFacts, SizeInfo
 
 

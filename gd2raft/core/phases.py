@@ -1,0 +1,126 @@
+"""The phases of a transaction as a table, and the records that outlive whoever drives it. PURE data; core/transaction.py moves along it."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gd2raft.core import model
+from gd2raft.core.plan import Plan
+
+RESULTS_KEPT = 1000
+"""Answers that are remembered for Idempotency-Key and for initiators whose leader died."""
+
+
+class Phase(enum.Enum):
+    PREPARING = "preparing"
+    UNDOING = "undoing"
+    STUCK = "stuck"
+    COMPLETING = "completing"
+
+
+class Move(NamedTuple):
+    """One commit of a transaction's life. None: there is no record (before the begin, or after the end)."""
+
+    old: Phase | None
+    new: Phase | None
+    why: str
+
+
+MOVES = (
+    Move(None, None, "a plan without steps: one commit in all"),
+    Move(None, Phase.PREPARING, "begin: locks and claims are taken, steps before run"),
+    Move(None, Phase.COMPLETING, "begin of a plan without steps before: locks and changes in one commit"),
+    Move(Phase.PREPARING, Phase.COMPLETING, "every step before is done: the changes; from here on never undone"),
+    Move(Phase.PREPARING, None, "the same, when no step is to follow"),
+    Move(Phase.PREPARING, Phase.UNDOING, "a step failed, the leader changed, or an administrator aborts it"),
+    Move(Phase.UNDOING, Phase.UNDOING, "an administrator aborts it: what can't be undone is left for its peer"),
+    Move(Phase.UNDOING, Phase.STUCK, "an undo failed: locks and claims are kept until somebody clears it"),
+    Move(Phase.UNDOING, None, "everything is undone, or left for its peer in a Leftover"),
+    Move(Phase.PREPARING, None, "a step failed, and none has left anything to undo"),
+    Move(Phase.STUCK, Phase.UNDOING, "resume or abort by an administrator, or the lost peer is back"),
+    Move(Phase.COMPLETING, Phase.COMPLETING, "an administrator aborts the waiting for steps after"),
+    Move(Phase.COMPLETING, None, "the steps after are over: locks are freed"),
+)
+"""Every commit that there can be. The documentation's table is made of it."""
+
+POSSIBLE = frozenset((m.old, m.new) for m in MOVES)
+
+
+class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
+    """txn/ID: what the next leader needs to finish or undo it.
+
+    `undone`: numbers (counted over all barriers before) of the steps that are undone, or were never begun.
+    `giving_up`: an administrator has aborted it; an undo that fails is left for its peer.
+    """
+
+    id: str
+    command: str
+    phase: Phase
+    plan: dict[str, Any]
+    initiator: str
+    started: float
+    request_id: str = ""
+    user: str = ""
+    digest: str = ""  # of the request, for Idempotency-Key
+    undone: tuple[int, ...] = ()
+    cause: dict[str, str] = {}  # why it is undone: as one of the problems
+    giving_up: bool = False
+    problems: tuple[dict[str, str], ...] = ()  # peer, step, error, kind: unreachable or failed
+
+    def decoded_plan(self) -> Plan:
+        return msgspec.convert(self.plan, Plan)
+
+
+class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
+    """results/ID: how a command ended. `error` is None when it did what it should."""
+
+    command: str
+    revision: int = 0
+    result: dict[str, Any] = {}
+    warnings: tuple[str, ...] = ()
+    error: dict[str, Any] | None = None
+    digest: str = ""  # of the request: the same key with another request is refused
+
+
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
+    """One step that its peer has to undo by itself. `error`: why the leader could not have it undone."""
+
+    kind: str
+    arguments: dict[str, Any]
+    error: str = ""
+
+
+class Leftover(model.Record, frozen=True, kw_only=True, omit_defaults=True):
+    """leftovers/PEER-ID/TXN-ID: a transaction ended without this peer's undo. The peer does it when it can, and deletes the record."""
+
+    transaction: str
+    command: str
+    since: float
+    undo: tuple[Undo, ...]  # in the order in which they are to be undone
+
+
+class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that failed. `unreachable`: the peer didn't answer, so it may or may not have run; not `begun`: it surely hasn't."""
+
+    peer_id: str
+    step: str
+    error: str
+    hint: str = ""
+    unreachable: bool = False
+    begun: bool = True
+
+
+class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one step: facts (small JSON map), or a problem."""
+
+    facts: dict[str, Any] = {}
+    problem: StepProblem | None = None
+
+
+def details_of(problem: StepProblem) -> dict[str, str]:
+    """A problem as it stands in a Transaction's record."""
+    kind = "unreachable" if problem.unreachable else "failed"
+    return {"peer": problem.peer_id, "step": problem.step, "error": problem.error, "hint": problem.hint, "kind": kind}
