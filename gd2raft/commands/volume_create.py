@@ -170,8 +170,11 @@ def normalise(path: str) -> str:
     parts = [p for p in path.split("/") if p]
     if not parts:
         raise Refused("brick path / is not possible", hint="use a folder of its own", code="bad-brick")
-    if any(p in (".", "..") for p in parts) or any(c.isspace() or not c.isprintable() for c in path):
-        raise Refused(f"brick path {path!r} contains '.', '..', white space or control characters", code="bad-brick")
+    if any(p in (".", "..") for p in parts) or any(c.isspace() or not c.isprintable() or c in '`"\\' for c in path):
+        raise Refused(
+            f"brick path {path!r} contains '.', '..', white space, quotes, backticks, backslashes or control characters, which volfiles can't carry",
+            code="bad-brick",
+        )
     if any(len(p.encode()) > COMPONENT_MAX for p in parts):
         raise Refused(f"brick path has a component of more than {COMPONENT_MAX} bytes: {path[:80]}...", code="bad-brick")
     clean = "/" + "/".join(parts)
@@ -287,6 +290,8 @@ def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:
     if shape.thin_arbiter is None:
         return None
     path = normalise(shape.thin_arbiter.path)
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,255}", shape.thin_arbiter.peer):
+        raise Refused(f"thin arbiter {shape.thin_arbiter.peer[:80]!r} is not a host", hint="HOST:/path", code="bad-brick")
     peer = view.find_peer(shape.thin_arbiter.peer)
     return model.ThinArbiter(
         host=shape.thin_arbiter.peer if peer is None else peer.hostname, path=path, peer_id="" if peer is None else peer.id

@@ -169,6 +169,26 @@ def _check_text(option: Option, value: str) -> None:
         raise OptionRefused(f"option {option.name}: the value has more than {VALUE_BYTES_MAX} bytes")
     if any(ord(char) < 32 or ord(char) == 127 for char in value):
         raise OptionRefused(f"option {option.name}: the value has line breaks or control characters")
+    if goes_into_volfiles(option.name) and (bad := unsafe_in_volfile(value)):
+        raise OptionRefused(f"option {option.name}: the value has {bad}, which volfiles can't carry")
+
+
+def goes_into_volfiles(name: str) -> bool:
+    return not is_user_option(name) or name.startswith("user.xlator.")
+
+
+def unsafe_in_volfile(text: str) -> str:
+    """What a volfile can't carry in a word, "" when it can. GlusterFS reads words unquoted, and runs what is in backticks as a command.
+
+    >>> unsafe_in_volfile("a`reboot`"), unsafe_in_volfile("64MB")
+    ("'`'", '')
+    """
+    for char in '`"\\':
+        if char in text:
+            return repr(char)
+    if any(char.isspace() for char in text):
+        return "white space"
+    return "'#' at its start" if text.startswith("#") else ""
 
 
 def _suggestion(table: OptionTable, name: str) -> str:

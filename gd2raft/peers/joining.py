@@ -7,6 +7,7 @@ only one that knows its join secret.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -125,7 +126,7 @@ def parse_address(text: str) -> tuple[str, int]:
     elif text.count(":") == 1:
         host, _, tail = text.partition(":")
         port = _port(text, tail)
-    if not host or len(host) > 255 or any(c.isspace() or c == "/" or not c.isprintable() for c in host):
+    if not host or len(host) > 255 or not re.fullmatch(r"[A-Za-z0-9._:%-]+", host):
         raise Refused(f"{text[:80]!r} is not an address", hint="HOST or HOST:PORT", code="bad-address")
     return host, port
 

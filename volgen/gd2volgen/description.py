@@ -12,16 +12,18 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gd2raft.core.options import goes_into_volfiles, unsafe_in_volfile
+
 NAME_MAX = 255
 BRICKS_MAX = 10_000
 OPTIONS_MAX = 2_000
 
-Word = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^\S+$")]
-Host = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\s/]+$")]
-Path = Annotated[str, Meta(min_length=2, max_length=4095, pattern=r"^/[^\s\x00-\x1f]*[^\s\x00-\x1f/]$")]
+Word = Annotated[str, Meta(min_length=1, max_length=4096, pattern=r"^[^\s`\"\\#][^\s`\"\\]*$")]
+Host = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\s/`\"\\#][^\s/`\"\\]*$")]
+Path = Annotated[str, Meta(min_length=2, max_length=4095, pattern=r"^/[^\s\x00-\x1f`\"\\]*[^\s\x00-\x1f/`\"\\]$")]
 Count = Annotated[int, Meta(ge=0, le=BRICKS_MAX)]
 # A value is one line of a volfile; an option's name is one word of it.
-OptionName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\s\x00-\x1f]+$")]
+OptionName = Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[^\s\x00-\x1f`\"\\#][^\s\x00-\x1f`\"\\]*$")]
 OptionValue = Annotated[str, Meta(max_length=65_536, pattern=r"^[^\x00-\x08\x0a-\x1f]*$")]
 
 
@@ -107,6 +109,9 @@ def _problems(description: Description) -> Iterator[str]:
     wanted = description.type.lower().rsplit("-", 1)[-1].replace("arbiter", "replicate")
     if types and wanted not in types:
         yield f"type is {description.type}, but its subvolumes are of type {min(types)}"
+    for name, value in description.options.items():
+        if goes_into_volfiles(name) and (bad := unsafe_in_volfile(value)):
+            yield f"option {name}: the value has {bad}, which volfiles can't carry"
     for number, subvol in enumerate(description.subvols):
         yield from (f"subvols[{number}]: {text}" for text in _subvol_problems(subvol))
         for brick in subvol.bricks:
