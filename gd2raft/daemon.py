@@ -37,6 +37,7 @@ from gd2raft.process import ProcessManager
 from gd2raft.remote import Remote, explain
 from gd2raft.rest.server import RestServer
 from gd2raft.rpc.connection import Connection
+from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.hello import HelloInfo, HelloPolicy, key_id_of
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.rpc.server import RpcServer
@@ -83,7 +84,7 @@ class Daemon:
         """Start, serve until a signal or a failure of the disk, stop. Raises CantStart."""
         try:
             await self._start()
-        except (OSError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
+        except (OSError, RpcError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
             await self._close()
             raise CantStart(describe(error)) from error
         notify_systemd("READY=1")

@@ -98,11 +98,11 @@ def load_secret(folder: Path) -> str:
     """The secret of REST, made at first start. Raises IdentityError."""
     path = folder / AUTH
     try:
-        text = path.read_text().strip()
+        text = path.read_text(errors="replace").strip()
     except FileNotFoundError:
         return new_secret(folder)
-    except (OSError, UnicodeDecodeError) as error:
-        raise IdentityError(f"{path} can't be read: {error}") from error
+    except OSError as error:
+        raise IdentityError(f"{path} can't be read: {error.strerror}") from error
     if len(text) < 32 or not all(c in "0123456789abcdef" for c in text):
         raise IdentityError(
             f"{path} is damaged: it should hold a secret of hexadecimal digits. Copy the file from another peer of the pool"
