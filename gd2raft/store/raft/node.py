@@ -11,75 +11,52 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
-import msgspec
-
-from gd2raft.core.kv import Commit, Result, Versioned
-from gd2raft.store.interface import NoLeader, NoQuorum, OutcomeUnknown, StoreError, StoreStatus
-from gd2raft.store.raft import batch, messages, snapshot, wal
-from gd2raft.store.raft.client import Answer, Client, Request
+from gd2raft.core.kv import Commit, Result
+from gd2raft.store.interface import NoLeader, StoreError, StoreStatus
+from gd2raft.store.raft import forwarding, messages, reads, wal
+from gd2raft.store.raft.client import Answer, Client
 from gd2raft.store.raft.clock import Clock, LoopClock
-from gd2raft.store.raft.disk import Disk, DiskFull
-from gd2raft.store.raft.errors import BadMessage, SnapshotCorrupt, StorageError, WalCorrupt
+from gd2raft.store.raft.disk import Disk
+from gd2raft.store.raft.errors import BadMessage, StorageError, WalCorrupt
 from gd2raft.store.raft.guard import Guard, Install
-from gd2raft.store.raft.log import Config, Entry, HardState, Log
-from gd2raft.store.raft.proposer import Lost, NotProposed, Proposer
+from gd2raft.store.raft.links import Links
+from gd2raft.store.raft.log import Config, HardState, Log
+from gd2raft.store.raft.proposer import Proposer
 from gd2raft.store.raft.replica import Replica
+from gd2raft.store.raft.replicated import Diverged, Frame, Replicated
 from gd2raft.store.raft.settings import Settings
 from gd2raft.store.raft.storage import SNAPSHOT, WAL, Loaded, Storage, load
 from gd2raft.store.raft.voter import Voter
-from gd2raft.store.watch import HistoryWatch
+from gd2raft.store.raft.voters import VoterChanges
+
+__all__ = ["Diverged", "Frame", "Links", "RaftStore"]
 
 logger = logging.getLogger(__name__)
 
-Frame = Entry
-"""A committed log entry: what a voter applies and a learner is fed with."""
 
-SNAPSHOT_CHUNK_BYTES = 256 * 1024
-Forward = Callable[[str, bytes, float], Awaitable[bytes]]
-
-
-class Diverged(StorageError):
-    """A learner was fed with something that contradicts what it applied."""
-
-
-class Links(msgspec.Struct):
-    """What the daemon hands in. send: fire and forget. forward, forward_read: peer RPC to the leader, (peer, request, timeout_s)."""
-
-    send: Callable[[str, bytes], None]
-    forward: Forward
-    forward_read: Forward
-    on_committed: Callable[[Sequence[Frame]], None] = lambda _frames: None
-    on_fatal: Callable[[StorageError], None] = lambda _error: None
-    on_change: Callable[[], None] = lambda: None
-
-
-class RaftStore:
+class RaftStore(Replicated):
     """See the module's docstring. Made by open(); `bootstrap`, `reset_to_*` decide what an empty one becomes."""
 
     def __init__(self, peer: str, disk: Disk, links: Links, settings: Settings, rng: random.Random, clock: Clock) -> None:
         self._clock = clock
-        self.peer, self._disk, self._links, self.settings, self._rng = peer, disk, links, settings, rng
-        self._storage: Storage | None = None
-        self._replica = Replica(settings)
+        super().__init__(disk, settings, rng, lambda frames: links.on_committed(frames))
+        self.peer, self._links = peer, links
         self._voter: Voter | None = None
         self._proposer = Proposer(settings)
         self._client = self._new_client()
-        self._snapshot_meta: snapshot.Meta | None = None
-        self._compacting: asyncio.Task[None] | None = None
         self._switching = False
-        self._lock = asyncio.Lock()  # one change of the log as a whole at a time
         self._changed: dict[asyncio.Future[None], None] = {}  # a dict keeps their order: simulations replay exactly
         self._was_leader = False
         self._seen_state: tuple[object, ...] = ()
         self._hint = ("", 0, True)  # learner: leader, term, quorum, as the feed says
         self._hint_at = 0.0
         self._tasks: dict[asyncio.Task[None], None] = {}
-        self._failed: StorageError | None = None
         self._closed = False
         self._passive_since = 0.0
         self._voted = False  # since the guard was started
+        self._changes = VoterChanges(self)
 
     @classmethod
     async def open(
@@ -121,35 +98,10 @@ class RaftStore:
             self._apply_until(index)
         self._follow_mode()
 
-    def _attach(self, storage: Storage) -> None:
-        self._storage = storage
-        storage.on_fatal = self._fail
-        storage.lazy_s = self.settings.learner_sync_s
-
-    def _new_nonce(self) -> bytes:
-        return self._rng.randbytes(8)
-
     def _new_client(self) -> Client:
         return Client(self, lambda: f"{self.peer}/{self._rng.randbytes(8).hex()}", self.settings.leader_wait_s, self.settings.commits_max)
 
     # Store: reading
-
-    @property
-    def revision(self) -> int:
-        return self._replica.state.revision
-
-    def get(self, key: str) -> Versioned | None:
-        return self._replica.state.get(key)
-
-    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> list[tuple[str, Versioned]]:
-        return self._replica.state.list(prefix, after=after, limit=limit)
-
-    def watch(self, prefix: str = "", from_revision: int | None = None) -> HistoryWatch:
-        return self._replica.history.watch(prefix, from_revision)
-
-    async def wait_revision(self, revision: int, *, timeout_s: float = 3600.0) -> None:
-        async with asyncio.timeout(timeout_s):
-            await self._replica.wait_revision(revision)
 
     def status(self) -> StoreStatus:
         log, applied = self._log, self._replica.applied[0]
@@ -164,19 +116,6 @@ class RaftStore:
         )
 
     @property
-    def _log(self) -> Log | None:
-        return self._storage.log if self._storage else None
-
-    @property
-    def pool(self) -> str:
-        """The pool that this peer's log belongs to, "" when there is none yet."""
-        return self._storage.identity.pool if self._storage else ""
-
-    @property
-    def last_applied(self) -> tuple[int, int]:
-        return self._replica.applied
-
-    @property
     def is_voter(self) -> bool:
         """Whether a guard runs here."""
         return self._voter is not None
@@ -189,34 +128,13 @@ class RaftStore:
 
     async def linearizable(self, *, timeout_s: float) -> int:
         self._require_running()
-        deadline = self.now() + timeout_s
-        give_up = min(deadline, self.now() + self.settings.leader_wait_s)
-        while True:
-            if not self.has_quorum():
-                raise NoQuorum("no majority of the voters can be reached from this peer: reads without linearizability still work")
-            index = await self._read_index(deadline)
-            if index is not None:
-                try:
-                    async with asyncio.timeout(max(0.0, deadline - self.now())):
-                        await self._replica.wait_applied(index)
-                except TimeoutError:
-                    raise NoLeader(f"this peer did not catch up to entry {index} in time") from None
-                return self.revision
-            if self.now() >= give_up:
-                raise NoLeader("no leader confirmed the read in time")
-            await self.wait_change(0.05)
+        await reads.wait_linearizable(self, timeout_s, self.settings.leader_wait_s)
+        return self.revision
 
-    async def _read_index(self, deadline: float) -> int | None:
-        try:
-            async with asyncio.timeout(max(0.0, deadline - self.now())):
-                if self.leads():
-                    assert self._voter is not None
-                    return await self._voter.read_index()
-                if leader := self.leader():
-                    return _decode_answer(await self._links.forward_read(leader, b"", deadline - self.now())).index or None
-        except (TimeoutError, OSError, StoreError):
-            pass
-        return None
+    async def forward_read(self, leader: str, deadline: float) -> int | None:
+        """The leader's read index; None when it does not give one."""
+        reply = await self._links.forward_read(leader, b"", deadline - self.now())
+        return forwarding.decode_answer(reply).index or None
 
     def _require_running(self) -> None:
         if self._failed is not None:
@@ -261,9 +179,9 @@ class RaftStore:
 
     async def forward_operation(self, leader: str, operation: bytes, deadline: float) -> Answer:
         timeout_s = deadline - self.now()
-        request = msgspec.msgpack.encode(Request(operation, timeout_s))
+        request = forwarding.encode_request(operation, timeout_s)
         async with asyncio.timeout(max(0.0, timeout_s)):
-            return _decode_answer(await self._links.forward(leader, request, timeout_s))
+            return forwarding.decode_answer(await self._links.forward(leader, request, timeout_s))
 
     async def wait_change(self, timeout_s: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -280,38 +198,16 @@ class RaftStore:
 
     async def handle_forward(self, data: bytes, timeout_s: float) -> bytes:
         """A forwarded operation (what `forward` was given): the answer's bytes."""
-        try:
-            request = msgspec.msgpack.decode(data, type=Request)
-            batch.decode_operation(request.operation)
-        except msgspec.DecodeError as error:
-            return _encode_answer(Answer("bad", f"not an operation: {error}"))
-        if not self.leads():
-            return _encode_answer(Answer("not-leader", "that peer does not lead"))
-        if not self.has_quorum():
-            return _encode_answer(Answer("no-quorum", "the leader can't reach a majority of the voters: nothing was changed"))
-        timeout_s = min(timeout_s, request.timeout_s)
-        return _encode_answer(await self._answer(request.operation, timeout_s))
-
-    async def _answer(self, operation: bytes, timeout_s: float) -> Answer:
-        try:
-            async with asyncio.timeout(timeout_s):
-                return Answer("ok", "", await self.submit(operation, self.now() + timeout_s))
-        except NotProposed as error:
-            return Answer("not-leader", str(error))
-        except (Lost, TimeoutError) as error:
-            return Answer("lost", str(error) or "not decided in time")
+        return await forwarding.answer_operation(self, data, timeout_s)
 
     async def handle_forward_read(self, _data: bytes, timeout_s: float) -> bytes:
         """A forwarded read index."""
-        if not self.leads():
-            return _encode_answer(Answer("not-leader"))
+        return await forwarding.answer_read(self, timeout_s)
+
+    async def read_index(self) -> int | None:
+        """Of the leader that we are; None when that ended."""
         assert self._voter is not None
-        try:
-            async with asyncio.timeout(timeout_s):
-                index = await self._voter.read_index()
-        except TimeoutError:
-            index = None
-        return _encode_answer(Answer("ok", index=index) if index is not None else Answer("not-leader"))
+        return await self._voter.read_index()
 
     # voters' messages
 
@@ -458,23 +354,6 @@ class RaftStore:
         else:
             self._maybe_retire(guard)
 
-    def _apply_until(self, index: int) -> None:
-        assert self._storage is not None
-        applied = self._replica.applied[0]
-        if index <= applied:
-            return
-        log = self._storage.log
-        entries = log.after(applied, 1 << 62, index)
-        try:
-            self._replica.apply(entries, self._proposer.applied)
-        except msgspec.DecodeError as error:
-            self._fail(
-                StorageError(f"entry {self._replica.applied[0] + 1} of the log can't be read ({error}): was it written by a newer daemon?")
-            )
-            return
-        self._links.on_committed(entries)
-        self._maybe_compact()
-
     def _wake(self) -> None:
         changed, self._changed = self._changed, {}
         for waiter in changed:
@@ -482,105 +361,11 @@ class RaftStore:
                 waiter.set_result(None)
         self._links.on_change()
 
-    # feeding learners
-
-    def frames_after(self, index: int, bytes_max: int) -> Sequence[Frame] | None:
-        """Committed frames after `index`, at least one if there is one; None when they were compacted: use a snapshot."""
-        if self._log is None or index < self._log.base_index:
-            return None
-        if index >= self._replica.applied[0]:
-            return []
-        return self._log.after(index, bytes_max, self._replica.applied[0])
-
-    async def snapshot_for_learner(self) -> tuple[bytes, AsyncIterator[bytes]]:
-        """The log snapshot: (its meta as bytes, chunks). frames_after(its index) goes on from it."""
-        index, term, data = await self._read_snapshot()
-        return msgspec.msgpack.encode((self.pool, index, term, len(data))), _chunks(data)
-
-    async def _read_snapshot(self) -> tuple[int, int, bytes]:
-        self._require_running()
-        if self._snapshot_meta is None:
-            await self.compact()
-        data = await self._disk.read_later(SNAPSHOT)
-        if data is None:
-            raise SnapshotCorrupt(self._disk.path(SNAPSHOT), 0, "it is missing")
-        meta, _ = await self._disk.compute(lambda: snapshot.decode(self._disk.path(SNAPSHOT), data))
-        return meta.index, meta.term, data
-
-    async def install_snapshot(self, meta: bytes, chunks: AsyncIterator[bytes]) -> None:
-        """Learner: replace the state by a log snapshot of its pool. Raises BadMessage when it is none, or damaged."""
-        try:
-            pool, index, term, size = msgspec.msgpack.decode(meta, type=tuple[str, int, int, int])
-        except msgspec.DecodeError as error:
-            raise BadMessage(f"not the head of a log snapshot: {error}") from error
-        if pool != self.pool or not 0 < size <= self.settings.snapshot_bytes_max:
-            raise BadMessage(f"a log snapshot of the pool {pool!r} with {size} bytes can't be installed in {self.pool!r}")
-        data = bytearray()
-        async for chunk in chunks:
-            data += chunk
-            if len(data) > size:
-                raise BadMessage("a log snapshot is longer than announced")
-        if len(data) != size:
-            raise BadMessage("a log snapshot is shorter than announced")
-        async with self._lock:
-            if self._voter is None and index > self._replica.applied[0]:
-                await self._install(index, term, bytes(data))
-
     async def _install_from_leader(self, install: Install) -> bool:
         async with self._lock:
             if install.index > self._replica.applied[0]:
                 await self._install(install.index, install.last_term, install.data)
             return True
-
-    async def _install(self, index: int, term: int, data: bytes) -> None:
-        """First the snapshot, then the log: a crash in between leaves a log that ends before its snapshot, which load() resolves."""
-        assert self._storage is not None
-        await self._stop_compacting()
-        try:
-            meta, frozen = await self._disk.compute(lambda: snapshot.decode("from a peer", data))
-        except SnapshotCorrupt as error:
-            raise BadMessage(str(error)) from error
-        if (meta.pool, meta.index, meta.term) != (self.pool, index, term):
-            raise BadMessage(f"a log snapshot of ({meta.pool}, {meta.index}, {meta.term}) was announced as ({self.pool}, {index}, {term})")
-        await self._storage.save_snapshot_bytes(data)
-        self._snapshot_meta = meta
-        log = self._storage.log
-        if log.term_at(index) == term:
-            log.compact(index)
-        else:
-            log.reset(index, term, meta.config)
-        self._replica.replace(frozen, (index, term))
-        self._storage.rewrite()
-        await self._storage.flush()
-        self._follow_mode()
-
-    async def accept_frames(self, frames: Sequence[Frame]) -> None:
-        """Learner: take over committed frames and apply them. Raises ValueError on a gap, Diverged when they contradict ours."""
-        async with self._lock:
-            if self._voter is not None or self._storage is None or self._failed is not None:
-                return
-            log = self._storage.log
-            for frame in frames:
-                self._accept(log, frame)
-            self._storage.kick()
-            await self._storage.written()
-            if self._voter is None and frames:
-                self._apply_until(min(frames[-1].index, log.last_index))
-        self._follow_mode()
-
-    def _accept(self, log: Log, frame: Frame) -> None:
-        if frame.index <= max(self._replica.applied[0], log.base_index) or log.term_at(frame.index) == frame.term:
-            if log.term_at(frame.index) not in (None, frame.term):
-                raise Diverged(
-                    f"entry {frame.index} of the feed has term {frame.term}, ours {log.term_at(frame.index)}: it is not our pool's history"
-                )
-            return
-        if frame.index > log.last_index + 1:
-            raise ValueError(f"the feed skips from entry {log.last_index} to {frame.index}")
-        log.truncate(frame.index)
-        if frame.term > log.hard.term:
-            log.set_hard(HardState(frame.term, ""))
-        log.append(frame)
 
     def note_leader(self, leader: str, term: int, quorum: bool) -> None:
         """Learner: what the feed says of the leader."""
@@ -588,146 +373,11 @@ class RaftStore:
             self._hint = (leader, term, quorum)
             self._wake()
 
-    # membership
-
-    async def add_voter(self, peer: str, timeout_s: float) -> None:
-        """Make a learner a voter, after it has caught up. On the leader. Raises StoreError, OutcomeUnknown."""
-        voter = self._require_leader()
-        deadline = self.now() + timeout_s
-        if peer in voter.guard.log.config.voters:
-            return
-        voter.do(lambda guard, now: guard.observe(peer, now))
-        try:
-            await self._until(lambda: self._caught_up(peer), deadline, f"the peer {peer} did not catch up in time: it was not made a voter")
-            await self._change_voters(lambda voters: tuple(sorted({*voters, peer})), deadline)
-        finally:
-            if self._voter is voter:
-                voter.guard.forget(peer)
-
-    def _caught_up(self, peer: str) -> bool:
-        guard = self._require_leader().guard
-        progress = guard.progress.get(peer)
-        lag = guard.log.last_index - (progress.match if progress else 0)
-        return progress is not None and progress.match > 0 and lag <= 100 and self.now() - progress.heard < 2 * self.settings.heartbeat_s
-
-    async def remove_voter(self, peer: str, timeout_s: float = 10.0) -> None:
-        """Make a voter a learner. On the leader; for the leader itself: hand over first, then ask the new one."""
-        voter = self._require_leader()
-        if peer == self.peer:
-            raise StoreError("a leader does not remove itself: transfer the leadership first, then ask the new leader")
-        if peer in voter.guard.log.config.voters:
-            await self._change_voters(lambda voters: tuple(v for v in voters if v != peer), self.now() + timeout_s)
-
-    async def _change_voters(self, change: Callable[[tuple[str, ...]], tuple[str, ...]], deadline: float) -> None:
-        proposed: tuple[int, int] | None = None
-
-        def try_to_propose() -> bool:
-            nonlocal proposed
-
-            def propose(guard: Guard, now: float) -> None:
-                nonlocal proposed
-                voters = change(guard.log.config.voters)
-                if voters != guard.log.config.voters:
-                    proposed = guard.propose_config(voters, now)
-
-            self._require_leader().do(propose)
-            return proposed is not None
-
-        await self._until(try_to_propose, deadline, "an earlier change of the voters is not committed yet")
-        assert proposed is not None
-        index, term = proposed
-        try:
-            async with asyncio.timeout(max(0.0, deadline - self.now())):
-                await self._replica.wait_applied(index)
-        except TimeoutError:
-            raise OutcomeUnknown("the change of the voters was proposed and not decided in time") from None
-        if self._log is not None and self._log.term_at(index) not in (term, None):
-            raise StoreError("the change of the voters was superseded by a new leader")
-
-    async def transfer_leadership(self, to: str, timeout_s: float = 5.0) -> None:
-        """Hand the leadership to another voter. On the leader. Raises StoreError when it did not happen in time."""
-        deadline = self.now() + timeout_s
-        voter = self._require_leader()
-        accepted = False
-
-        def ask(guard: Guard, now: float) -> None:
-            nonlocal accepted
-            accepted = guard.transfer(to, now)
-
-        voter.do(ask)
-        if not accepted:
-            raise StoreError(f"{to} can't take over the leadership: it is not a voter, or another transfer is under way")
-        await self._until(lambda: not voter.guard.is_leader, deadline, f"{to} did not take over the leadership in time")
-
-    def _require_leader(self) -> Voter:
+    def require_leader(self) -> Voter:
         self._require_running()
         if self._voter is None or not self._voter.guard.is_leader:
             raise NoLeader("this peer does not lead: ask the leader")
         return self._voter
-
-    async def _until(self, condition: Callable[[], bool], deadline: float, error: str) -> None:
-        while not condition():
-            if self.now() >= deadline:
-                raise StoreError(error)
-            await self.wait_change(min(self.settings.heartbeat_s, 0.05))
-
-    # compaction
-
-    def _maybe_compact(self) -> None:
-        log = self._log
-        assert log is not None
-        since = self._snapshot_meta.index if self._snapshot_meta else 0
-        grown = (
-            self._replica.applied[0] - since > self.settings.compact_entries
-            or log.bytes > self.settings.compact_bytes + self.settings.keep_bytes
-        )
-        if grown and self._compacting is None:
-            self._compacting = asyncio.get_running_loop().create_task(self._compact())
-            self._compacting.add_done_callback(self._compacted)
-
-    def _compacted(self, task: asyncio.Task[None]) -> None:
-        self._compacting = None
-        if task.cancelled() or task.exception() is None:
-            return
-        error = task.exception()
-        if isinstance(error, DiskFull):
-            logger.error("no space for a log snapshot: the log is not compacted", extra={"error": str(error)})
-        elif isinstance(error, AssertionError | StorageError | OSError):
-            self._fail(StorageError(f"compacting the log failed: {error}"))
-
-    async def compact(self) -> None:
-        """Write a log snapshot and cut the log now."""
-        while self._compacting is not None:
-            await asyncio.wait([self._compacting])
-        await self._compact()
-
-    async def _compact(self) -> None:
-        """The snapshot is durable before the log is cut, and the log is cut by one rename."""
-        storage = self._storage
-        assert storage is not None
-        index, term = self._replica.applied
-        frozen = self._replica.state.freeze()
-        meta = snapshot.make_meta(self.pool, index, term, storage.log.config_at(index), frozen)
-        await storage.save_snapshot(meta, frozen)
-        self._snapshot_meta = meta
-        base = self._new_base(storage.log, index)
-        if base > storage.log.base_index and storage is self._storage:
-            storage.log.compact(base)
-            if self._voter is not None:
-                self._voter.guard.compacted()
-            storage.rewrite()
-
-    def _new_base(self, log: Log, index: int) -> int:
-        """Where the log may begin: some entries before the snapshot stay for those who lag a little."""
-        base, size = index, 0
-        while base > log.base_index and index - base < self.settings.keep_entries and size < self.settings.keep_bytes:
-            size += len(log.entries[base - log.base_index].command)
-            base -= 1
-        return base
-
-    async def _stop_compacting(self) -> None:
-        while self._compacting is not None:
-            await asyncio.wait([self._compacting])
 
     # the end
 
@@ -766,19 +416,32 @@ class RaftStore:
         self._wake()
         self._disk.close()
 
+    def leads_with(self, voter: Voter) -> bool:
+        """Whether this is still the voter that leads, or led."""
+        return self._voter is voter
 
-async def _chunks(data: bytes) -> AsyncIterator[bytes]:
-    for offset in range(0, len(data), SNAPSHOT_CHUNK_BYTES):
-        yield data[offset : offset + SNAPSHOT_CHUNK_BYTES]
+    async def wait_applied(self, index: int) -> None:
+        await self._replica.wait_applied(index)
 
+    # membership
 
-def _encode_answer(answer: Answer) -> bytes:
-    return msgspec.msgpack.encode(answer)
+    async def add_voter(self, peer: str, timeout_s: float) -> None:
+        """Make a learner a voter, after it has caught up. On the leader. Raises StoreError, OutcomeUnknown."""
+        await self._changes.add_voter(peer, timeout_s)
 
+    async def remove_voter(self, peer: str, timeout_s: float = 10.0) -> None:
+        """Make a voter a learner. On the leader; for the leader itself: hand over first, then ask the new one."""
+        await self._changes.remove_voter(peer, timeout_s)
 
-def _decode_answer(data: bytes) -> Answer:
-    """Raises StoreError: the other side is not one of ours."""
-    try:
-        return msgspec.msgpack.decode(data, type=Answer)
-    except msgspec.DecodeError as error:
-        raise StoreError(f"the leader's answer can't be read: {error}") from error
+    async def transfer_leadership(self, to: str, timeout_s: float = 5.0) -> None:
+        """Hand the leadership to another voter. On the leader. Raises StoreError when it did not happen in time."""
+        await self._changes.transfer_leadership(to, timeout_s)
+
+    # hooks of Replicated
+
+    def _results(self, index: int, term: int, results: Sequence[Result]) -> None:
+        self._proposer.applied(index, term, list(results))
+
+    def _log_compacted(self) -> None:
+        if self._voter is not None:
+            self._voter.guard.compacted()

@@ -1,0 +1,23 @@
+"""What the daemon hands to a RaftStore: how to reach other peers, and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from gd2raft.store.raft.errors import StorageError
+from gd2raft.store.raft.log import Entry as Frame
+
+Forward = Callable[[str, bytes, float], Awaitable[bytes]]
+
+
+class Links(msgspec.Struct):
+    """What the daemon hands in. send: fire and forget. forward, forward_read: peer RPC to the leader, (peer, request, timeout_s)."""
+
+    send: Callable[[str, bytes], None]
+    forward: Forward
+    forward_read: Forward
+    on_committed: Callable[[Sequence[Frame]], None] = lambda _frames: None
+    on_fatal: Callable[[StorageError], None] = lambda _error: None
+    on_change: Callable[[], None] = lambda: None
