@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+
+OP_VERSION = "cluster.op-version"
 
 
 class ClusterSet(Request, frozen=True, kw_only=True):
@@ -21,8 +25,25 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
             stored[full] = kept
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
+    changes = []
+    if OP_VERSION in request.options:
+        changes.append(raise_op_version(view, stored.pop(OP_VERSION)))
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=stored))
-    return Plan(locks=("options",), changes=(change,), result={})
+    return Plan(locks=("options",), changes=(change, *changes), result={})
+
+
+def raise_op_version(view: View, value: str) -> plan.Change:
+    """The op-version only rises, and no higher than every peer can follow."""
+    cluster = view.cluster()
+    assert cluster is not None, "a pool without a cluster record"
+    wanted, possible = int(value, 0), min(p.op_version_max for p in view.peers())
+    if wanted <= cluster.op_version:
+        raise Refused(f"op-version {wanted} is not higher than the pool's, {cluster.op_version}: it can't be lowered", code="bad-option")
+    if wanted > possible:
+        raise Refused(
+            f"op-version {wanted} is more than every peer can follow, {possible}", hint="upgrade all daemons first", code="bad-option"
+        )
+    return plan.put(view, model.CLUSTER, msgspec.structs.replace(cluster, op_version=wanted))
 
 
 COMMAND = Command(
