@@ -26,7 +26,7 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
     changes = []
-    if OP_VERSION in request.options:
+    if OP_VERSION in stored:
         changes.append(raise_op_version(view, stored.pop(OP_VERSION)))
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=stored))
     return Plan(locks=("options",), changes=(change, *changes), result={})
