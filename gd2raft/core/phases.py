@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.kv import Versioned
 from gd2raft.core.plan import Plan
 
 RESULTS_KEPT = 1000
@@ -124,3 +125,20 @@ def details_of(problem: StepProblem) -> dict[str, str]:
     """A problem as it stands in a Transaction's record."""
     kind = "unreachable" if problem.unreachable else "failed"
     return {"peer": problem.peer_id, "step": problem.step, "error": problem.error, "hint": problem.hint, "kind": kind}
+
+
+def fence(item: Versioned | None, transaction: str, revision: int, *, undo: bool) -> str | None:
+    """Why a peer must not run a step: `item` is the transaction's record in the peer's own state, `revision` what the leader says of it.
+
+    A leader that was deposed, or a step that was long on its way, has another revision than the state.
+    """
+    if item is None:
+        return f"transaction {transaction} has ended already"
+    if item.modified != revision:
+        return f"transaction {transaction} has gone on at revision {item.modified}: the step of revision {revision} is stale"
+    phase = model.load("", item.value, Transaction).phase
+    if undo and phase is not Phase.UNDOING:
+        return f"nothing is undone of a transaction that is {phase.value}"
+    if not undo and phase in (Phase.UNDOING, Phase.STUCK):
+        return "the transaction is being undone: nothing of it is begun any more"
+    return None

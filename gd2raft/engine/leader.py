@@ -257,7 +257,7 @@ class LeaderEngine:
             transaction=life.record.id,
             revision=run.revision,
             kind=step.kind,
-            arguments=msgspec.json.encode(step.arguments),
+            arguments=msgspec.json.encode(step.arguments, order="deterministic"),  # the next leader must name the same step
             undo=run.undo,
             request_id=life.record.request_id,
             timeout_s=kind.timeout_s,

@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from gd2raft.core import model
-from gd2raft.core.phases import Phase, StepOutcome, StepProblem, Transaction
+from gd2raft.core.phases import StepOutcome, StepProblem, fence
 from gd2raft.core.plan import StepKind
 from gd2raft.engine.calls import StepCall
 from gd2raft.store.interface import Store
@@ -33,6 +33,14 @@ class StepError(Exception):
         self.hint = hint
 
 
+class _Turn:
+    """One step of one transaction: whoever wants to do or undo it takes turns."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+
+
 class StepRunner:
     """`do` runs the code of a step; `kinds` are the steps that this peer has; `tidy` undoes what earlier transactions left here."""
 
@@ -45,7 +53,7 @@ class StepRunner:
         tidy: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store, self._do, self._kinds, self._peer_id, self._tidy = store, do, kinds, peer_id, tidy
-        self._locks: dict[tuple[str, bytes], asyncio.Lock] = {}
+        self._turns: dict[tuple[str, str, bytes], _Turn] = {}
         self._tasks: set[asyncio.Task[StepOutcome]] = set()
 
     async def run(self, call: StepCall) -> StepOutcome:
@@ -77,14 +85,16 @@ class StepRunner:
         return outcome
 
     async def _run(self, call: StepCall) -> StepOutcome:
-        key = (call.transaction, call.arguments)
-        lock = self._locks.setdefault(key, asyncio.Lock())
+        key = (call.transaction, call.kind, call.arguments)
+        turn = self._turns.setdefault(key, _Turn())
+        turn.users += 1
         try:
-            async with lock:  # an undo waits for the do that is still running
+            async with turn.lock:  # an undo waits for the do that is still running
                 return await self._run_fenced(call)
         finally:
-            if not lock.locked():
-                self._locks.pop(key, None)
+            turn.users -= 1
+            if not turn.users:
+                del self._turns[key]
 
     async def _run_fenced(self, call: StepCall) -> StepOutcome:
         kind = self._kinds.get(call.kind)
@@ -119,17 +129,7 @@ class StepRunner:
             await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
         except TimeoutError:
             return f"this peer's state is too old: revision {store.revision}, {call.revision} is needed"
-        item = store.get(model.TRANSACTIONS + call.transaction)
-        if item is None:
-            return f"transaction {call.transaction} has ended already"
-        if item.modified != call.revision:
-            return f"transaction {call.transaction} has gone on at revision {item.modified}: the step of revision {call.revision} is stale"
-        phase = model.load("", item.value, Transaction).phase
-        if call.undo and phase is Phase.COMPLETING:
-            return "a committed transaction is never undone"
-        if not call.undo and phase in (Phase.UNDOING, Phase.STUCK):
-            return "the transaction is being undone: nothing of it is begun any more"
-        return None
+        return fence(store.get(model.TRANSACTIONS + call.transaction), call.transaction, call.revision, undo=call.undo)
 
     def _problem(self, call: StepCall, error: str, *, hint: str = "") -> StepOutcome:
         return StepOutcome(problem=StepProblem(peer_id=self._peer_id(), step=call.kind, error=error, hint=hint))

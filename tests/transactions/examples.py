@@ -1,0 +1,109 @@
+"""An example of every command, for the tests that interrupt them all: what the state was before, and a request.
+
+A command without an example fails test_interrupted.py: add a line to EXAMPLES when you add a command.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gd2raft.commands.registry import commands
+from gd2raft.core import model
+from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Operation, Put
+from gd2raft.core.phases import Phase, Transaction
+from gd2raft.core.plan import Ids, Plan, View, make_commit
+from gd2volgen.tables import option_table
+
+PEERS = tuple(f"{i}{i}{i}{i}{i}{i}{i}{i}-1111-4111-8111-111111111111" for i in (1, 2, 3))
+INITIATOR = PEERS[0]
+STUCK = "99999999-1111-4111-8111-111111111111"
+OPTIONS = option_table()
+TWO_BRICKS: dict[str, Any] = {"name": "v1", "bricks": ["node1:/b1", "node2:/b1"], "replica": 2, "force": True}
+FOUND = {
+    "id": "44444444-1111-4111-8111-111111111111", "pool": "", "address": "node4:24008", "hostname": "node4", "client_address": "node4:24007",
+    "op_version_min": model.OP_VERSION_MIN, "op_version_max": model.OP_VERSION,
+}  # fmt: skip
+
+
+class Example(NamedTuple):
+    """`given`: what was done before, commands with their requests or functions of the state."""
+
+    request: dict[str, Any]
+    given: tuple[tuple[str, dict[str, Any]] | Callable[[KeyValueState], None], ...] = ()
+
+
+def a_stuck_transaction(state: KeyValueState) -> None:
+    """A create that could not be undone, with its lock."""
+    plan = planned("volume-create", {**TWO_BRICKS, "name": "lost"}, state)[0]
+    record = Transaction(
+        id=STUCK, command="volume-create", phase=Phase.STUCK, plan=msgspec.to_builtins(plan), initiator=INITIATOR, started=1.0,
+        problems=({"peer": PEERS[1], "step": "brick.prepare", "error": "gone", "hint": "", "kind": "unreachable"},),
+    )  # fmt: skip
+    lock = model.Lock(transaction=STUCK, owner="someone", command="volume-create", since=1.0)
+    puts = (Put(model.TRANSACTIONS + STUCK, model.dump(record)), *(Put(model.lock_key(name), model.dump(lock)) for name in plan.locks))
+    apply(state, Commit(put=puts))
+
+
+CREATED = ("volume-create", TWO_BRICKS)
+STARTED = ("volume-start", {"volume": "v1"})
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
+    "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
+    "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
+    "peer-remove": (Example({"peer": "node3"}),),
+    "transaction-abort": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
+    "transaction-resume": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
+    "volume-create": (Example(TWO_BRICKS), Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True})),
+    "volume-delete": (Example({"volume": "v1"}, (CREATED,)),),
+    "volume-edit": (Example({"volume": "v1", "metadata": {"a": "b"}}, (CREATED,)),),
+    "volume-reset": (
+        Example({"volume": "v1"}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)),
+    ),
+    "volume-set": (Example({"volume": "v1", "options": {"performance.io-cache": "on"}}, (CREATED, STARTED)),),
+    "volume-start": (Example({"volume": "v1"}, (CREATED,)), Example({"volume": "v1", "force-start-bricks": True}, (CREATED, STARTED))),
+    "volume-stop": (Example({"volume": "v1"}, (CREATED, STARTED)),),
+}
+
+
+def state_of(example: Example) -> KeyValueState:
+    state = KeyValueState()
+    records: list[tuple[str, model.Record]] = [(model.CLUSTER, model.Cluster(id="c"))]
+    for index, peer in enumerate(PEERS, 1):
+        host = f"node{index}"
+        records.append(
+            (
+                model.peer_key(peer),
+                model.Peer(id=peer, name=host, hostname=host, addresses=(f"{host}:24008",), client_addresses=(f"{host}:24007",)),
+            )
+        )
+    apply(state, Commit(put=(*(Put(key, model.dump(record)) for key, record in records), Put("peers", b"1"))))
+    for given in example.given:
+        if callable(given):
+            given(state)
+        else:
+            plan, _ = planned(*given, state)
+            apply(state, make_commit(state, (), (*plan.claims, *(c for c in plan.changes if c.key not in {k.key for k in plan.claims}))))
+    return state
+
+
+def planned(command: str, request: dict[str, Any], state: KeyValueState) -> tuple[Plan, tuple[Expect, ...]]:
+    """The plan, and what it relies on."""
+    known = commands()[command]
+    view = View(state, online=frozenset(PEERS), options=OPTIONS, initiator=INITIATOR)
+    numbers = iter(range(1, 10_000))
+    ids = Ids(lambda: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{command}-{next(numbers)}")), 1000.0)
+    return known.plan(view, msgspec.convert(request, known.request), ids), view.expectations
+
+
+def apply(state: KeyValueState, commit: Commit) -> int:
+    result, _ = state.apply(Operation(commit=commit))
+    assert result.outcome == "done", result
+    return result.revision
+
+
+__all__ = ["ABSENT", "EXAMPLES", "INITIATOR", "PEERS", "Example", "apply", "planned", "state_of"]
