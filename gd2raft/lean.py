@@ -1,6 +1,7 @@
 """Imports of libraries that would load much more than the daemon uses, without that part. Imported first, by main.py.
 
-PyJWT loads cryptography (9 MB) for algorithms that we refuse, structlog loads rich (5 MB) for coloured consoles.
+PyJWT loads cryptography (7 MB) for algorithms that we refuse, pysyncobj for a transport that we don't use, and structlog
+loads rich (5 MB) for coloured consoles.
 """
 
 from __future__ import annotations
@@ -21,4 +22,5 @@ def import_without(name: str, unused: str) -> None:
 
 
 import_without("jwt", "cryptography")
+import_without("pysyncobj", "cryptography")
 import_without("structlog", "rich")
