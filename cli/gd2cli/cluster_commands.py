@@ -13,6 +13,7 @@ from gd2cli.words import Grammar, Parsed
 if TYPE_CHECKING:
     from gd2cli.session import Session
 
+LOCK_OLD_S = 60.0
 ROWS_MAX = 20
 """A screen; those who are down, and the voters, come first."""
 SHOWN = (
@@ -62,6 +63,7 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
         f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
         f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
         *asked_lines(cluster, names),
+        *unfinished_lines(cluster, paint),
         *(
             f"{clean(key).capitalize() + ':':<10} {clean(str(value))}"
             for key, value in sorted(cluster.items())
@@ -80,6 +82,19 @@ def asked_lines(cluster: dict[str, Any], names: dict[str, str]) -> list[str]:
     upstream = cluster.get("upstream")
     follows = f", follows {clean(names.get(upstream, upstream))}" if upstream else ""
     return [f"Asked:     {clean(names.get(asked, asked))} ({clean(str(cluster.get('role', '?')))}{follows})"]
+
+
+def unfinished_lines(cluster: dict[str, Any], paint: Paint) -> list[str]:
+    """Locks with their age, and what has not ended: a lock that is minutes old is a command that hangs."""
+    lines = []
+    for lock in cluster.get("locks", [])[:ROWS_MAX]:
+        held = f"{lock['name']}, for {lock['age-s']:.0f} s by {lock['owner']} (transaction {lock['transaction']})"
+        lines.append("Locked:    " + paint("warn" if lock["age-s"] > LOCK_OLD_S else "", clean(held)))
+    if count := len(cluster.get("transactions", [])):
+        lines.append(f"Unfinished: {count} commands: gd2 transaction list")
+    if count := len(cluster.get("leftovers", [])):
+        lines.append(f"Leftovers: {count} undos that peers have to do when they are back: gd2 transaction list")
+    return lines
 
 
 def members_table(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:

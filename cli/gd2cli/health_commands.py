@@ -18,6 +18,8 @@ DO = {
     "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
     "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
     "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it",
+    "TRANSACTION_STUCK": "bring the peer that it names back, or give it up: gd2 transaction list, then show, resume or abort",
+    "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
 }
 WORST = ("NO_QUORUM", "VOLUME_OFFLINE")
@@ -33,6 +35,8 @@ def health(session: Session, words: Parsed) -> None:
     cluster, peers, volumes = (session.get(*path).data for path in (("cluster", "status"), ("peers",), ("volumes",)))
     status = {v["name"]: session.get("volumes", v["name"], "bricks").data for v in volumes if v["state"] == "Started"}
     found = [*cluster_findings(cluster), *peer_findings(peers)]
+    if cluster.get("transactions") or cluster.get("leftovers"):
+        found += transaction_findings(session.get("transactions").data)
     for volume in volumes:
         found += volume_findings(volume, status.get(volume["name"], []))
     found.sort(key=lambda f: (f.code not in WORST, list(DO).index(f.code)))
@@ -45,6 +49,12 @@ def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
     if not cluster["quorum"]:
         return [Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
     return [] if cluster["leader"] else [Finding("NO_LEADER", "no leader is known")]
+
+
+def transaction_findings(transactions: list[dict[str, Any]]) -> list[Finding]:
+    found = [Finding("TRANSACTION_STUCK", f"{t['command']} ({t['id']})") for t in transactions if t["phase"] == "stuck"]
+    left = sorted({(u["peer"], t["command"]) for t in transactions for u in t["left-undone"]})
+    return [*found, *(Finding("UNDO_LEFT", f"{command} on peer {peer}") for peer, command in left)]
 
 
 def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:

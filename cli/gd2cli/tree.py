@@ -53,9 +53,28 @@ TREE = {
             "info": Leaf("volume_commands:info", "What volumes are made of."),
             "list": Leaf("volume_commands:list", "Names of all volumes."),
             "status": Leaf("volume_commands:status", "Which bricks are online."),
+            "add-brick": Leaf("brick_commands:add-brick", "Add bricks to a volume."),
+            "remove-brick": Leaf("brick_commands:remove-brick", "Take bricks out of a volume."),
+            "rebalance": Leaf("brick_commands:rebalance", "Move files to where the layout wants them."),
             "set": Leaf("option_commands:set", "Set options."),
             "get": Leaf("option_commands:get", "Show options."),
             "reset": Leaf("option_commands:reset", "Give options their defaults again."),
+        },
+    ),
+    "job": Branch(
+        "Long work: rebalance, remove-brick.",
+        {
+            "list": Leaf("brick_commands:list", "The latest of each volume."),
+            "show": Leaf("brick_commands:show", "How far one is."),
+        },
+    ),
+    "transaction": Branch(
+        "Commands that hang, or could not be undone.",
+        {
+            "list": Leaf("transaction_commands:list", "Commands that haven't ended."),
+            "show": Leaf("transaction_commands:show", "Where one is, and what went wrong."),
+            "resume": Leaf("transaction_commands:resume", "Try again to undo a stuck one."),
+            "abort": Leaf("transaction_commands:abort", "Free its locks without waiting for dead peers."),
         },
     ),
     "cluster": Branch(
@@ -118,12 +137,21 @@ class LazyGroup(click.Group):
     def aliases(self) -> dict[str, str]:
         return {}
 
+    def others(self) -> dict[str, str]:
+        """Name -> short help of commands that other packages bring."""
+        return {}
+
+    def load_other(self, name: str) -> click.Command:
+        raise NotImplementedError
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.choices())
+        return [*self.choices(), *self.others()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         name = self.aliases().get(cmd_name, cmd_name)
-        return self.load(name) if name in self.choices() else None
+        if name in self.choices():
+            return self.load(name)
+        return self.load_other(name) if name in self.others() else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         given = args[0]
@@ -134,6 +162,9 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"{given!r} is not valid UTF-8", ctx)
         known = [*self.choices(), *self.aliases()]
         possible = [given] if given in known else [name for name in known if name.startswith(given)]
+        if not possible:
+            known += self.others()
+            possible = [given] if given in known else [name for name in known if name.startswith(given)]
         if len(possible) != 1:
             hint = "it could be " + ", ".join(possible) if possible else suggestion(given, known)
             raise click.UsageError(f"{'ambiguous' if possible else 'unknown'} command {given!r} ({hint})", ctx)
@@ -141,7 +172,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(self.choices().items()))
+            formatter.write_dl([*self.choices().items(), *self.others().items()])
 
 
 class BranchGroup(LazyGroup):
@@ -158,8 +189,26 @@ class BranchGroup(LazyGroup):
     def load(self, name: str) -> click.Command:
         return load_leaf(name, f"{self.name} {name}", self.branch.leaves[name])
 
+    def others(self) -> dict[str, str]:
+        from gd2cli import plugins
+
+        return {word: plugins.short(e) for word, e in plugins.found().get(self.name or "", {}).items() if word not in self.choices()}
+
+    def load_other(self, name: str) -> click.Command:
+        from gd2cli import plugins
+
+        return WordsCommand(name, f"{self.name} {name}", plugins.load(plugins.found()[self.name or ""][name]))
+
 
 class RootGroup(LazyGroup):
+    def others(self) -> dict[str, str]:
+        from gd2cli import plugins
+
+        return {name: "Commands of another package." for name in plugins.found() if name not in self.choices()}
+
+    def load_other(self, name: str) -> click.Command:
+        return BranchGroup(name, Branch("Commands of another package.", {}))
+
     def choices(self) -> dict[str, str]:
         return {**{name: branch.short for name, branch in TREE.items()}, "health": HEALTH.short}
 
