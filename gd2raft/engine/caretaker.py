@@ -130,6 +130,6 @@ class Caretaker:
             return
         store, mine = self._store(), model.leftovers_prefix(self._peer_id())
         for note in self._notes.iterdir():
-            identity = note.name[:ID_CHARS]
+            identity = note.name.lstrip(".")[:ID_CHARS]  # a draft that is being written belongs to its transaction too
             if store.get(model.TRANSACTIONS + identity) is None and store.get(mine + identity) is None:
                 note.unlink(missing_ok=True)
