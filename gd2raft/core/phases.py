@@ -76,7 +76,7 @@ class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
-    """results/ID: how a command ended. `error` is None when it did what it should."""
+    """results/ID: how a command ended. `error` (message, peer-id, step, error, hint) is None when it did what it should."""
 
     command: str
     revision: int = 0

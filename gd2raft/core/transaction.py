@@ -104,6 +104,7 @@ class Life:
         self._undo_from = 0
         self._undo_at: tuple[int, ...] = ()
         self.revision = 0
+        self.remembered: Remembered | None = None  # how it ended, once that is proposed
 
     # entering
 
@@ -239,7 +240,7 @@ class Life:
         if self._phase is Phase.UNDOING or not any(self._to_undo(range(self._undo_from))):
             return self._next_undo()
         self._at = _At.UNDO
-        cause = details_of(self._problems[0]) if self._problems else self.record.cause
+        cause = details_of(self._problems[0]) if self._problems else self.record.cause or details_of(_ABANDONED)
         self.record = msgspec.structs.replace(self.record, undone=tuple(sorted(self._undone)), cause=cause)
         return Propose(Commit((Expect(self._txn_key, self.revision),), (self._record_put(Phase.UNDOING),)))
 
@@ -338,19 +339,28 @@ class Life:
         self._phase = phase
 
     def _result_put(self) -> Put:
-        error = None
-        if self._at is _At.ABORT:
-            cause = self.record.cause or details_of(self._problems[0] if self._problems else _ABANDONED)
-            error = {"peer-id": cause["peer"], **{name: cause[name] for name in ("step", "error", "hint")}}
-        remembered = Remembered(
+        self.remembered = Remembered(
             command=self.record.command,
             revision=self.revision,
             result=self.plan.result,
-            warnings=tuple(f"{p.step} on {p.peer_id}: {p.error}" for p in self._problems),
-            error=error,
+            warnings=tuple(describe(p) for p in self._problems),
+            error=self._error(),
             digest=self.record.digest,
         )
-        return Put(model.RESULTS + self.record.id, model.dump(remembered))
+        return Put(model.RESULTS + self.record.id, model.dump(self.remembered))
+
+    def _error(self) -> dict[str, Any] | None:
+        """What its caller is told: why it was undone, or what of its effect is missing. None: it did what it should."""
+        grave = [p for p in self._problems if not p.unreachable]
+        if self._at is _At.ABORT:
+            cause = self.record.cause or details_of(self._problems[0] if self._problems else _ABANDONED)
+            message = cause["error"]
+        elif grave:
+            cause = details_of(grave[0])
+            message = f"{self.record.command} is committed, but its effect isn't complete yet: {cause['error']}"
+        else:
+            return None
+        return {"message": message, "peer-id": cause["peer"], **{name: cause[name] for name in ("step", "error", "hint")}}
 
 
 _ABANDONED = StepProblem(peer_id="", step="", error="it was interrupted before its changes, and undone", hint="try again")
@@ -367,3 +377,7 @@ def _and(commit: Commit, *, put: tuple[Put, ...] = (), delete: tuple[str, ...] =
 
 def steps_of(barriers: tuple[Barrier, ...]) -> tuple[Step, ...]:
     return tuple(step for barrier in barriers for step in barrier)
+
+
+def describe(problem: StepProblem) -> str:
+    return f"{problem.step} on {problem.peer_id or 'the leader'}: {problem.error}"

@@ -13,10 +13,9 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
-from gd2raft.core.phases import Remembered
-from gd2raft.core.plan import CommandError, Failed, OutcomeUnknown, Refused, Unavailable
+from gd2raft.core.plan import CommandError, OutcomeUnknown, Refused, Unavailable
 from gd2raft.engine.calls import CommandCall, Done, NotLeader
-from gd2raft.engine.leader import LeaderEngine
+from gd2raft.engine.leader import LeaderEngine, remembered_answer
 from gd2raft.store.interface import Store
 
 ELECTION_WAIT_S = 3.0
@@ -103,10 +102,7 @@ class Initiator:
         item = self._store.get(model.RESULTS + call.id)
         if item is None:
             return None
-        ended = model.load("", item.value, Remembered)
-        if ended.error is not None:
-            raise Failed(ended.error["error"], hint=ended.error.get("hint", ""), fields=ended.error)
-        return Done(item.modified, ended.result, ended.warnings)
+        return remembered_answer(call, item)
 
     async def _hold(self, revision: int, deadline: float) -> None:
         try:

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from gd2raft.core import model
-from gd2raft.core.kv import Commit, TooLarge
+from gd2raft.core.kv import Commit, TooLarge, Versioned
 from gd2raft.core.phases import RESULTS_KEPT, Phase, Remembered, StepOutcome, StepProblem, Transaction
 from gd2raft.core.plan import (
     LOCK_WAIT_S,
@@ -34,7 +34,7 @@ from gd2raft.core.plan import (
     Unavailable,
     View,
 )
-from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run
+from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, describe
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
 from gd2raft.store.interface import NoLeader, NoQuorum, Store
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
@@ -284,18 +284,10 @@ class LeaderEngine:
             task.cancel()
 
     def _answer(self, finish: Finish, life: Life) -> Done:
-        warnings = tuple(describe(p) for p in finish.problems)
-        grave = [p for p in finish.problems if not p.unreachable]
-        if finish.outcome == "done" and not grave:
-            return Done(finish.revision, life.plan.result, warnings)
-        first = (grave or list(finish.problems))[0]
-        what = {
-            "done": f"{life.record.command} is committed, but its effect isn't complete yet: ",
-            "failed": "",
-            "stuck": f"{life.record.command} failed and could not be undone (transaction {life.record.id}): ",
-        }[finish.outcome]
-        fields = {"peer-id": first.peer_id, "step": first.step, "error": first.error, "transaction": life.record.id}
-        raise Failed(what + first.error, hint=first.hint, fields=fields | {"all": list(warnings)})
+        if finish.outcome == "stuck":
+            raise self._stuck(life.record)
+        assert life.remembered is not None, f"{finish.outcome} without an answer"
+        return answer_of(life.remembered, finish.revision, life.record.id)
 
     # what ended before, or elsewhere
 
@@ -303,14 +295,7 @@ class LeaderEngine:
         item = self._store.get(model.RESULTS + call.id)
         if item is None:
             return None
-        ended = model.load(model.RESULTS + call.id, item.value, Remembered)
-        if ended.digest and call.digest and ended.digest != call.digest:
-            raise Refused(
-                "this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422
-            )
-        if ended.error is not None:
-            raise Failed(ended.error["error"], hint=ended.error.get("hint", ""), fields=ended.error)
-        return Done(item.modified, ended.result, ended.warnings)
+        return remembered_answer(call, item)
 
     async def _wait_for_other(self, call: CommandCall) -> Done:
         deadline = time.monotonic() + call.timeout_s
@@ -327,7 +312,8 @@ class LeaderEngine:
     def _stuck(record: Transaction) -> Failed:
         first = record.problems[0] if record.problems else {}
         return Failed(
-            f"{record.command} failed and could not be undone (transaction {record.id}): {first.get('error', '')}",
+            f"{record.command} failed ({record.cause.get('error', 'interrupted')}) and could not be undone"
+            f" (transaction {record.id}): {first.get('error', '')}",
             hint=f"look at it: gd2 transaction show {record.id}; it is tried again when the peer is back, `gd2 transaction abort` gives it up",
             code="stuck",
             fields={"peer-id": first.get("peer", ""), "step": first.get("step", ""), "transaction": record.id},
@@ -422,5 +408,24 @@ class LeaderEngine:
         return commit
 
 
-def describe(problem: StepProblem) -> str:
-    return f"{problem.step} on {problem.peer_id or 'the leader'}: {problem.error}"
+def remembered_answer(call: CommandCall, item: Versioned) -> Done:
+    """How the command of this call ended, from results/ID: the same answer whoever gives it, and however often. Raises CommandError."""
+    ended = model.load(model.RESULTS + call.id, item.value, Remembered)
+    check_key(ended.digest, call.digest)
+    return answer_of(ended, item.modified, call.id)
+
+
+def check_key(used_for: str, asked_for: str) -> None:
+    if used_for and asked_for and used_for != asked_for:
+        raise Refused(
+            "this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422
+        )
+
+
+def answer_of(ended: Remembered, revision: int, identity: str) -> Done:
+    """Raises Failed when it wasn't done, or its effect isn't complete."""
+    if (error := ended.error) is None:
+        return Done(revision, ended.result, ended.warnings)
+    fields = {name: error.get(name, "") for name in ("peer-id", "step", "error")}
+    message = error.get("message") or error["error"]
+    raise Failed(message, hint=error.get("hint", ""), fields=fields | {"transaction": identity, "all": list(ended.warnings)})
