@@ -196,6 +196,17 @@ def test_a_log_that_is_gone_is_not_made_anew(peer: Peer, history: object) -> Non
     assert peer.volumes() == history
 
 
+def test_a_folder_of_logs_that_is_gone_is_not_made_anew(peer: Peer, history: object) -> None:
+    """Else a founder would found its pool a second time, and a voter could vote twice."""
+    kept = peer.state / "kept"
+    (peer.state / "raft").rename(kept)
+    fails(peer, "raft.wal", "missing", "peer detach")
+    shutil.rmtree(peer.state / "raft")
+    kept.rename(peer.state / "raft")
+    peer.start().ready()
+    assert peer.volumes() == history
+
+
 @pytest.mark.parametrize("tail", ["cut", "garbage", "zeros", "half-a-record"])
 def test_a_torn_tail_of_the_log_is_recovered_without_losing_what_was_acknowledged(peer: Peer, history: object, tail: str) -> None:
     wal = wal_of(peer)

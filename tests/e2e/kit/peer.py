@@ -134,14 +134,15 @@ class Peer:
 
     # asking it
 
-    def call(self, method: str, path: str, body: object = None, *, timeout_s: float = 60.0, **query: str) -> Answer:
-        """One request with a good token. Raises OSError or http.client.HTTPException when there is no answer."""
+    def call(self, method: str, path: str, body: object = None, *, timeout_s: float = 60.0, key: str = "", **query: str) -> Answer:
+        """One request with a good token; `key`: its Idempotency-Key. Raises OSError or http.client.HTTPException when there is no answer."""
         connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=timeout_s)
         connection.sock = self.machine.connect(REST_PORT, timeout_s)
         path = quote(path)
         data = None if body is None else json.dumps(body).encode()
         try:
-            connection.request(method, path + (f"?{urlencode(query)}" if query else ""), data, self._headers(method, path, data))
+            headers = self._headers(method, path, data) | ({"Idempotency-Key": key} if key else {})
+            connection.request(method, path + (f"?{urlencode(query)}" if query else ""), data, headers)
             reply = connection.getresponse()
             text = reply.read()
         finally:
