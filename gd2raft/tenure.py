@@ -94,7 +94,9 @@ class Tenure:
             on_fatal=lambda error: self._daemon.stop(str(error)),
             on_change=self._store_changed,
         )
-        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=marker.exists(), known_committed=hint.read)
+        # A peer that has seen itself in this pool had a log: without it, it must not begin anew under the name that it voted by.
+        expect = marker.exists() or self.identity.joined_index > 0
+        store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=expect, known_committed=hint.read)
         if not store.pool:
             if self.identity.role == "founder":
                 await store.bootstrap(self.identity.pool_id)

@@ -7,7 +7,10 @@ BadMessage: what a peer sent is not a message of ours; it is dropped.
 
 from __future__ import annotations
 
-WAY_OUT = "The other peers hold the same data: stop the daemon, move the folder away and let this peer rejoin the pool as a new peer."
+WAY_OUT = (
+    "The other peers hold the same data: stop the daemon, move the folder away that holds all its state (localstatedir), "
+    "detach this peer on another one (gd2 peer detach PEER force) and let it join again as a new peer."
+)
 
 
 class StorageError(Exception):
