@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 import msgspec
 import structlog
 
-from gd2raft.core import model
 from gd2raft.core.kv import Expect
 from gd2raft.core.plan import CommandError, OutcomeUnknown, Refused, Unavailable
+from gd2raft.engine.answers import remembered
 from gd2raft.engine.calls import CommandCall, Done, NotLeader
-from gd2raft.engine.leader import LeaderEngine, remembered_answer
+from gd2raft.engine.leader import LeaderEngine
 from gd2raft.store.interface import Store
 
 ELECTION_WAIT_S = 3.0
@@ -71,13 +71,17 @@ class Initiator:
                 last: Exception = error
             except OutcomeUnknown as error:
                 began, last = True, error
+            except Unavailable as error:
+                if not began:
+                    raise
+                last = error  # of this try only: an earlier one may have done it
             except (ConnectionError, TimeoutError) as error:
                 began, last = True, error
             status = self._store.status()
             now = time.monotonic()
             if not began and (not status.quorum or now - waiting_since > ELECTION_WAIT_S):
                 raise no_quorum(status.quorum)
-            if (ended := self._local_answer(call)) is not None:
+            if (ended := remembered(self._store, call)) is not None:
                 return ended
             if now >= deadline or (began and now - waiting_since > max(ELECTION_WAIT_S, 10.0)):
                 raise OutcomeUnknown(
@@ -96,13 +100,6 @@ class Initiator:
             async with asyncio.timeout(max(0.05, deadline - time.monotonic())):
                 return await self._engine.run(call)
         return await self._forward(status.leader, call, max(0.05, deadline - time.monotonic()))
-
-    def _local_answer(self, call: CommandCall) -> Done | None:
-        """The command's end, when it has reached this peer's state already."""
-        item = self._store.get(model.RESULTS + call.id)
-        if item is None:
-            return None
-        return remembered_answer(call, item)
 
     async def _hold(self, revision: int, deadline: float) -> None:
         try:

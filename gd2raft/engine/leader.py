@@ -16,14 +16,13 @@ import msgspec
 import structlog
 
 from gd2raft.core import model
-from gd2raft.core.kv import Commit, TooLarge, Versioned
-from gd2raft.core.phases import RESULTS_KEPT, Phase, Remembered, StepOutcome, StepProblem, Transaction
+from gd2raft.core.kv import Commit, TooLarge
+from gd2raft.core.phases import RESULTS_KEPT, Phase, StepOutcome, StepProblem, Transaction
 from gd2raft.core.plan import (
     LOCK_WAIT_S,
     Command,
     CommandError,
     Conflict,
-    Failed,
     Ids,
     Moved,
     OutcomeUnknown,
@@ -35,6 +34,7 @@ from gd2raft.core.plan import (
     View,
 )
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, describe
+from gd2raft.engine.answers import answer_of, check_key, remembered, stuck
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
 from gd2raft.store.interface import NoLeader, NoQuorum, Store
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
@@ -46,6 +46,7 @@ RETRY_STUCK_S = 10.0
 """So long after a failed undo it is tried again, once the peers that were out of reach are back."""
 RUNNING_MAX = 1024
 COMMIT_TIMEOUT_S = 10.0
+UNKNOWN_STEP_TIMEOUT_S = 60.0
 
 log = structlog.get_logger("engine")
 
@@ -67,6 +68,7 @@ class LeaderEngine:
         self._store, self._run_step, self._peer_id = store, run_step, peer_id
         self._commands, self._step_kinds, self._options, self._online = commands, step_kinds, options, online
         self._running: dict[str, asyncio.Task[Done]] = {}
+        self._digests: dict[str, str] = {}  # of the requests that run
         self._driven: set[str] = set()  # transactions that are moved on here: not those that a task only waits for
         self._not_before: dict[str, tuple[int, float]] = {}  # transaction -> (revision of its record, when to try that one again)
         self._traceless = frozenset(name for name, kind in step_kinds.items() if kind.traceless)
@@ -83,6 +85,8 @@ class LeaderEngine:
             if len(self._running) >= RUNNING_MAX:
                 raise Unavailable(f"{RUNNING_MAX} commands are running already", hint="try again later", code="busy")
             task = self._spawn(call.id, self._logged(call))
+            self._digests[call.id] = call.digest
+        check_key(self._digests.get(call.id, ""), call.digest)
         return await asyncio.shield(task)
 
     def _spawn(self, transaction_id: str, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
@@ -91,6 +95,7 @@ class LeaderEngine:
 
         def ended(task: asyncio.Task[Done]) -> None:
             self._running.pop(transaction_id, None)
+            self._digests.pop(transaction_id, None)
             if not task.cancelled() and (error := task.exception()) is not None and not isinstance(error, CommandError):
                 log.error("transaction broke", transaction=transaction_id, exc_info=error)
 
@@ -131,7 +136,7 @@ class LeaderEngine:
             raise NotLeader(f"peer {self._peer_id} doesn't lead", hint="ask again")
 
     async def _attempts(self, call: CommandCall) -> Done:
-        if (ended := self._remembered(call)) is not None:
+        if (ended := remembered(self._store, call)) is not None:
             return ended
         if self._store.get(model.TRANSACTIONS + call.id) is not None:
             return await self._wait_for_other(call)
@@ -148,7 +153,7 @@ class LeaderEngine:
                 return await self._wait_for_other(call)
             if finish.outcome != "conflict":
                 return self._answer(finish, life)
-            if (ended := self._remembered(call)) is not None:
+            if (ended := remembered(self._store, call)) is not None:
                 return ended
             await self._wait_for_locks(life.plan, deadline)
         raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
@@ -252,7 +257,7 @@ class LeaderEngine:
             await asyncio.gather(moving, *tasks, return_exceptions=True)
 
     async def _run_one(self, life: Life, step: Step, run: Run) -> StepOutcome:
-        kind = self._step_kinds[step.kind]
+        kind = self._step_kinds.get(step.kind)  # None: a daemon of another version has planned it
         call = StepCall(
             transaction=life.record.id,
             revision=run.revision,
@@ -260,7 +265,7 @@ class LeaderEngine:
             arguments=msgspec.json.encode(step.arguments, order="deterministic"),  # the next leader must name the same step
             undo=run.undo,
             request_id=life.record.request_id,
-            timeout_s=kind.timeout_s,
+            timeout_s=kind.timeout_s if kind else UNKNOWN_STEP_TIMEOUT_S,
         )
         if run.undo and self._store.get(model.peer_key(step.peer_id)) is None:
             return StepOutcome()  # it isn't in the pool any more: what it has is its own affair
@@ -285,39 +290,22 @@ class LeaderEngine:
 
     def _answer(self, finish: Finish, life: Life) -> Done:
         if finish.outcome == "stuck":
-            raise self._stuck(life.record)
+            raise stuck(life.record)
         assert life.remembered is not None, f"{finish.outcome} without an answer"
         return answer_of(life.remembered, finish.revision, life.record.id)
 
     # what ended before, or elsewhere
 
-    def _remembered(self, call: CommandCall) -> Done | None:
-        item = self._store.get(model.RESULTS + call.id)
-        if item is None:
-            return None
-        return remembered_answer(call, item)
-
     async def _wait_for_other(self, call: CommandCall) -> Done:
         deadline = time.monotonic() + call.timeout_s
         while time.monotonic() < deadline:
-            if (ended := self._remembered(call)) is not None:
+            if (ended := remembered(self._store, call)) is not None:
                 return ended
             item = self._store.get(model.TRANSACTIONS + call.id)
             if item is not None and (record := model.load("", item.value, Transaction)).phase is Phase.STUCK:
-                raise self._stuck(record)
+                raise stuck(record)
             await self._changed(model.RESULTS + call.id, deadline)
         raise OutcomeUnknown(f"transaction {call.id} has not ended yet", hint="ask again with the same Idempotency-Key")
-
-    @staticmethod
-    def _stuck(record: Transaction) -> Failed:
-        first = record.problems[0] if record.problems else {}
-        return Failed(
-            f"{record.command} failed ({record.cause.get('error', 'interrupted')}) and could not be undone"
-            f" (transaction {record.id}): {first.get('error', '')}",
-            hint=f"look at it: gd2 transaction show {record.id}; it is tried again when the peer is back, `gd2 transaction abort` gives it up",
-            code="stuck",
-            fields={"peer-id": first.get("peer", ""), "step": first.get("step", ""), "transaction": record.id},
-        )
 
     async def _wait_for_locks(self, plan: Plan, deadline: float) -> None:
         for name in plan.locks:
@@ -377,8 +365,8 @@ class LeaderEngine:
         )
 
     async def _resume(self, record: Transaction, revision: int) -> Done:
-        life = Life(record, record.decoded_plan(), (), self._store, owner=record.command, traceless=self._traceless)
         try:
+            life = Life(record, record.decoded_plan(), (), self._store, owner=record.command, traceless=self._traceless)
             finish = await self._drive(life, life.resume(revision))
         except CommandError as error:
             log.warning("could not be resumed yet", transaction=record.id, why=str(error))
@@ -406,26 +394,3 @@ class LeaderEngine:
             return Commit(commit.expect, commit.put, (*commit.delete, *old))
         self._results += added
         return commit
-
-
-def remembered_answer(call: CommandCall, item: Versioned) -> Done:
-    """How the command of this call ended, from results/ID: the same answer whoever gives it, and however often. Raises CommandError."""
-    ended = model.load(model.RESULTS + call.id, item.value, Remembered)
-    check_key(ended.digest, call.digest)
-    return answer_of(ended, item.modified, call.id)
-
-
-def check_key(used_for: str, asked_for: str) -> None:
-    if used_for and asked_for and used_for != asked_for:
-        raise Refused(
-            "this Idempotency-Key was used for another request", hint="use a new key for each request", code="key-reused", http=422
-        )
-
-
-def answer_of(ended: Remembered, revision: int, identity: str) -> Done:
-    """Raises Failed when it wasn't done, or its effect isn't complete."""
-    if (error := ended.error) is None:
-        return Done(revision, ended.result, ended.warnings)
-    fields = {name: error.get(name, "") for name in ("peer-id", "step", "error")}
-    message = error.get("message") or error["error"]
-    raise Failed(message, hint=error.get("hint", ""), fields=fields | {"transaction": identity, "all": list(ended.warnings)})
