@@ -191,6 +191,8 @@ class Member:
         seen = (status.role, status.leader, status.term, status.voters)
         if seen != self._seen_status:
             self._seen_status = seen
+            if status.role == "leader":  # at once: commands that come now ask who is in sight
+                self.sight.seed(self._online | set(status.voters), self._now())
             log.info("raft", role=status.role, leader=status.leader, term=status.term, voters=len(status.voters), applied=status.applied)
             self.follower.poke()
             self.autopilot.poke()
@@ -207,7 +209,6 @@ class Member:
             self._role_changed.clear()
             leads = self.leads()
             if leads and not self._was_leading:
-                self.sight.seed(self._online | set(self.store.status().voters), self._now())
                 try:
                     await self.store.linearizable(timeout_s=5.0)
                 except StoreError as error:

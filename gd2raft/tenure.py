@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger("tenure")
 
 
+HINT_RETRY_S = 0.02
+
+
 class OrphanedLog(Exception):
     """The log of a pool without the identity that belongs to it: names the folder and the way out."""
 
@@ -44,13 +47,17 @@ class Tenure:
         self.member: Member
         self.courier: Courier
         self._switching = asyncio.Lock()
+        self._hint_waits = False
 
     # life
 
     def load(self) -> None:
         """Read who this peer is, or make a new one. Raises IdentityError, OrphanedLog."""
+        first_start = identities.load(self._state) is None
+        if first_start:
+            self.secret = identities.load_secret(self._state, first_start=True)  # before the identity: a crash in between is a first start
         self.identity = self._load_identity()
-        self.secret = identities.load_secret(self._state)
+        self.secret = identities.load_secret(self._state, first_start=False)
 
     async def open(self) -> None:
         """Open the log; from here on other peers may ask."""
@@ -86,17 +93,19 @@ class Tenure:
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / "created"
         hint = CommitHint(folder / "committed")
+        opened: list[RaftStore] = []  # the store, once it is open
         links = Links(
             send=lambda peer, data: self.courier.send(peer, data),
             forward=self._daemon.forward_operation,
             forward_read=self._daemon.forward_read,
-            on_committed=lambda frames: self._committed(frames, hint),
+            on_committed=lambda frames: self._committed(frames, hint, opened),
             on_fatal=lambda error: self._daemon.stop(str(error)),
             on_change=self._store_changed,
         )
         # A peer that has seen itself in this pool had a log: without it, it must not begin anew under the name that it voted by.
         expect = marker.exists() or self.identity.joined_index > 0
         store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=expect, known_committed=hint.read)
+        opened.append(store)
         if not store.pool:
             if self.identity.role == "founder":
                 await store.bootstrap(self.identity.pool_id)
@@ -112,10 +121,25 @@ class Tenure:
         await member.store.close()
         member.hint.close()
 
-    def _committed(self, frames: Sequence[Frame], hint: CommitHint) -> None:
-        hint.write(self.identity.pool_id, frames[-1].index, frames[-1].term)
-        if hasattr(self, "member"):
-            self.member.feed.publish(frames)
+    def _committed(self, frames: Sequence[Frame], hint: CommitHint, opened: list[RaftStore]) -> None:
+        for store in opened:
+            if hasattr(self, "member") and self.member.store is store:
+                self.member.feed.publish(frames)
+            self._note_committed(store, hint)
+
+    def _note_committed(self, store: RaftStore, hint: CommitHint) -> None:
+        """Keep how far the log is committed, once that part of it is on our own disk (others may have been quicker)."""
+        index, term = store.last_applied
+        if index <= store.durable_index:
+            hint.write(store.pool, index, term)
+        elif not self._hint_waits:
+            self._hint_waits = True
+            asyncio.get_running_loop().call_later(HINT_RETRY_S, self._note_committed_later, store, hint)
+
+    def _note_committed_later(self, store: RaftStore, hint: CommitHint) -> None:
+        self._hint_waits = False
+        if not hint.closed:
+            self._note_committed(store, hint)
 
     def _store_changed(self) -> None:
         if hasattr(self, "member"):

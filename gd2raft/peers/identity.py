@@ -20,6 +20,7 @@ from gd2raft.steps.durable import write_durably
 
 FILE = "peer.json"
 AUTH = "auth"
+SECRET_DIGITS = 64
 
 log = structlog.get_logger("identity")
 
@@ -94,18 +95,23 @@ def save(folder: Path, identity: Identity) -> Identity:
     return sealed
 
 
-def load_secret(folder: Path) -> str:
+def load_secret(folder: Path, *, first_start: bool) -> str:
     """The secret of REST, made at first start. Raises IdentityError."""
     path = folder / AUTH
     try:
         text = path.read_text(errors="replace").strip()
     except FileNotFoundError:
-        return new_secret(folder)
+        if first_start:
+            return new_secret(folder)
+        raise IdentityError(
+            f"{path} is missing, and it is one for the whole pool. Copy the file from another peer; "
+            "a peer that is alone in its pool may take any 64 hexadecimal digits (openssl rand -hex 32)"
+        ) from None
     except OSError as error:
         raise IdentityError(f"{path} can't be read: {error.strerror}") from error
-    if len(text) < 32 or not all(c in "0123456789abcdef" for c in text):
+    if len(text) != SECRET_DIGITS or not all(c in "0123456789abcdef" for c in text):
         raise IdentityError(
-            f"{path} is damaged: it should hold a secret of hexadecimal digits. Copy the file from another peer of the pool"
+            f"{path} is damaged: it should hold a secret of {SECRET_DIGITS} hexadecimal digits. Copy the file from another peer of the pool"
         )
     return text
 

@@ -21,6 +21,7 @@ class CommitHint:
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self.closed = False
 
     def read(self, pool: str) -> tuple[int, int]:
         """(index, term) of an entry of the pool's log that was committed."""
@@ -39,6 +40,7 @@ class CommitHint:
             return
 
     def close(self) -> None:
+        self.closed = True
         os.close(self._descriptor)
 
 

@@ -23,7 +23,7 @@ from gd2raft.store.raft.errors import BadMessage, StorageError, WalCorrupt
 from gd2raft.store.raft.guard import Guard, Install
 from gd2raft.store.raft.links import Links
 from gd2raft.store.raft.log import Config, HardState, Log
-from gd2raft.store.raft.proposer import Proposer
+from gd2raft.store.raft.proposer import NotProposed, Proposer
 from gd2raft.store.raft.replica import Replica
 from gd2raft.store.raft.replicated import Diverged, Frame, Replicated
 from gd2raft.store.raft.settings import Settings
@@ -46,6 +46,7 @@ class RaftStore(Replicated):
         self._voter: Voter | None = None
         self._proposer = Proposer(settings)
         self._client = self._new_client()
+        self._leader_clock = forwarding.LeaderClock()
         self._switching = False
         self._changed: dict[asyncio.Future[None], None] = {}  # a dict keeps their order: simulations replay exactly
         self._was_leader = False
@@ -84,6 +85,7 @@ class RaftStore(Replicated):
         return store
 
     async def _start(self, loaded: Loaded, known_committed: tuple[int, int]) -> None:
+        self._check_committed(loaded, known_committed[0])
         storage = Storage(self._disk, loaded.identity, loaded.log, self._new_nonce)
         self._attach(storage)
         if loaded.meta is not None and loaded.frozen is not None:
@@ -97,6 +99,20 @@ class RaftStore(Replicated):
         if loaded.log.term_at(index) == term:  # that very entry, so everything before it too (log matching)
             self._apply_until(index)
         self._follow_mode()
+
+    def _check_committed(self, loaded: Loaded, index: int) -> None:
+        """A voter's log that ends before an entry that it had on its disk, committed, was cut: nothing may be built on it.
+
+        (A learner's log is fsynced lazily: a power failure may take its end, and the feed brings it again.)
+        """
+        last = max(loaded.log.last_index, loaded.meta.index if loaded.meta else 0)
+        if index > last and self.peer in loaded.log.config.voters:
+            raise WalCorrupt(self._disk.path(WAL), loaded.size, f"it ends with entry {last}, but entry {index} was committed")
+
+    @property
+    def durable_index(self) -> int:
+        """Entries up to this one are on this peer's disk."""
+        return self._log.durable_index if self._log else 0
 
     def _new_client(self) -> Client:
         return Client(self, lambda: f"{self.peer}/{self._rng.randbytes(8).hex()}", self.settings.leader_wait_s, self.settings.commits_max)
@@ -150,6 +166,10 @@ class RaftStore(Replicated):
     def leads(self) -> bool:
         return self._voter is not None and self._voter.guard.can_propose
 
+    @property
+    def term(self) -> int:
+        return self._voter.guard.term if self._voter is not None else self._hint[1]
+
     def leader(self) -> str:
         """Of whom we know, not ourselves."""
         leader = self._voter.guard.leader if self._voter is not None else self._hint[0]
@@ -178,10 +198,26 @@ class RaftStore(Replicated):
             self._voter.do(lambda guard, now: self._proposer.pump(guard, now))
 
     async def forward_operation(self, leader: str, operation: bytes, deadline: float) -> Answer:
+        if not self._leader_clock.is_fresh(leader, self.now()):
+            await self._ask_clock(leader, deadline)
         timeout_s = deadline - self.now()
-        request = forwarding.encode_request(operation, timeout_s)
+        request = self._leader_clock.request(leader, operation, deadline, self.now())
         async with asyncio.timeout(max(0.0, timeout_s)):
-            return forwarding.decode_answer(await self._links.forward(leader, request, timeout_s))
+            answer = forwarding.decode_answer(await self._links.forward(leader, request, timeout_s))
+        self._leader_clock.note(leader, answer, self.now())
+        return answer
+
+    async def _ask_clock(self, leader: str, deadline: float) -> None:
+        """What the leader's clock shows, so that it can keep to a deadline of ours. Raises NotProposed."""
+        timeout_s = min(max(0.0, deadline - self.now()), forwarding.ASK_CLOCK_S)
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = forwarding.decode_answer(await self._links.forward_read(leader, forwarding.ASK_CLOCK, timeout_s))
+        except (TimeoutError, OSError, StoreError) as error:
+            raise NotProposed(f"the leader did not answer ({error or type(error).__name__})") from error
+        if answer.status != "ok":
+            raise NotProposed("that peer does not lead")
+        self._leader_clock.note(leader, answer, self.now())
 
     async def wait_change(self, timeout_s: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -200,9 +236,9 @@ class RaftStore(Replicated):
         """A forwarded operation (what `forward` was given): the answer's bytes."""
         return await forwarding.answer_operation(self, data, timeout_s)
 
-    async def handle_forward_read(self, _data: bytes, timeout_s: float) -> bytes:
-        """A forwarded read index."""
-        return await forwarding.answer_read(self, timeout_s)
+    async def handle_forward_read(self, data: bytes, timeout_s: float) -> bytes:
+        """A forwarded read index (or question for the clock)."""
+        return await forwarding.answer_read(self, data, timeout_s)
 
     async def read_index(self) -> int | None:
         """Of the leader that we are; None when that ended."""
