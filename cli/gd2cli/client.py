@@ -129,6 +129,10 @@ class _Attempt:
         if not 200 <= raw.status < 300:
             raise self._refused(endpoint, raw)
         warnings = tuple(raw.headers.get_all("X-Gluster-Warning") or ())
+        if raw.headers.get("X-Gluster-Stale"):
+            warnings += (
+                f"no quorum in sight: this is what {endpoint.url} knows, at revision {raw.headers.get('X-Gluster-Revision')}; it may be old",
+            )
         if not raw.body.strip():
             return Answer(raw.status, "", None, warnings)
         text, data, problem = read_json(raw.body)

@@ -62,7 +62,7 @@ def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:
 
 
 def volume_findings(volume: dict[str, Any], bricks: list[dict[str, Any]]) -> list[Finding]:
-    down = [b["info"] for b in bricks if not b["online"]]
+    down = [b["info"] for b in bricks if not b["online"] and b.get("known", True)]  # of a peer that is away nobody knows
     found = [Finding("BRICK_OFFLINE", f"volume {volume['name']}: brick {brick_name(b)}") for b in down]
     lost = {b["id"] for b in down}
     if any(not serves(s, lost) for s in volume["subvols"]):

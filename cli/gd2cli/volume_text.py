@@ -63,6 +63,8 @@ def status_text(name: str, bricks: list[dict[str, Any]], paint: Paint) -> str:
 
 def process_cells(process: dict[str, Any]) -> list[Any]:
     online = bool(process["online"])
+    if not process.get("known", True):  # its peer's daemon doesn't answer; the brick may well run
+        return ["?", Cell("?", "bad"), "?"]
     cell = Cell("Y", "good") if online else Cell("N", "bad")
     return [process["port"] if online else "N/A", cell, process["pid"] if online else "N/A"]
 

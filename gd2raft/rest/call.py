@@ -184,6 +184,7 @@ def base_headers(api: Api, request_id: str, revision: int) -> dict[str, str]:
         "X-Gluster-Revision": str(revision),
         "Server": "gd2raft",
         "Cache-Control": "no-store",
+        **({"X-Gluster-Stale": "true"} if api.stale() else {}),
     }
 
 

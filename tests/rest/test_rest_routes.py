@@ -136,6 +136,7 @@ def test_bricks_of_peers_that_do_not_answer_are_offline(rest: Rest) -> None:
     up, down = rest.get("/v1/volumes/v1/bricks").json
     assert up == {
         "info": first,
+        "known": True,
         "online": True,
         "pid": 99,
         "port": 49152,
