@@ -87,7 +87,12 @@ class LeaderEngine:
             task = self._spawn(call.id, self._logged(call))
             self._digests[call.id] = call.digest
         check_key(self._digests.get(call.id, ""), call.digest)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if not task.cancelled() or (caller := asyncio.current_task()) is None or caller.cancelling():
+                raise
+            raise OutcomeUnknown("this daemon stopped while the command ran", hint="the next leader finishes or undoes it") from error
 
     def _spawn(self, transaction_id: str, work: Coroutine[Any, Any, Done]) -> asyncio.Task[Done]:
         task = asyncio.create_task(work, name=f"transaction {transaction_id}")
@@ -105,9 +110,11 @@ class LeaderEngine:
     async def _logged(self, call: CommandCall) -> Done:
         """One line a command, so that a bad night can be read back by its request id."""
         began = time.monotonic()
-        outcome = "done"
+        outcome = "interrupted"
         try:
-            return await self._attempts(call)
+            done = await self._attempts(call)
+            outcome = "done"
+            return done
         except CommandError as error:
             outcome = f"{error.code}: {error.message}"
             raise

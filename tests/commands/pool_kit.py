@@ -68,18 +68,18 @@ class Pool:
     def ids(self) -> Ids:
         return Ids(lambda: f"{next(self._numbers):08x}-1111-4111-8111-111111111111", 1000.0)
 
-    def request(self, name: str, **fields: Any) -> Any:
+    def request(self, name: str, /, **fields: Any) -> Any:
         """The request as it comes from JSON."""
         kebab = {key.replace("_", "-"): value for key, value in fields.items()}
         return msgspec.convert(kebab, commands()[name].request)
 
-    def plan(self, name: str, **fields: Any) -> Plan:
+    def plan(self, name: str, /, **fields: Any) -> Plan:
         plan = commands()[name].plan(self.view(), self.request(name, **fields), self.ids())
         plan.check()
         assert msgspec.convert(msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(plan))), Plan) == plan, "a plan is data"
         return plan
 
-    def life(self, name: str, identity: str = "t", **fields: Any) -> Life:
+    def life(self, name: str, identity: str = "t", /, **fields: Any) -> Life:
         view = self.view()
         plan = commands()[name].plan(view, self.request(name, **fields), self.ids())
         record = Transaction(
@@ -92,7 +92,7 @@ class Pool:
         )
         return Life(record, plan, view.expectations, self.state, owner=f"{name} of r", traceless=TRACELESS)
 
-    def do(self, name: str, world: World | None = None, **fields: Any) -> Finish:
+    def do(self, name: str, world: World | None = None, /, **fields: Any) -> Finish:
         """Run a command to its end."""
         life = self.life(name, f"{name}-{self.state.revision}", **fields)
         return drive(self, life, life.start(), world or World(self.state))
@@ -106,9 +106,9 @@ class Pool:
         life = Life(record, record.decoded_plan(), (), self.state, owner="next", traceless=TRACELESS)
         return life, life.resume(item.modified)
 
-    def volume(self, name: str, *bricks: str, **fields: Any) -> model.Volume:
+    def volume(self, name: str, /, *bricks: str, **fields: Any) -> model.Volume:
         """Create one, and give its record."""
-        assert self.do("volume-create", name=name, bricks=list(bricks), **fields).outcome == "done"
+        assert self.do("volume-create", None, name=name, bricks=list(bricks), **fields).outcome == "done"
         found = self.view().volume(name)
         assert found is not None
         return found
