@@ -71,8 +71,8 @@ class Recorder:
         """It returned. value: what a read saw."""
         self._time += 1
         operation = self._operations[number]
-        read = {"value": value} if operation.kind == "read" else {}
-        self._operations[number] = operation._replace(returned=self._time, outcome=outcome, **read)
+        seen = value if operation.kind == "read" else operation.value
+        self._operations[number] = operation._replace(returned=self._time, outcome=outcome, value=seen)
 
     def forget(self, number: int) -> None:
         """It certainly had no effect (a write that was refused), or nobody saw it (a read without an answer)."""

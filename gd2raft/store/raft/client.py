@@ -29,17 +29,21 @@ class StoreFull(StoreError):
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What a leader says to a forwarded operation or read. status: ok, not-leader, lost, no-quorum, full, bad."""
+    """What a leader says to a forwarded operation or read. status: ok, not-leader, lost, no-quorum, full, bad.
+
+    clock: its clock when it said so; term: the one in which it leads (so a leader that was restarted has another).
+    """
 
     status: str
     message: str = ""
     result: Result | None = None
     index: int = 0
     clock: float | None = None
+    term: int = 0
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
-    """A forwarded operation. latest: by the leader's own clock, the moment after which it must not be proposed (None: not known)."""
+    """A forwarded operation. latest: by the clock of the leader of `term`, when it must not be proposed any more (None: not known)."""
 
     operation: bytes
     timeout_s: float

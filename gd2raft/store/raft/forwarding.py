@@ -16,6 +16,12 @@ from gd2raft.store.raft import batch
 from gd2raft.store.raft.client import Answer, Request
 from gd2raft.store.raft.proposer import Lost, NotProposed
 
+ASK_CLOCK = b"clock"
+ASK_CLOCK_S = 1.0
+FRESH_S = 10.0
+DRIFT_MAX = 0.001
+"""By how much two clocks that are meant to be right may run apart: ten times what is usual."""
+
 
 class Answering(Protocol):
     """What is needed of the leader's store."""
@@ -25,10 +31,38 @@ class Answering(Protocol):
     def has_quorum(self) -> bool: ...
     def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]: ...
     async def read_index(self) -> int | None: ...
+    @property
+    def term(self) -> int: ...
 
 
-def encode_request(operation: bytes, timeout_s: float) -> bytes:
-    return msgspec.msgpack.encode(Request(operation, timeout_s))
+class LeaderClock:
+    """What a peer knows of its leader's clock: enough to name a deadline on it that is never later than meant.
+
+    An answer that was given when the leader's clock showed c, and is here at our time t, says: at t the leader's clock shows c
+    or more. So at our deadline it will show at least c + (deadline - t), drift aside; until then at most what the
+    answer needed to come is lost.
+    """
+
+    def __init__(self) -> None:
+        self._leader, self._term, self._ahead, self._at = "", 0, 0.0, 0.0
+
+    def note(self, leader: str, answer: Answer, now: float) -> None:
+        """An answer of the leader arrived: the best that is known is kept, made worse by drift as it ages."""
+        if answer.clock is None:
+            return
+        ahead = answer.clock - now
+        if (leader, answer.term) == (self._leader, self._term):
+            ahead = max(ahead, self._ahead - DRIFT_MAX * (now - self._at))
+        self._leader, self._term, self._ahead, self._at = leader, answer.term, ahead, now
+
+    def is_fresh(self, leader: str, now: float) -> bool:
+        return leader == self._leader and now - self._at < FRESH_S
+
+    def request(self, leader: str, operation: bytes, deadline: float, now: float) -> bytes:
+        latest = None
+        if leader == self._leader and self._term:
+            latest = deadline + self._ahead - DRIFT_MAX * (deadline - self._at)
+        return msgspec.msgpack.encode(Request(operation, deadline - now, self._term, latest))
 
 
 async def answer_operation(store: Answering, data: bytes, timeout_s: float) -> bytes:
@@ -40,26 +74,36 @@ async def answer_operation(store: Answering, data: bytes, timeout_s: float) -> b
         return encode_answer(Answer("bad", f"not an operation: {error}"))
     if not store.leads():
         return encode_answer(Answer("not-leader", "that peer does not lead"))
+    if request.latest is not None and request.term != store.term:
+        return _stamped(store, Answer("not-leader", "that peer leads in another term than it did"))
     if not store.has_quorum():
         return encode_answer(Answer("no-quorum", "the leader can't reach a majority of the voters: nothing was changed"))
-    timeout_s = min(timeout_s, request.timeout_s)
-    return encode_answer(await _answer(store, request.operation, timeout_s))
+    return _stamped(store, await _answer(store, request, min(timeout_s, request.timeout_s)))
 
 
-async def _answer(store: Answering, operation: bytes, timeout_s: float) -> Answer:
+def _stamped(store: Answering, answer: Answer) -> bytes:
+    return encode_answer(msgspec.structs.replace(answer, clock=store.now(), term=store.term))
+
+
+async def _answer(store: Answering, request: Request, timeout_s: float) -> Answer:
+    deadline = store.now() + timeout_s
+    if request.latest is not None:
+        deadline = min(deadline, request.latest)  # its way to here counts too
     try:
         async with asyncio.timeout(timeout_s):
-            return Answer("ok", "", await store.submit(operation, store.now() + timeout_s))
+            return Answer("ok", "", await store.submit(request.operation, deadline))
     except NotProposed as error:
         return Answer("not-leader", str(error))
     except (Lost, TimeoutError) as error:
         return Answer("lost", str(error) or "not decided in time")
 
 
-async def answer_read(store: Answering, timeout_s: float) -> bytes:
-    """A forwarded read index."""
+async def answer_read(store: Answering, data: bytes, timeout_s: float) -> bytes:
+    """A forwarded read index, or (ASK_CLOCK) what our clock shows."""
     if not store.leads():
         return encode_answer(Answer("not-leader"))
+    if data == ASK_CLOCK:
+        return _stamped(store, Answer("ok"))
     try:
         async with asyncio.timeout(timeout_s):
             index = await store.read_index()

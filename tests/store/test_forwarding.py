@@ -1,0 +1,119 @@
+"""A commit that travels to the leader keeps the deadline of the one who asked, however long it is on its way."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gd2raft.core.kv import Commit, Operation, Put, Result
+from gd2raft.store.interface import NoLeader, OutcomeUnknown
+from gd2raft.store.raft import batch, forwarding
+from gd2raft.store.raft.client import Answer, Request
+from gd2raft.store.raft.forwarding import LeaderClock
+from gd2raft.store.raft.node import RaftStore
+from tests.store.pool import Pool
+
+OPERATION = batch.encode_operation(Operation("s", 1, 0, Commit()))
+
+
+class Leader:
+    """What forwarding needs of a leader: its clock shows 1000, its term is 7; it keeps the deadlines that it is given."""
+
+    term = 7
+
+    def __init__(self) -> None:
+        self.deadlines: list[float] = []
+
+    def now(self) -> float:
+        return 1000.0
+
+    def leads(self) -> bool:
+        return True
+
+    def has_quorum(self) -> bool:
+        return True
+
+    def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]:
+        self.deadlines.append(deadline)
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        answer.set_result(Result("done", 1))
+        return answer
+
+    async def read_index(self) -> int | None:
+        return 1
+
+
+def ask(leader: Leader, data: bytes, timeout_s: float = 60.0) -> Answer:
+    return forwarding.decode_answer(asyncio.run(forwarding.answer_operation(leader, data, timeout_s)))
+
+
+@pytest.mark.fast
+def test_the_deadline_named_on_the_leaders_clock_is_never_later_than_meant() -> None:
+    clock = LeaderClock()
+    clock.note("l", Answer("ok", clock=1000.0, term=7), now=50.0)  # given at some time up to 50
+    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 52.0, 50.5), type=Request)
+    assert request.term == 7 and request.latest is not None and 1001.9 < request.latest <= 1002.0
+
+
+@pytest.mark.fast
+def test_a_slow_answer_makes_the_known_clock_no_worse_and_another_term_begins_anew() -> None:
+    clock = LeaderClock()
+    clock.note("l", Answer("ok", clock=1000.0, term=7), now=50.0)
+    clock.note("l", Answer("ok", clock=1001.0, term=7), now=53.0)  # two seconds on its way
+    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 60.0, 53.0), type=Request)
+    assert request.latest is not None and request.latest > 1009.9
+    clock.note("l", Answer("ok", clock=5.0, term=8), now=54.0)
+    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 60.0, 54.0), type=Request)
+    assert request.term == 8 and request.latest is not None and request.latest <= 11.0
+
+
+@pytest.mark.fast
+def test_a_leader_keeps_the_earlier_of_both_deadlines() -> None:
+    leader = Leader()
+    answer = ask(leader, msgspec.msgpack.encode(Request(OPERATION, 30.0, 7, 1000.5)))
+    assert leader.deadlines == [1000.5] and (answer.status, answer.clock, answer.term) == ("ok", 1000.0, 7)
+
+
+@pytest.mark.fast
+def test_a_leader_of_another_term_does_not_trust_a_deadline_on_a_clock_that_may_not_be_its_own() -> None:
+    leader = Leader()
+    assert ask(leader, msgspec.msgpack.encode(Request(OPERATION, 30.0, 6, 1e9))).status == "not-leader"
+    assert leader.deadlines == []
+
+
+def test_a_commit_that_the_network_holds_back_past_its_deadline_never_happens(tmp_path: Path) -> None:
+    async def body() -> None:
+        pool = Pool(tmp_path)
+        stores = await pool.form("a", "b", "c")
+        leader = await pool.leader()
+        follower = next(store for store in stores if store is not leader)
+        put = Commit(put=(Put("early", b"1"),))
+        assert (await follower.commit(put, timeout_s=20)).outcome == "done"
+        held = asyncio.Event()
+        arrived: list[asyncio.Task[bytes]] = []
+        _hold_back(follower, leader, held, arrived)
+        with pytest.raises((OutcomeUnknown, NoLeader)):
+            await follower.commit(Commit(put=(Put("late", b"1"),)), timeout_s=0.3)
+        held.set()
+        answers = [forwarding.decode_answer(await task) for task in arrived]
+        assert answers and all(answer.status == "not-leader" for answer in answers)
+        await leader.linearizable(timeout_s=20)
+        assert leader.get("early") is not None and leader.get("late") is None
+        await pool.close()
+
+    asyncio.run(body())
+
+
+def _hold_back(follower: RaftStore, leader: RaftStore, until: asyncio.Event, arrived: list[asyncio.Task[bytes]]) -> None:
+    async def deliver_late(data: bytes, timeout_s: float) -> bytes:
+        await until.wait()
+        return await leader.handle_forward(data, timeout_s)
+
+    async def forward(_peer: str, data: bytes, timeout_s: float) -> bytes:
+        arrived.append(asyncio.create_task(deliver_late(data, timeout_s)))
+        return await asyncio.shield(arrived[-1])
+
+    follower._links.forward = forward
