@@ -11,7 +11,7 @@ import msgspec
 
 from gd2raft import __version__
 from gd2raft.commands.peer_add import PeerAdd
-from gd2raft.core import model
+from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
 from gd2raft.core.plan import Unavailable
@@ -57,6 +57,9 @@ class DaemonApi:
 
     def revision(self) -> int:
         return self._daemon.member.store.revision
+
+    def stale(self) -> bool:
+        return not self._daemon.member.store.status().quorum
 
     def online(self) -> Mapping[str, int]:
         me = self.peer_id
@@ -125,6 +128,21 @@ class DaemonApi:
         for reply in replies:
             found |= msgspec.convert(reply, dict[str, BrickFacts])
         return found
+
+    async def job_progress(self, job: jobs.Job) -> Mapping[str, jobs.Progress]:
+        """What is stored counts; the peers that haven't ended are asked."""
+        known = jobs.results(self._daemon.view(), job)
+        online = self._daemon.online()
+        asked = [p for p in job.peers if p not in known and p in online]
+        replies = await asyncio.gather(*(self._ask_job(p, job) for p in asked))
+        found = {p: reply for p, reply in zip(asked, replies, strict=True) if reply is not None}
+        lost = jobs.Progress(status=jobs.Status.UNKNOWN, note="the peer can't be asked")
+        return {p: known.get(p) or found.get(p) or lost for p in job.peers}
+
+    async def _ask_job(self, peer_id: str, job: jobs.Job) -> jobs.Progress | None:
+        if peer_id == self.peer_id:
+            return await self._daemon.gluster.rebalances.progress(job)
+        return await Remote(self._daemon).job(peer_id, job.id)
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return volume_size(volume, dict(await self.brick_facts(volume)))

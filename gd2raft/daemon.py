@@ -21,8 +21,8 @@ from gd2raft import __version__, services
 from gd2raft.api import DaemonApi
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
 from gd2raft.config import Config, split_address
-from gd2raft.core import model
-from gd2raft.core.kv import Event
+from gd2raft.core import jobs, model
+from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import NotFound, Refused, View
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
@@ -174,6 +174,7 @@ class Daemon:
             rundir=self.rundir,
             workdir=self.state,
             processes=self.processes,
+            report=self.report_job,
         )
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
@@ -296,6 +297,14 @@ class Daemon:
 
     def _process_changed(self, key: str) -> None:
         log.debug("process changed", key=key)
+        self.gluster.rebalances.process_changed(key)
+
+    async def report_job(self, job: jobs.Job, progress: jobs.Progress) -> None:
+        """Put how this peer's part of a job ended into the store, for good. Raises StoreError."""
+        key, store = jobs.job_key(job.id), self.member.store
+        if (item := store.get(key)) is not None:
+            put = Put(jobs.result_key(job.id, self.identity.peer_id), model.dump(progress))
+            await store.commit(Commit((Expect(key, item.modified),), (put,)), timeout_s=10.0)
 
     def on_events(self, events: Sequence[Event] | None) -> None:
         """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
@@ -304,6 +313,8 @@ class Daemon:
             self.gluster.changed(None)
             return
         names = {e.key[len(model.VOLUMES) :] for e in events if e.key.startswith(model.VOLUMES)}
+        changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in events if e.key.startswith(jobs.JOBS))
+        names |= {job.volume for job in changed if job is not None}
         if any(e.key == model.GLOBAL_OPTIONS or e.key.startswith(model.PEERS) for e in events):
             self.gluster.changed(None)
         elif names:

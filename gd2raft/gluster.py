@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 import structlog
 
 import gd2volgen
-from gd2raft.core import model
+from gd2raft.core import jobs, model
 from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
+from gd2raft.rebalance import Rebalances
+from gd2raft.rebalance import key_of as rebalance_key
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
+from gd2raft.sunrpc.brickop import BrickOpClient, BrickOpFailed, HealOp, StatusOf
 from gd2raft.sunrpc.server import SunRpcServer
 from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
 
 SERVERS_LISTED_MAX = 16
+CLIENTS_GO_S = 12.0
+"""So long a brick that has left its volume waits for its clients to go; they switch graphs within a second or two."""
+CLIENTS_POLL_S = 0.2
+
+ReportJob = Callable[[jobs.Job, jobs.Progress], Awaitable[None]]
 
 log = structlog.get_logger("gluster")
 
@@ -119,6 +127,7 @@ class Gluster:
         rundir: Path,
         workdir: Path,
         processes: ProcessManager,
+        report: ReportJob,
     ) -> None:
         self._peer_id, self._view, self._online, self._current = peer_id, view, online, current
         self._host, self._port, self._bind_address = host, port, bind_address
@@ -129,6 +138,17 @@ class Gluster:
         self._everything = False
         self._wake = asyncio.Event()
         self._follow_lock = asyncio.Lock()
+        self._released: set[str] = set()  # bricks that have left their volume, and their clients them
+        self.rebalances = Rebalances(
+            peer_id=peer_id,
+            view=view,
+            processes=processes,
+            folder=workdir / "jobs",
+            host=host,
+            port=port,
+            report=report,
+            changed=lambda volume: self.changed([volume]),
+        )
         self._volume_of: dict[str, str] = {}  # key of a process that was wanted -> its volume
         self._task: asyncio.Task[None] | None = None
 
@@ -142,13 +162,17 @@ class Gluster:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self.rebalances.close()
 
     def changed(self, volumes: Iterable[str] | None) -> None:
         """These volumes changed (None: anything may have)."""
         if volumes is None:
             self._everything = True
         else:
-            self._dirty.update(volumes)
+            volumes = set(volumes)
+            self._dirty |= volumes
+            for name in volumes:
+                self.rebalances.poke(name)
         self._wake.set()
 
     async def _run(self) -> None:
@@ -183,14 +207,47 @@ class Gluster:
     async def follow_volume(self, name: str, timeout_s: float) -> list[str]:
         """Follow, then wait until this volume's processes are as wanted: what isn't, and why."""
         await self.follow()
-        self.changed([name])
+        await self._refresh({name}, False)
         volume = self._view().volume(name)
         if volume is not None and volume.state is model.VolumeState.STARTED:
-            keys = [b.path for b in volume.bricks() if b.peer_id == self._peer_id()]
+            keys = [b.path for b in volume.with_joining().bricks() if b.peer_id == self._peer_id()]
             self._processes.retry(keys)
+            keys.append(rebalance_key(name))
         else:
             keys = [key for key in self._processes.keys() if self._volume_of.get(key) == name]
         return [str(p) for p in await self._processes.settled(keys, timeout_s)]
+
+    async def brick_online(self, path: str, timeout_s: float) -> bool:
+        """Whether the brick serves, or comes to within the time."""
+        if not self._processes.status(path).online:
+            await self._processes.settled([path], timeout_s)
+        return self._processes.status(path).online
+
+    async def release_brick(self, volume: str, path: str, timeout_s: float) -> None:
+        """End a brick that its volume is without: its clients are told already, and get some time to go by themselves."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + min(CLIENTS_GO_S, timeout_s / 2)
+        while loop.time() < deadline and await self._clients_of(volume, path):  # noqa: ASYNC110
+            await asyncio.sleep(CLIENTS_POLL_S)
+        self._released.add(path)
+        await self.follow()
+        await self._processes.settled([path], timeout_s / 2)
+
+    async def heal(self, volume: str) -> None:
+        """Let this peer's self-heal daemon look through what it knows to be bad. Raises BrickOpFailed."""
+        found = self._view().volume(volume)
+        sets = [f"{volume}-{s.type.value}-{i}" for i, s in enumerate(found.subvols)] if found is not None else []
+        await BrickOpClient(self._processes.socket_of(f"shd/{volume}"), timeout_s=5.0).heal(HealOp.INDEX, sets)
+
+    async def _clients_of(self, volume: str, path: str) -> int:
+        """How many are connected to a brick; 0 too when it doesn't run or can't be asked."""
+        if not self._processes.status(path).online:
+            return 0
+        try:
+            reply = await BrickOpClient(self._processes.socket_of(path), timeout_s=2.0).status(volume, path, StatusOf.CLIENTS)
+            return int(reply.output.get("clientcount", "0"))
+        except (BrickOpFailed, ValueError):
+            return 0
 
     def _remember(self, bricks: list[BrickSpec], services: list[ServiceSpec]) -> None:
         self._volume_of |= {b.brick_path: b.volume for b in bricks}
@@ -205,25 +262,35 @@ class Gluster:
         bricks: list[BrickSpec] = []
         services: list[ServiceSpec] = []
         describer = Describer(view, me, str(self._workdir))
-        for name in sorted({claim.volume for claim in view.brick_claims(me).values()}):
+        claims = view.brick_claims(me)
+        for name in sorted({claim.volume for claim in claims.values()}):
             volume = view.volume(name)
             if volume is None or volume.state is not model.VolumeState.STARTED:
                 continue
-            bricks += [self._brick_spec(volume, b, describer) for b in volume.bricks() if b.peer_id == me]
+            bricks += [self._brick_spec(name, b.path, describer) for b in volume.with_joining().bricks() if b.peer_id == me]
+            bricks += [self._brick_spec(name, path, describer) for path in self._leaving(name, claims)]
+            if (rebalance := self.rebalances.spec(volume)) is not None:
+                services.append(rebalance)
             if gd2volgen.needs_shd(describer.describe(volume)):
                 services.append(self._shd_spec(volume))
         return bricks, services
 
-    def _brick_spec(self, volume: model.Volume, brick: model.Brick, describer: Describer) -> BrickSpec:
-        host = describer.host(brick.peer_id)
+    def _leaving(self, volume: str, claims: Mapping[str, model.BrickClaim]) -> list[str]:
+        """Bricks that the volume is without already, and that still run for clients that don't know yet. They aren't started again."""
+        leaving = {path for path, claim in claims.items() if claim.leaving and claim.volume == volume}
+        self._released &= {path for path, claim in claims.items() if claim.leaving}
+        return sorted(path for path in leaving - self._released if self._processes.status(path).online)
+
+    def _brick_spec(self, volume: str, path: str, describer: Describer) -> BrickSpec:
+        peer_id = self._peer_id()
         return BrickSpec(
-            volume=volume.name,
-            brick_path=brick.path,
-            volfile_id=f"{volume.name}.{gd2volgen.brick_file_stem(host, brick.path)}",
+            volume=volume,
+            brick_path=path,
+            volfile_id=f"{volume}.{gd2volgen.brick_file_stem(describer.host(peer_id), path)}",
             host=self._host,
             port_of_daemon=self._port,
             bind_address=self._bind_address,
-            peer_id=brick.peer_id,
+            peer_id=peer_id,
         )
 
     def _shd_spec(self, volume: model.Volume) -> ServiceSpec:
@@ -244,6 +311,8 @@ class Gluster:
         key = request.key.lstrip("/")
         if key.startswith("shd/"):
             return self._shd_reply(key[len("shd/") :])
+        if key.startswith("rebalance/"):
+            return self._rebalance_reply(key[len("rebalance/") :])
         view = self._view()
         describer = Describer(view, self._peer_id(), str(self._workdir))
         if (volume := view.volume(key.removesuffix(".tcp"))) is not None:
@@ -260,6 +329,7 @@ class Gluster:
         volume = view.volume(key.partition(".")[0])
         if volume is None:
             return None
+        volume = volume.with_joining()
         for brick in volume.bricks():
             if (
                 brick.peer_id == self._peer_id()
@@ -278,6 +348,15 @@ class Gluster:
         pidfile = self._processes.pid_file_of(f"shd/{name}")  # without it the shd stays idle (facts/glusterfs.md 3.6)
         self._processes.volfile_served(f"shd/{name}")
         return GetspecReply(spec, {"pidfile": pidfile}, f"shd/{name}")
+
+    def _rebalance_reply(self, name: str) -> GetspecReply | None:
+        view = self._view()
+        volume = view.volume(name)
+        if volume is None or volume.state is not model.VolumeState.STARTED:
+            return None
+        spec = gd2volgen.rebalance_volfile(Describer(view, self._peer_id(), str(self._workdir)).describe(volume))
+        self._processes.volfile_served(rebalance_key(name))
+        return GetspecReply(spec, {}, f"rebalance/{name}")
 
     def _servers(self, volume: model.Volume) -> str:
         """Up to 16 peers in sight, those with bricks of the volume first, so that clients fail over by themselves."""
@@ -305,6 +384,7 @@ class Gluster:
 
     def event_notify(self, op: int, info: Mapping[str, str]) -> None:
         log.info("event from a process", op=op, volume=info.get("volname", ""))
+        self.rebalances.event(op, info)
 
 
 def group_volume(group: str) -> str:

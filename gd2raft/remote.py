@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gd2raft import services
-from gd2raft.core import plan
+from gd2raft.core import jobs, plan
 from gd2raft.core.kv import Expect
 from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
@@ -72,6 +72,7 @@ class Remote:
             services.PEER_DISMISS: probed("on_dismiss"),
             services.PEER_STATE: self.on_state,
             services.BRICKS_STATUS: self.on_bricks,
+            services.JOB_PROGRESS: self.on_job,
         }
 
     def _probed(self, name: str) -> Any:
@@ -120,6 +121,12 @@ class Remote:
             return services.Answer(b"{}")
         found = await brick_facts(volume, self._daemon.identity.peer_id, self._daemon.processes)
         return services.Answer(msgspec.json.encode(found))
+
+    async def on_job(self, connection: Connection, request: services.JobQuery) -> services.Answer:
+        job = jobs.find(self._daemon.view(), request.job)
+        if job is None:
+            return services.Answer(b"")
+        return services.Answer(msgspec.json.encode(await self._daemon.gluster.rebalances.progress(job)))
 
     # asking others
 
@@ -188,6 +195,14 @@ class Remote:
         except RpcError:
             return {}
         return msgspec.json.decode(reply.payload, type=dict[str, Any])
+
+    async def job(self, peer_id: str, job_id: str) -> jobs.Progress | None:
+        """How far that peer is with a job; None when it can't be asked, or doesn't know the job yet."""
+        try:
+            reply = await self._call(peer_id, services.JOB_PROGRESS, services.JobQuery(job_id), 5.0)
+        except RpcError:
+            return None
+        return msgspec.json.decode(reply.payload, type=jobs.Progress) if reply.payload else None
 
     async def _call(self, peer_id: str, method: Method[Any, Any], request: Any, timeout_s: float) -> Any:
         address = self._daemon.member.address_of(peer_id)

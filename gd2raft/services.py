@@ -173,6 +173,10 @@ class VolumeQuery(Message, frozen=True, array_like=True):
     volume: str
 
 
+class JobQuery(Message, frozen=True, array_like=True):
+    job: str
+
+
 RAFT_MESSAGE = notification(1, "raft.message", RaftMessage)
 STORE_FORWARD = Method(2, "store.forward", Forwarded, Answer)
 STORE_READ = Method(3, "store.read", Forwarded, Answer)
@@ -189,4 +193,5 @@ JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
 PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
 PEER_STATE = Method(34, "peer.state", Empty, PeerState)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
+JOB_PROGRESS = Method(50, "job.progress", JobQuery, Answer)
 PartMethod = Method[Revocation, Empty]

@@ -10,6 +10,7 @@ from gd2raft.core import model
 from gd2raft.engine.step_runner import StepError
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import StepFailed
+from gd2raft.sunrpc.brickop import BrickOpFailed
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
@@ -45,6 +46,21 @@ class Context:
 
     async def follow_volume(self, volume: str, timeout_s: float) -> list[str]:
         return await self._daemon.gluster.follow_volume(volume, timeout_s)
+
+    async def brick_online(self, path: str, timeout_s: float) -> bool:
+        return await self._daemon.gluster.brick_online(path, timeout_s)
+
+    async def release_brick(self, volume: str, path: str, timeout_s: float) -> None:
+        await self._daemon.gluster.release_brick(volume, path, timeout_s)
+
+    async def heal(self, volume: str) -> None:
+        try:
+            await self._daemon.gluster.heal(volume)
+        except BrickOpFailed as error:
+            raise StepFailed(str(error), hint=f"gd2 volume status {volume} shows whether self-heal runs") from error
+
+    async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool:
+        return await self._daemon.gluster.rebalances.ended(job, timeout_s)
 
     async def invite(self, address: str, peer_id: str) -> None:
         daemon = self._daemon

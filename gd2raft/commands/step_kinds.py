@@ -49,9 +49,51 @@ class DismissPeer(Arguments, frozen=True, kw_only=True):
     peer_id: str
 
 
+class BrickOnline(Arguments, frozen=True, kw_only=True):
+    """Check that the process of this brick runs and has signed in."""
+
+    volume: str
+    path: str
+
+
+class BrickEmptied(Arguments, frozen=True, kw_only=True):
+    """Check that no file is left on a brick that was emptied."""
+
+    volume: str
+    path: str
+
+
+class MarkReplica(Arguments, frozen=True, kw_only=True):
+    """Mark on a good copy (the brick `path`) that the `clients` (names of protocol/client xlators) have nothing yet."""
+
+    volume: str
+    path: str
+    clients: tuple[str, ...]
+
+
+class LeaveBrick(Arguments, frozen=True, kw_only=True):
+    """Let clients go from a brick that has left its volume, then end its process."""
+
+    volume: str
+    path: str
+
+
+class StopJob(Arguments, frozen=True, kw_only=True):
+    """Wait until the process of a job that is not wanted any more has ended."""
+
+    volume: str
+    job: str
+
+
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
 CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
 FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
 INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
 WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)
 DISMISS_PEER = StepKind("peer.dismiss", DismissPeer, timeout_s=10)
+BRICK_ONLINE = StepKind("brick.online", BrickOnline, undoable=True, timeout_s=15, traceless=True)
+BRICK_EMPTIED = StepKind("brick.emptied", BrickEmptied, undoable=True, timeout_s=60, traceless=True)
+MARK_REPLICA = StepKind("replica.mark", MarkReplica, undoable=True, timeout_s=30)
+FILL_REPLICA = StepKind("replica.fill", MarkReplica, timeout_s=50)
+LEAVE_BRICK = StepKind("brick.leave", LeaveBrick, timeout_s=40)
+STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)

@@ -6,7 +6,7 @@ import msgspec
 
 from gd2raft.commands import lookup
 from gd2raft.commands.volume_start import follow_on_peers
-from gd2raft.core import model, plan
+from gd2raft.core import jobs, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
@@ -22,6 +22,10 @@ def plan_stop(view: View, request: VolumeStop, ids: Ids) -> Plan:
     if volume.state is not model.VolumeState.STARTED and not request.force:
         state = volume.state.value.lower()
         raise Refused(f"volume {volume.name} is not started (it is {state})", hint="there is nothing to stop", code="not-started")
+    if not request.force and (job := jobs.under_way(view, volume)) is not None:
+        raise Refused(
+            f"a {job.kind.value} of volume {volume.name} is in progress", hint="wait for its end, or stop it first", code="job-under-way"
+        )
     stopped = msgspec.structs.replace(volume, state=model.VolumeState.STOPPED)
     return Plan(
         locks=(f"volume/{volume.name}",),

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from gd2raft.core import model
+from gd2raft.core import jobs, model
 from gd2raft.core.kv import Event, Expect
 from gd2raft.core.options import OptionTable
 from gd2raft.core.plan import CommandError
@@ -112,6 +112,10 @@ class Api(Protocol):
         """Of this peer's own state."""
         ...
 
+    def stale(self) -> bool:
+        """Whether this peer sees no quorum: what it answers may be old."""
+        ...
+
     def online(self) -> Mapping[str, int]:
         """Peers in sight, this one too: id -> pid of its daemon (0 when not known)."""
         ...
@@ -137,6 +141,10 @@ class Api(Protocol):
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:
         """Brick id -> facts. Asks only the peers of the bricks; bricks of peers that don't answer are left out. Never raises."""
+        ...
+
+    async def job_progress(self, job: jobs.Job) -> Mapping[str, jobs.Progress]:
+        """Peer id -> how far it is, for every peer of the job. Asks those that haven't ended. Never raises."""
         ...
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:

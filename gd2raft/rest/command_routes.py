@@ -9,10 +9,11 @@ from urllib.parse import quote
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.core import jobs as records
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
 from gd2raft.core.plan import Command, CommandError, Moved, Refused
-from gd2raft.rest import body, options, shapes, transactions
+from gd2raft.rest import body, jobs, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
 from gd2raft.rest.call import REVISION_MAX, Call
 from gd2raft.rest.reply import Reply
@@ -126,14 +127,23 @@ def _transaction(call: Call, view: model.View, done: Done) -> tuple[Any, str, in
     return transactions.one_transaction(view, str(done.result.get("transaction", ""))), "", 0
 
 
+def _job(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    job = records.find(view, str(done.result.get("job", "")))
+    if job is None:
+        raise Gone(f"it was done at revision {done.revision}, but its job is gone since")
+    return jobs.stored(view, job), job.id, 0
+
+
 _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
     "volume": _volume,
+    "job": _job,
     "peer": _peer,
     "options": _options,
     "transaction": _transaction,
 }
 _REPLIES: dict[str, Any] = {
     "volume": shapes.VolumeInfo,
+    "job": jobs.JobInfo,
     "peer": shapes.PeerInfo,
     "options": list[shapes.GlobalOptionInfo],
     "transaction": transactions.TransactionInfo,

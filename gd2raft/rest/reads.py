@@ -9,15 +9,13 @@ from typing import TypeVar
 from gd2raft.commands import lookup
 from gd2raft.core import model
 from gd2raft.core.plan import Refused
-from gd2raft.rest import options, shapes, transactions
-from gd2raft.rest.api import BrickFacts
+from gd2raft.rest import jobs, options, shapes, transactions
 from gd2raft.rest.call import Call, link_next
 from gd2raft.rest.command_routes import modified
 from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, Endpoint
 
 T = TypeVar("T")
-NO_FACTS = BrickFacts()
 
 
 async def list_peers(call: Call) -> Reply:
@@ -53,7 +51,7 @@ async def get_bricks(call: Call) -> Reply:
     volume = lookup.volume(view, call.fields["volume"])
     hosts = shapes.hosts_of_volume(view, volume)
     facts = await call.api.brick_facts(volume)
-    return Reply(body=[shapes.brick_status(volume, b, hosts, facts.get(b.id, NO_FACTS)) for b in volume.bricks()])
+    return Reply(body=[shapes.brick_status(volume, b, hosts, facts.get(b.id)) for b in volume.bricks()])
 
 
 async def get_status(call: Call) -> Reply:
@@ -176,6 +174,24 @@ def read_endpoints() -> list[Endpoint]:
             transactions.TransactionInfo,
             "A command: whether and how it ended.",
             **missing,
+        ),
+        get("/v1/jobs", "job-list", jobs.list_jobs, list[jobs.JobInfo], "The latest long work of each volume, as stored."),
+        get("/v1/jobs/{job}", "job-get", jobs.get_job, jobs.JobInfo, "One job, with its progress asked of its peers.", **missing),
+        get(
+            "/v1/volumes/{volume}/rebalance",
+            "rebalance-status",
+            jobs.get_rebalance,
+            jobs.JobInfo,
+            "How far a rebalance is, asked of its peers.",
+            errors=(400, 404),
+        ),
+        get(
+            "/v1/volumes/{volume}/remove-brick",
+            "remove-brick-status",
+            jobs.get_remove_brick,
+            jobs.JobInfo,
+            "How far the bricks that are to be removed are emptied.",
+            errors=(400, 404),
         ),
         get(
             "/v1/cluster/status",

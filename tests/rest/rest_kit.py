@@ -21,7 +21,7 @@ import msgspec
 
 from gd2raft.commands.peer_add import FoundPeer, PeerAdd
 from gd2raft.commands.registry import commands
-from gd2raft.core import kv, model, plan
+from gd2raft.core import jobs, kv, model, plan
 from gd2raft.rest.api import BrickFacts, Compacted, Limits, RequestContext, SizeInfo
 from gd2raft.rest.server import RestServer
 from gd2volgen.tables import option_table
@@ -109,6 +109,9 @@ class MemoryApi:
     def revision(self) -> int:
         return self.state.revision
 
+    def stale(self) -> bool:
+        return not self.quorum if hasattr(self, "quorum") else False
+
     def online(self) -> Mapping[str, int]:
         return self.pids
 
@@ -144,6 +147,9 @@ class MemoryApi:
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:
         return self.facts
+
+    async def job_progress(self, job: jobs.Job) -> Mapping[str, jobs.Progress]:
+        return {p: jobs.Progress(status=jobs.Status.UNKNOWN) for p in job.peers}
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return SizeInfo(capacity=100, used=40, free=60)

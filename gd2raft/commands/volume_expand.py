@@ -1,0 +1,234 @@
+"""volume expand (add-brick): more bricks: as further subvolumes, or as further copies in every set (a raised replica count).
+
+The new bricks run before clients learn of them: the first commit has them as Volume.joining, the last one as subvolumes.
+A copy that is new must never be taken for a good one: before anything else, the good ones are marked as knowing better
+(step replica.mark), so that self-heal fills the new ones.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gd2raft.commands import layout, lookup, shrink
+from gd2raft.commands import volume_create as create
+from gd2raft.commands.step_kinds import BRICK_ONLINE, FILL_REPLICA, MARK_REPLICA, BrickOnline, MarkReplica
+from gd2raft.commands.volume_start import follow_on_peers
+from gd2raft.core import jobs, model, plan
+from gd2raft.core.model import Brick, BrickType, Subvolume, SubvolumeType, Volume, VolumeState
+from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
+
+
+class VolumeExpand(Request, frozen=True, kw_only=True):
+    """`bricks`: PEER:/path, or GlusterD2's {peerid, path}. `replica`: the new count, 0 leaves it. `arbiter` 1: the new copies are arbiters."""
+
+    volume: str
+    bricks: list[create.BrickRequest | str]
+    replica: int = 0
+    arbiter: int = 0
+    force: bool = False
+    flags: dict[str, bool] = {}
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """`raised`: bricks that each set gets; 0: the bricks become further sets."""
+
+    raised: int
+    arbiter: bool
+
+
+def plan_expand(view: View, request: VolumeExpand, ids: Ids) -> Plan:
+    volume = lookup.volume(view, request.volume)
+    check_quiet(view, volume)
+    places = [layout.parse_brick(b) if isinstance(b, str) else layout.BrickPlace(b.peerid, b.path) for b in request.bricks]
+    shape = shape_of(volume, request, len(places))
+    placed = [create.resolve(view, p) for p in places]
+    like_create = create.VolumeCreate(name=volume.name, force=True, flags=request.flags)
+    create.check_request(like_create)
+    create.check_bricks(view, like_create, layout.Layout(type=SubvolumeType.DISTRIBUTE, set_size=1, bricks=tuple(places)), placed)
+    fresh = new_bricks(volume, shape, placed, ids)
+    grown = grow(volume, shape, fresh)
+    if not request.force:
+        check_spread(grown, fresh)
+    return steps_and_changes(view, request, volume, grown, fresh, shape)
+
+
+def check_quiet(view: View, volume: Volume) -> None:
+    if (job := jobs.under_way(view, volume)) is not None:
+        raise Conflict(
+            f"a {job.kind.value} of volume {volume.name} is in progress", hint="wait for its end, or stop it", code="job-under-way"
+        )
+
+
+def shape_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
+    """What the bricks become. Raises Refused with glusterd's reasons."""
+    if count == 0:
+        raise Refused("no bricks are given", hint="name at least one brick, PEER:/path", code="no-bricks")
+    total = count + sum(1 for _ in volume.bricks())
+    if total > layout.BRICKS_MAX:
+        raise Refused(f"{total} bricks, at most {layout.BRICKS_MAX} are possible in one volume", code="bad-layout")
+    if volume.subvols[0].thin_arbiter is not None:
+        raise Refused("a thin-arbiter volume can't get more bricks", hint="GlusterFS 10 fails there too", code="bad-layout")
+    if request.replica or request.arbiter:
+        return raise_of(volume, request, count)
+    first = volume.subvols[0]
+    size = 1 if volume.kind == "distribute" else len(first.bricks)
+    if count % size:
+        word = "replica" if volume.kind == "replicate" else "disperse"
+        raise Refused(
+            f"incorrect number of bricks supplied {count} with count {size}: not a multiple of the {word} count",
+            hint=f"give {size} bricks for each new set" + (", or raise the replica count: replica N" if volume.kind == "replicate" else ""),
+            code="bad-layout",
+        )
+    return Shape(0, False)
+
+
+def raise_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
+    now = volume.replicas or 1
+    wanted = 3 if request.arbiter else request.replica
+    if volume.kind == "disperse":
+        raise Refused(f"volume {volume.name} is dispersed: it has no replica count", code="bad-layout")
+    if request.arbiter and (request.arbiter != 1 or request.replica not in (2, 3) or now != 2 or volume.subvols[0].arbiter_count):
+        raise Refused(
+            "an arbiter can be added to sets of two replicas only",
+            hint="replica 3 arbiter 1, with one brick for each set",
+            code="bad-layout",
+        )
+    if wanted <= now:
+        same = "is the same as" if wanted == now else "is less than"
+        raise Refused(
+            f"incorrect replica count {wanted} supplied: it {same} that of the volume ({now})",
+            hint="leave it out to add further sets, or give a higher one",
+            code="bad-layout",
+        )
+    if volume.subvols[0].arbiter_count:
+        raise Refused("the replica count of an arbiter volume can't be raised", hint="remove the arbiters first", code="bad-layout")
+    if volume.state is VolumeState.STOPPED:
+        raise Refused(
+            f"volume {volume.name} must not be stopped when its replica count is raised",
+            hint=f"gd2 volume start {volume.name}",
+            code="stopped",
+        )
+    if shrink.pending(volume):
+        raise Conflict("bricks of it are being removed", hint="commit or stop that first", code="remove-brick-pending")
+    sets = len(volume.subvols) if volume.kind == "replicate" else len(volume.subvols[0].bricks)
+    if count != sets * (wanted - now):
+        raise Refused(
+            f"incorrect number of bricks supplied {count}: to go from {now} to {wanted} copies, {sets} sets need {sets * (wanted - now)}",
+            hint=f"{wanted - now} for each set, in the order of the sets",
+            code="bad-layout",
+        )
+    return Shape(wanted - now, bool(request.arbiter))
+
+
+def new_bricks(volume: Volume, shape: Shape, placed: list[create.Placed], ids: Ids) -> list[Brick]:
+    """Records of the bricks; their numbers go on from the highest that the volume ever had."""
+    first = volume.subvols[0]
+    size = len(first.bricks)
+    arbiters = (lambda i: shape.arbiter) if shape.raised else (lambda i: bool(first.arbiter_count) and i % size == size - 1)
+    return [
+        Brick(
+            id=ids.uuid(),
+            peer_id=place.peer.id,
+            path=place.path,
+            index=volume.brick_index_next + i,
+            type=BrickType.ARBITER if arbiters(i) else BrickType.BRICK,
+        )
+        for i, place in enumerate(placed)
+    ]
+
+
+def grow(volume: Volume, shape: Shape, fresh: list[Brick]) -> Volume:
+    """The volume as it is going to be."""
+    first = volume.subvols[0]
+    if shape.raised:
+        sets = [s.bricks for s in volume.subvols] if volume.kind == "replicate" else [(b,) for b in first.bricks]
+        by = shape.raised
+        subvols = tuple(
+            Subvolume(
+                type=SubvolumeType.REPLICATE,
+                bricks=(*old, *fresh[i * by : (i + 1) * by]),
+                replica_count=len(old) + by,
+                arbiter_count=int(shape.arbiter),
+            )
+            for i, old in enumerate(sets)
+        )
+    elif volume.kind == "distribute":
+        subvols = (msgspec.structs.replace(first, bricks=(*first.bricks, *fresh)),)
+    else:
+        size = len(first.bricks)
+        further = (tuple(fresh[i : i + size]) for i in range(0, len(fresh), size))
+        subvols = (*volume.subvols, *(msgspec.structs.replace(first, bricks=bricks) for bricks in further))
+    options = volume.options
+    if subvols[0].type is SubvolumeType.REPLICATE and volume.kind != "replicate":
+        options = shrink.options_for(volume, "replicate")
+    return msgspec.structs.replace(volume, subvols=subvols, options=options, brick_index_next=volume.brick_index_next + len(fresh))
+
+
+def check_spread(grown: Volume, fresh: list[Brick]) -> None:
+    """Bricks of one set belong on different peers, unless forced."""
+    new = {b.id for b in fresh}
+    for subvol in grown.subvols:
+        peers = [b.peer_id for b in subvol.bricks]
+        if subvol.type is not SubvolumeType.DISTRIBUTE and len(set(peers)) != len(peers) and any(b.id in new for b in subvol.bricks):
+            raise Refused(
+                f"multiple bricks of a {subvol.type.value} volume are present on the same peer",
+                hint="this setup is not optimal: one machine down takes several copies; spread the bricks, or add force",
+                code="same-peer",
+            )
+
+
+def steps_and_changes(view: View, request: VolumeExpand, volume: Volume, grown: Volume, fresh: list[Brick], shape: Shape) -> Plan:
+    like_create = create.VolumeCreate(name=volume.name, force=request.force, flags=request.flags)
+    prepare = tuple(create.prepare_step(like_create, volume, b) for b in fresh)
+    good = good_copies(volume, grown, fresh) if shape.raised and volume.state is VolumeState.STARTED else []
+    if good:
+        shrink.check_online(view, volume.peer_ids(), f"bricks of volume {volume.name} are")
+    looks = tuple(BRICK_ONLINE.at(b.peer_id, BrickOnline(volume=volume.name, path=b.path)) for b, _ in good)
+    facts = tuple(
+        plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=len(looks) + i)
+        for i, b in enumerate(fresh)
+    )
+    first, after, last = in_order(view, volume, grown, good)
+    return Plan(
+        locks=(f"volume/{volume.name}",),
+        claims=tuple(create.claim(volume.name, b) for b in fresh),
+        before=tuple(barrier for barrier in (looks, prepare, tuple(MARK_REPLICA.at(b.peer_id, a) for b, a in good)) if barrier),
+        changes=(first, *facts),
+        after=after,
+        last=last,
+        result={"volume": volume.name},
+    )
+
+
+def good_copies(volume: Volume, grown: Volume, fresh: list[Brick]) -> list[tuple[Brick, MarkReplica]]:
+    """The bricks that have the data, each with what it must know of the new ones of its set."""
+    new = {b.id: f"{volume.name}-client-{b.index}" for b in fresh}
+    return [
+        (b, MarkReplica(volume=volume.name, path=b.path, clients=tuple(new[n.id] for n in subvol.bricks if n.id in new)))
+        for subvol in grown.subvols
+        for b in subvol.bricks
+        if b.id not in new
+    ]
+
+
+def in_order(
+    view: View, volume: Volume, grown: Volume, good: list[tuple[Brick, MarkReplica]]
+) -> tuple[plan.Change, tuple[plan.Barrier, ...], tuple[plan.Change, ...]]:
+    """First change, steps after, last changes. New copies are marked, so clients may see them at once, and self-heal must."""
+    key = model.volume_key(volume.name)
+    last = plan.put(view, key, grown)
+    if volume.state is not VolumeState.STARTED:
+        return last, (), ()
+    if good:
+        return last, (follow_on_peers(grown), tuple(FILL_REPLICA.at(b.peer_id, a, must=False) for b, a in good)), ()
+    joining = msgspec.structs.replace(volume, joining=grown.subvols, brick_index_next=grown.brick_index_next)
+    return plan.put(view, key, joining), (follow_on_peers(grown),), (last,)
+
+
+COMMAND = Command(
+    name="volume-expand",
+    request=VolumeExpand,
+    plan=plan_expand,
+    route=Route("POST", "/v1/volumes/{volume}/expand", 200, "volume"),
+    summary="Add bricks to a volume, as further subvolumes or as further copies.",
+)

@@ -1,0 +1,324 @@
+"""This peer's part of jobs: its rebalance process, how far it is, and how it ended.
+
+The process tells how it ended (EVENT_NOTIFY) and then goes; that is kept in a file until the store has it, so that it outlives
+this daemon. A process that goes without a word is started again by the process room and looks at everything anew: what it had
+moved is kept in the same file. It must not know volfiles nor who asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from gd2raft.core import jobs, model
+from gd2raft.core.jobs import Job, Phase, Progress, Status
+from gd2raft.process import ProcessManager, ServiceSpec, procfs
+from gd2raft.sunrpc.brickop import BrickOp, BrickOpClient, BrickOpFailed
+
+STOP, ASK = "2", "3"
+"""glusterfs's rebalance commands for a running process."""
+POLL_S = 5.0
+RETRY_S = 0.2
+ASK_S = 3.0
+STOP_AGAIN_S = 5.0
+EVENT_DEFRAG_STATUS = 0
+STATUSES = {
+    1: Status.RUNNING, 2: Status.STOPPED, 3: Status.COMPLETED, 4: Status.FAILED,
+    5: Status.RUNNING, 6: Status.STOPPED, 7: Status.COMPLETED, 8: Status.FAILED,
+}  # fmt: skip
+"""From 5 on: of a fix-layout."""
+
+log = structlog.get_logger("rebalance")
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What this peer keeps of a job. `earlier`: moved by processes that died; `seen`, `pid`: of the one that was asked last."""
+
+    job: str
+    result: Progress | None = None
+    earlier: Progress = Progress(status=Status.RUNNING)
+    seen: Progress = Progress(status=Status.RUNNING)
+    pid: int = 0
+
+
+class Rebalances:
+    """`report(job, progress)` puts a result into the store; it raises when it can't, and is tried again.
+
+    `changed(volume)`: what should run may be another thing now.
+    """
+
+    def __init__(
+        self,
+        *,
+        peer_id: Callable[[], str],
+        view: Callable[[], model.View],
+        processes: ProcessManager,
+        folder: Path,
+        host: str,
+        port: int,
+        report: Callable[[Job, Progress], Awaitable[None]],
+        changed: Callable[[str], None],
+    ) -> None:
+        self._peer_id, self._view, self._processes, self._folder = peer_id, view, processes, folder
+        self._host, self._port, self._report, self._changed = host, port, report, changed
+        self._notes: dict[str, Note] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wakes: dict[str, asyncio.Event] = {}
+        self._hashes: dict[str, str] = {}  # volume -> commit hash of the process that ran last: whose end an event tells
+
+    async def close(self) -> None:
+        for task in list(self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    # what should run
+
+    def spec(self, volume: model.Volume) -> ServiceSpec | None:
+        """The process that the volume's job wants on this peer. One that is to stop is left to end by itself."""
+        job = self._mine(volume)
+        if job is None or self.result(job) is not None:
+            return None
+        self._look_after(job)
+        if job.phase is not Phase.WANTED and not self._processes.status(key_of(volume.name)).pid:
+            return None
+        return self._spec(job)
+
+    def _mine(self, volume: model.Volume) -> Job | None:
+        job = jobs.of_volume(self._view(), volume)
+        return job if job is not None and self._peer_id() in job.peers else None
+
+    def _spec(self, job: Job) -> ServiceSpec:
+        options = ("use-readdirp=no", "lookup-unhashed=yes", "assert-no-child-down=yes", "readdir-optimize=on")
+        own = (f"rebalance-cmd={job.how.value}", f"node-uuid={self._peer_id()}", f"commit-hash={job.commit_hash}")
+        return ServiceSpec(
+            name=key_of(job.volume),
+            process_name="rebalance",
+            host=self._host,
+            port_of_daemon=self._port,
+            log_file=f"{job.volume}-rebalance.log",
+            xlator_options=tuple(f"*dht.{option}" for option in (*options, *own)),
+            once=True,
+        )
+
+    def result(self, job: Job) -> Progress | None:
+        """How this peer's part ended, when it has."""
+        found = jobs.results(self._view(), job).get(self._peer_id())
+        return found if found is not None else self._note(job).result
+
+    # what the process says
+
+    def process_changed(self, key: str) -> None:
+        """A process came online, went, or is another one now."""
+        volume = volume_of(key)
+        if volume and (pid := self._processes.status(key).pid):
+            self._hashes[volume] = next((w.partition("commit-hash=")[2] for w in words_of(pid) if "dht.commit-hash=" in w), "")
+
+    def event(self, op: int, info: Mapping[str, str]) -> None:
+        """EVENT_NOTIFY of a local process."""
+        name = info.get("volname", "").rpartition("/")[2]
+        volume = self._view().volume(name)
+        job = self._mine(volume) if volume is not None else None
+        if op != EVENT_DEFRAG_STATUS or job is None or volume is None:
+            return
+        if self._hashes.get(name) != str(job.commit_hash):
+            log.info("a process of an earlier job has ended", volume=name)
+            return
+        told = progress_of(info)
+        if told is None or told.status not in jobs.ENDED:
+            log.warning("a rebalance process told what nobody understands", volume=name, info=dict(info))
+            return
+        self._ended(job, told.plus(self._note(job).earlier))
+
+    def _ended(self, job: Job, result: Progress) -> None:
+        log.info("rebalance ended", volume=job.volume, job=job.id, status=result.status.value, files=result.files, failures=result.failures)
+        self._keep(msgspec.structs.replace(self._note(job), result=result))
+        self._look_after(job)
+        self._wakes[job.id].set()
+        self._changed(job.volume)
+
+    # looking after it
+
+    def _look_after(self, job: Job) -> None:
+        if job.id not in self._tasks:
+            self._wakes[job.id] = asyncio.Event()
+            task = asyncio.create_task(self._follow(job.id, job.volume), name=f"rebalance of {job.volume}")
+            self._tasks[job.id] = task
+            task.add_done_callback(lambda _: self._forget(job.id))
+
+    def _forget(self, job_id: str) -> None:
+        self._tasks.pop(job_id, None)
+        self._wakes.pop(job_id, None)
+
+    async def _follow(self, job_id: str, volume: str) -> None:
+        """Until the store has this peer's result: note what is moved, stop what is to stop, report the end."""
+        while (job := jobs.find(self._view(), job_id)) is not None and self._peer_id() not in jobs.results(self._view(), job):
+            try:
+                if (result := self._note(job).result) is not None:
+                    await self._report(job, result)
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                if job.phase is not Phase.WANTED:
+                    await self._stop(job)
+                    await asyncio.sleep(RETRY_S)
+                    continue
+                await self._ask(job)
+            except Exception as error:  # the store may be without a leader; nothing of this may be lost
+                log.warning("rebalance can't be followed, trying again", volume=volume, cause=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wakes[job_id].wait(), POLL_S)
+            self._wakes[job_id].clear()
+        self._changed(volume)
+
+    def poke(self, volume: str) -> None:
+        """The state of its job changed: look now, not at the next poll."""
+        found = self._view().volume(volume)
+        if found is not None and found.job in self._wakes:
+            self._wakes[found.job].set()
+
+    async def _stop(self, job: Job) -> None:
+        """Ask the process to end, as often as need be; when it has gone without a word, that is its end."""
+        status = self._processes.status(key_of(job.volume))
+        if not status.pid:
+            if self._note(job).result is None:
+                note = self._note(job)
+                self._ended(job, msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.STOPPED, time_left_s=0))
+            return
+        with contextlib.suppress(BrickOpFailed):
+            await self._command(job.volume, STOP)
+        deadline = asyncio.get_running_loop().time() + STOP_AGAIN_S
+        while self._processes.status(key_of(job.volume)).pid and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+    async def _ask(self, job: Job) -> Progress | None:
+        """Ask the process how far it is, and note it. None: it doesn't answer."""
+        pid = self._processes.status(key_of(job.volume)).pid
+        if not pid:
+            return None
+        try:
+            reply = await self._command(job.volume, ASK)
+        except BrickOpFailed as error:
+            log.debug("rebalance does not answer", volume=job.volume, cause=str(error))
+            return None
+        now = progress_of(reply)
+        if now is None:
+            return None
+        note = self._note(job)
+        earlier = note.earlier if note.pid in (0, pid) else note.seen.plus(note.earlier)
+        if (now, pid, earlier) != (note.seen, note.pid, note.earlier) and note.result is None:
+            self._keep(msgspec.structs.replace(note, earlier=earlier, seen=now, pid=pid))
+        return now.plus(earlier)
+
+    async def _command(self, volume: str, command: str) -> Mapping[str, str]:
+        client = BrickOpClient(self._processes.socket_of(key_of(volume)), timeout_s=ASK_S)
+        reply = await client.call(BrickOp.XLATOR_DEFRAG, f"{volume}-dht", {"rebalance-command": command})
+        if reply.op_ret:
+            raise BrickOpFailed(self._processes.socket_of(key_of(volume)), BrickOp.XLATOR_DEFRAG, reply.error or f"error {reply.op_errno}")
+        return reply.output
+
+    # what can be asked
+
+    async def progress(self, job: Job) -> Progress:
+        """This peer's part, now."""
+        if (result := self.result(job)) is not None:
+            return result
+        if (now := await self._ask(job)) is not None:
+            return msgspec.structs.replace(now, status=Status.RUNNING)
+        if (result := self.result(job)) is not None:  # it ended while it was asked
+            return result
+        status = self._processes.status(key_of(job.volume))
+        note = self._note(job)
+        why = f"its process runs (pid {status.pid}) but has not answered yet" if status.pid else "its process is not running"
+        if status.last_error:
+            why += f"; last: {status.last_error}"
+        return msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.WAITING, note=why)
+
+    async def ended(self, job_id: str, timeout_s: float) -> bool:
+        """Wait until the process of a job that is to stop has gone; False when it still finishes a file."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while asyncio.get_running_loop().time() < deadline:
+            job = jobs.find(self._view(), job_id)
+            if job is None or self._peer_id() in jobs.results(self._view(), job):
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
+    # the notes
+
+    def _note(self, job: Job) -> Note:
+        note = self._notes.get(job.volume)
+        if note is None or note.job != job.id:
+            note = self._notes[job.volume] = self._read(job) or Note(job.id)
+        return note
+
+    def _read(self, job: Job) -> Note | None:
+        try:
+            note = msgspec.json.decode(self._path(job.volume).read_bytes(), type=Note)
+        except (OSError, msgspec.MsgspecError):
+            return None  # then the process looks at everything again
+        return note if note.job == job.id else None
+
+    def _keep(self, note: Note) -> None:
+        volume = next((name for name, n in self._notes.items() if n.job == note.job), "")
+        self._notes[volume] = note
+        path = self._path(volume)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.new")
+            draft.write_bytes(msgspec.json.encode(note))
+            os.replace(draft, path)
+        except OSError as error:
+            log.warning("can't note how far a rebalance is", path=str(path), cause=str(error))
+
+    def _path(self, volume: str) -> Path:
+        return self._folder / f"{volume}.json"
+
+
+def key_of(volume: str) -> str:
+    return f"rebalance/{volume}"
+
+
+def volume_of(key: str) -> str:
+    """The volume of a rebalance process's key; "" for any other process.
+
+    >>> volume_of("rebalance/v1"), volume_of("/bricks/b1")
+    ('v1', '')
+    """
+    kind, _, volume = key.partition("/")
+    return volume if kind == "rebalance" else ""
+
+
+def words_of(pid: int) -> tuple[str, ...]:
+    line = procfs.command_line_of(pid)
+    return line.words if line is not None else ()
+
+
+def progress_of(counters: Mapping[str, str]) -> Progress | None:
+    """What glusterfs counts, as Progress; None when it makes no sense.
+
+    >>> progress_of({"status": "3", "files": "2", "size": "10", "lookups": "5", "failures": "0", "skipped": "0", "run-time": "1.5"}).files
+    2
+    """
+    try:
+        status = STATUSES[int(counters.get("status", ""))]
+        files, size, lookups, failures, skipped, run_time, time_left = (
+            max(0, int(float(counters.get(key) or 0)))
+            for key in ("files", "size", "lookups", "failures", "skipped", "run-time", "time-left")
+        )
+    except (ValueError, KeyError, OverflowError):
+        return None
+    return Progress(
+        status=status,
+        files=files,
+        size=size,
+        lookups=lookups,
+        failures=failures,
+        skipped=skipped,
+        run_time_s=run_time,
+        time_left_s=time_left,
+    )

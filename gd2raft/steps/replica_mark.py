@@ -1,0 +1,95 @@
+"""replica.mark, replica.fill: new copies never count as good ones, and self-heal fills them.
+
+A good copy notes that new copies have nothing yet, as the replicate xlator notes it of a brick that was down.
+Done on the brick itself, before any client knows of the new copies: whoever sees them first sees the mark too, reads from the good
+copies only, and self-heal fills the new ones from the root on. glusterd does the same with a client of its own once the new bricks
+run (seen: pending counts 1, 1, 1 for data, metadata and entries on the root of each good brick).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import struct
+from pathlib import Path
+
+from gd2raft.commands.step_kinds import FILL_REPLICA, MARK_REPLICA, MarkReplica
+from gd2raft.steps.brick_paths import explain
+from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+
+PENDING = struct.pack(">III", 1, 1, 1)
+ROOT_GFID = "00000000-0000-0000-0000-000000000001"
+INDEX = ".glusterfs/indices/xattrop"
+FILL_POLL_S = 0.5
+
+
+async def do(context: StepContext, arguments: MarkReplica) -> Facts:
+    await asyncio.to_thread(_mark, arguments)
+    return {}
+
+
+async def undo(context: StepContext, arguments: MarkReplica) -> Facts:
+    await asyncio.to_thread(_unmark, arguments)
+    return {}
+
+
+async def fill(context: StepContext, arguments: MarkReplica) -> Facts:
+    """Put the root on the list of self-heal until it has begun.
+
+    Once is not enough: a self-heal daemon that still has the graph without the new copies sees nothing wrong with the root, and
+    takes it off the list (seen).
+    """
+    problem = "it does not begin"
+    deadline = asyncio.get_running_loop().time() + FILL_REPLICA.timeout_s - 10
+    while asyncio.get_running_loop().time() < deadline:
+        if await asyncio.to_thread(_begun, arguments):
+            return {}
+        await asyncio.to_thread(_index, Path(arguments.path) / INDEX)
+        try:
+            await context.heal(arguments.volume)
+        except StepFailed as error:  # it may be starting
+            problem = str(error)
+        await asyncio.sleep(FILL_POLL_S)
+    raise StepFailed(
+        f"self-heal of the new copies of {arguments.path} has not begun: {problem}",
+        hint=f"the marks are kept, and it is tried again every ten minutes; look at: gd2 volume status {arguments.volume}",
+    )
+
+
+def _begun(arguments: MarkReplica) -> bool:
+    """Healing the root's metadata or its entries takes that part of the mark away."""
+    return all(os.getxattr(arguments.path, f"trusted.afr.{client}") != PENDING for client in arguments.clients)
+
+
+def _mark(arguments: MarkReplica) -> None:
+    try:
+        for client in arguments.clients:
+            os.setxattr(arguments.path, f"trusted.afr.{client}", PENDING)
+    except OSError as error:
+        raise explain(arguments.path, error) from error
+
+
+def _index(folder: Path) -> None:
+    """Put the root on the list that self-heal looks through: a link to the list's own file, as the index xlator makes it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    entry = folder / ROOT_GFID
+    bases = [name for name in os.listdir(folder) if name.startswith("xattrop-")]
+    with contextlib.suppress(FileExistsError):
+        if bases:
+            os.link(folder / bases[0], entry)
+        else:
+            entry.touch(mode=0o000, exist_ok=True)
+
+
+def _unmark(arguments: MarkReplica) -> None:
+    for client in arguments.clients:
+        try:
+            os.removexattr(arguments.path, f"trusted.afr.{client}")
+        except OSError as error:
+            if error.errno not in (errno.ENODATA, errno.ENOENT):
+                raise explain(arguments.path, error) from error
+
+
+STEPS = (StepCode(MARK_REPLICA, do, undo), StepCode(FILL_REPLICA, fill))
