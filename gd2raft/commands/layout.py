@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 DISPERSE_DATA_MAX = 16
 BRICKS_MAX = 1024
+SHOWN_MAX = 300
 
 
 class BrickPlace(msgspec.Struct, frozen=True):
@@ -52,8 +54,19 @@ def parse_brick(text: str) -> BrickPlace:
     """
     peer, colon, path = text.partition(":/")
     if not colon or not peer:
-        raise Refused(f"brick {text!r} is not PEER:/path", hint="for example node1:/bricks/b1", code="bad-brick")
+        raise Refused(f"brick {shown(text)!r} is not PEER:/path", hint="for example node1:/bricks/b1", code="bad-brick")
     return BrickPlace(peer.strip("[]"), "/" + path)
+
+
+def shown(text: str) -> str:
+    """What a user gave, short enough for a message."""
+    return text if len(text) <= SHOWN_MAX else text[:SHOWN_MAX] + "..."
+
+
+def check_host(host: str) -> None:
+    """Refuse what is no name or address of a machine: volfiles carry it unquoted."""
+    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.:-]{0,253}[A-Za-z0-9_])?|[A-Fa-f0-9:]+", host):
+        raise Refused(f"{shown(host)!r} is not a host name or address", hint="for example node1, or 10.0.0.1", code="bad-host")
 
 
 def of_words(request: VolumeCreate) -> Layout:
@@ -193,7 +206,9 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
     for brick in subvol.bricks:
         if brick.type.lower() not in ("", "brick", "arbiter"):
             raise Refused(
-                f"brick type {brick.type!r} of {brick.peerid}:{brick.path} is not known", hint="brick or arbiter", code="bad-layout"
+                f"brick type {shown(brick.type)!r} of {shown(brick.peerid)}:{shown(brick.path)} is not known",
+                hint="brick or arbiter",
+                code="bad-layout",
             )
     bricks = tuple(BrickPlace(b.peerid, b.path, b.type.lower() == "arbiter") for b in subvol.bricks)
     arbiters = [i for i, b in enumerate(bricks) if b.arbiter]
@@ -212,7 +227,7 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
         if layout.set_size != len(bricks):
             raise Refused(f"a disperse subvolume of {len(bricks)} bricks, wanted {layout.set_size}", code="bad-layout")
         return layout
-    raise Refused(f"subvolume type {subvol.type!r} is not known", hint="distribute, replicate or disperse", code="bad-layout")
+    raise Refused(f"subvolume type {shown(subvol.type)!r} is not known", hint="distribute, replicate or disperse", code="bad-layout")
 
 
 def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arbiters: list[int]) -> Layout:

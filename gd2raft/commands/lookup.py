@@ -27,9 +27,18 @@ def started_volume(view: View, name: str) -> Volume:
 
 
 def peer(view: View, text: str) -> Peer:
-    if (found := view.find_peer(text)) is not None:
-        return found
+    found = view.find_peers(text)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ambiguous(text, found)
     raise NotFound(f"peer {text[:300]} is not in the pool", hint="`gd2 peer list` shows the peers", code="peer-not-found")
+
+
+def ambiguous(text: str, found: list[Peer]) -> Refused:
+    return Refused(
+        f"{text[:300]} may mean {len(found)} peers: {', '.join(p.id for p in found[:5])}", hint="name it by its id", code="peer-ambiguous"
+    )
 
 
 def transaction(view: View, identity: str) -> Transaction:

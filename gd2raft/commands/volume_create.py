@@ -6,7 +6,8 @@ import re
 
 import msgspec
 
-from gd2raft.commands import layout
+from gd2raft.commands import layout, lookup
+from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
@@ -142,31 +143,34 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 def resolve(view: View, brick: layout.BrickPlace) -> Placed:
-    peer = view.find_peer(brick.peer)
-    if peer is None and is_loopback(brick.peer):
+    found = view.find_peers(brick.peer)
+    where = f"brick {shown(brick.peer)}:{shown(brick.path)}"
+    if len(found) > 1:
+        raise lookup.ambiguous(f"{where}: {shown(brick.peer)}", found)
+    if not found and is_loopback(brick.peer):
         raise Refused(
-            f"brick {brick.peer}:{brick.path}: {brick.peer} is not an address that other peers can reach",
+            f"{where}: {shown(brick.peer)} is not an address that other peers can reach",
             hint="name the peer by its own address",
             code="bad-brick",
         )
-    if peer is None:
+    if not found:
         raise NotFound(
-            f"brick {brick.peer}:{brick.path}: there is no peer {brick.peer!r} in the pool",
+            f"{where}: there is no peer {shown(brick.peer)!r} in the pool",
             hint="`gd2 peer list` shows the peers; add one with `gd2 peer probe`",
             code="peer-not-found",
             http=400,
         )
-    return Placed(peer, normalise(brick.path), brick.arbiter)
+    return Placed(found[0], normalise(brick.path), brick.arbiter)
 
 
 def is_loopback(host: str) -> bool:
-    return host == "localhost" or host.startswith(("127.", "0."))
+    return host in ("localhost", "::1", "::") or host.startswith(("127.", "0."))
 
 
 def normalise(path: str) -> str:
     """A brick path as it is stored: absolute, no double or trailing slashes. Raises Refused."""
     if not path.startswith("/"):
-        raise Refused(f"brick path {path!r} is not absolute", hint="bricks are PEER:/path", code="bad-brick")
+        raise Refused(f"brick path {shown(path)!r} is not absolute", hint="bricks are PEER:/path", code="bad-brick")
     parts = [p for p in path.split("/") if p]
     if not parts:
         raise Refused("brick path / is not possible", hint="use a folder of its own", code="bad-brick")

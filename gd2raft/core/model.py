@@ -21,7 +21,7 @@ A guard key is touched by every change under its prefix, so that "nothing under 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -257,36 +257,67 @@ def dump(record: Record, old: bytes | None = None) -> bytes:
     """
     new = msgspec.to_builtins(record)
     if old is not None:
-        known = msgspec.to_builtins(load("", old, type(record)))
-        new = _merge(new, msgspec.json.decode(old), known)
+        before = _Before(msgspec.json.decode(old), load("", old, type(record)))
+        new = _merge(new, record, before.raw, before.record, before)
     return msgspec.json.encode(new, order="deterministic")
 
 
-def _merge(new: Any, old: Any, known: Any) -> Any:
-    """`new` plus what `old` has beyond `known` (= old as this version reads and writes it)."""
-    if isinstance(new, dict) and isinstance(old, dict) and isinstance(known, dict):
-        merged = {key: _merge(value, old.get(key), known.get(key)) for key, value in new.items()}
-        for key, value in old.items():
-            if key not in known and key not in merged and not _is_default(value):
-                merged[key] = value
-        return merged
-    if isinstance(new, list | tuple) and isinstance(old, list) and isinstance(known, list | tuple):
-        return [_merge(item, *_twin(item, old, known)) for item in new]
-    return new
+class _Before:
+    """An old value, as it is stored and as this version reads it, with all the records in its lists."""
+
+    def __init__(self, raw: dict[str, Any], record: Record) -> None:
+        self.raw, self.record = raw, record
+        self._listed: list[tuple[dict[str, Any], msgspec.Struct, frozenset[str]]] = []
+        self._collect(raw, record)
+
+    def _collect(self, raw: dict[str, Any], record: msgspec.Struct) -> None:
+        for name, value in _fields(record):
+            items = zip(raw.get(name, ()), value, strict=False) if isinstance(value, tuple) else ((raw.get(name), value),)
+            for stored, item in items:
+                if isinstance(item, msgspec.Struct) and isinstance(stored, dict):
+                    if isinstance(value, tuple):
+                        self._listed.append((stored, item, _ids(item)))
+                    self._collect(stored, item)
+
+    def twin(self, item: msgspec.Struct) -> tuple[dict[str, Any], msgspec.Struct] | None:
+        """What `item` was before: the one with its id, or (a subvolume has none) with the same things in it."""
+        ids = _ids(item)
+        for raw, record, their_ids in self._listed:
+            if type(record) is type(item) and ids & their_ids:
+                return raw, record
+        return None
 
 
-def _twin(item: Any, old: list[Any], known: Iterable[Any]) -> tuple[Any, Any]:
-    """The element of `old` (and of `known`) that is the same thing as `item`: the one with its id."""
-    if isinstance(item, dict) and "id" in item:
-        for before, understood in zip(old, known, strict=False):
-            if isinstance(before, dict) and before.get("id") == item["id"]:
-                return before, understood
-    return None, None
+def _merge(new: dict[str, Any], record: msgspec.Struct, raw: dict[str, Any], old: msgspec.Struct, before: _Before) -> dict[str, Any]:
+    """`new` (= `record` as JSON) plus the keys of `raw` (= `old` as JSON) that are no fields of it."""
+    known = {name for name, _ in _fields(old)}
+    merged = {key: value for key, value in raw.items() if key not in known} | new
+    was = dict(_fields(old))
+    for name, value in _fields(record):
+        if isinstance(value, msgspec.Struct) and isinstance(earlier := was.get(name), msgspec.Struct):
+            merged[name] = _merge(new[name], value, raw[name], earlier, before)
+        elif isinstance(value, tuple) and name in new:
+            merged[name] = [_merge_item(data, item, before) for data, item in zip(new[name], value, strict=True)]
+    return merged
 
 
-def _is_default(value: Any) -> bool:
-    """Values that omit_defaults left out of `known` though this version knows the key: nothing is lost without them."""
-    return value in (0, "", False, None) or value == [] or value == {}
+def _merge_item(data: Any, item: Any, before: _Before) -> Any:
+    twin = before.twin(item) if isinstance(item, msgspec.Struct) else None
+    return data if twin is None else _merge(data, item, *twin, before)
+
+
+def _fields(record: msgspec.Struct) -> Iterator[tuple[str, Any]]:
+    """(key in JSON, value) of every field."""
+    return ((key, getattr(record, name)) for key, name in zip(record.__struct_encode_fields__, record.__struct_fields__, strict=True))
+
+
+def _ids(record: msgspec.Struct) -> frozenset[str]:
+    """The ids by which a record in a list is known: its own, or those of what it holds."""
+    own = getattr(record, "id", None)
+    if isinstance(own, str):
+        return frozenset((own,))
+    held = (item for _, value in _fields(record) if isinstance(value, tuple) for item in value if isinstance(item, msgspec.Struct))
+    return frozenset(i for item in held for i in _ids(item))
 
 
 class Reader(Protocol):
@@ -338,14 +369,21 @@ class View:
         return self._record(lock_key(name), Lock)
 
     def find_peer(self, text: str) -> Peer | None:
-        """A peer by id, name, hostname or address (HOST or HOST:PORT)."""
+        """A peer by id, name, hostname or address (HOST or HOST:PORT); None when that isn't exactly one."""
+        found = self.find_peers(text)
+        return found[0] if len(found) == 1 else None
+
+    def find_peers(self, text: str) -> list[Peer]:
+        """All peers that `text` may mean: those with that id, else that name, else that address, else that host."""
         if (peer := self.peer(text)) is not None:
-            return peer
-        for peer in self.peers():
-            hosts = {host_of(a) for a in peer.addresses} | {host_of(a) for a in peer.client_addresses}
-            if text in (peer.name, peer.hostname, *peer.addresses, *peer.client_addresses) or text in hosts:
-                return peer
-        return None
+            return [peer]
+        peers = self.peers()
+        names: tuple[Callable[[Peer], Iterable[str]], ...] = (
+            lambda p: (p.name, p.hostname),
+            lambda p: (*p.addresses, *p.client_addresses),
+            lambda p: map(host_of, (*p.addresses, *p.client_addresses)),
+        )
+        return next((found for of in names if (found := [p for p in peers if text in of(p)])), [])
 
     def _record(self, key: str, type_: type[R]) -> R | None:
         item = self.reader.get(key)
