@@ -18,7 +18,7 @@ import structlog
 from gd2raft import services
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
-from gd2raft.core.kv import Event
+from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.liveness import Sight
 from gd2raft.core.membership import Candidate, upstreams
 from gd2raft.engine.calls import CommandCall, Done, RunStep
@@ -157,6 +157,24 @@ class Member:
                 self.current.set()
                 self._around.on_events(None)
             except StoreError:
+                await asyncio.sleep(CURRENT_RETRY_S)
+        await self._renew_own_record()
+
+    async def _renew_own_record(self) -> None:
+        """Let the pool know what this daemon can do: it may have been upgraded, or got steps of another package, since it joined."""
+        key = model.peer_key(self.identity.peer_id)
+        while (item := self.store.get(key)) is not None:
+            known = model.load(key, item.value, model.Peer)
+            now = msgspec.structs.replace(
+                known, steps=tuple(sorted(steps())), op_version_min=model.OP_VERSION_MIN, op_version_max=model.OP_VERSION
+            )
+            if now == known:
+                return
+            put = (Put(key, model.dump(now, item.value)), Put("peers", b"1"))
+            try:
+                await self.store.commit(Commit((Expect(key, item.modified),), put), timeout_s=5.0)
+            except StoreError as error:
+                log.info("the pool doesn't know yet what this peer can do", why=str(error))
                 await asyncio.sleep(CURRENT_RETRY_S)
 
     def _note_membership(self) -> None:

@@ -7,6 +7,7 @@ decides, core.phases.fence guards every step.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,10 +48,8 @@ class World:
     # from begin to the end, whoever leads
 
     def live(self) -> None:
-        try:
+        with contextlib.suppress(LeaderDied):
             self.drive(self.begin(), lambda life: life.start())
-        except LeaderDied:
-            pass
         for _ in range(LEADERS_MAX):
             item = self.state.get(model.TRANSACTIONS + ID)
             if item is None:

@@ -1,0 +1,68 @@
+"""Tests of the package itself: the plan is pure, so it needs no daemon; the step needs a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from gd2_label.command import LABEL_BRICK, VolumeLabel, plan_label
+from gd2_label.step import XATTR, do, undo
+
+from gd2raft.core import model
+from gd2raft.core.kv import Commit, KeyValueState, Operation, Put
+from gd2raft.core.plan import Ids, Plan, Refused, View
+from gd2raft.steps.brick_paths import VOLUME_ID
+
+VOLUME_ID_1 = "5f9c5a0e-0d8a-4c4c-9a35-5e4cb1d3b8a1"
+
+
+def state_with_a_volume(*paths: str) -> KeyValueState:
+    bricks = tuple(model.Brick(id=path, peer_id=f"peer{i}", path=path, index=i) for i, path in enumerate(paths))
+    subvol = model.Subvolume(type=model.SubvolumeType.DISTRIBUTE, bricks=bricks)
+    volume = model.Volume(id=VOLUME_ID_1, name="v1", state=model.VolumeState.CREATED, username="", password="", subvols=(subvol,))
+    state = KeyValueState()
+    state.apply(Operation(commit=Commit(put=(Put(model.volume_key("v1"), model.dump(volume)),))))
+    return state
+
+
+def planned(state: KeyValueState, label: str) -> Plan:
+    plan = plan_label(View(state), VolumeLabel(volume="v1", label=label), Ids(lambda: "", 0.0))
+    plan.check()
+    return plan
+
+
+def test_every_brick_is_labelled_on_its_peer_before_the_volume_says_so() -> None:
+    plan = planned(state_with_a_volume("/a", "/b"), "archive")
+    assert [(s.peer_id, s.arguments["path"]) for s in plan.before[0]] == [("peer0", "/a"), ("peer1", "/b")]
+    (change,) = plan.changes
+    assert change.record is not None
+    assert change.record["metadata"] == {"label": "archive"}
+
+
+@pytest.mark.parametrize("label", ["", "x" * 201])
+def test_a_label_that_is_empty_or_too_long_is_refused(label: str) -> None:
+    with pytest.raises(Refused, match="1 to 200 bytes"):
+        planned(state_with_a_volume("/a"), label)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="trusted.* attributes need root")
+@pytest.mark.parametrize("old", [b"", b"before"])
+def test_an_undo_brings_the_old_label_back(tmp_path: Path, old: bytes) -> None:
+    brick = tmp_path / "brick"
+    brick.mkdir()
+    os.setxattr(brick, VOLUME_ID, uuid.UUID(VOLUME_ID_1).bytes)
+    if old:
+        os.setxattr(brick, XATTR, old)
+    plan = planned(state_with_a_volume(str(brick)), "new")
+    arguments = msgspec.convert(plan.before[0][0].arguments, LABEL_BRICK.arguments)
+    context = SimpleNamespace(transaction="t" * 36, localstatedir=tmp_path, peer_id="peer0", rundir=tmp_path)
+    asyncio.run(do(context, arguments))  # type: ignore[arg-type]
+    asyncio.run(do(context, arguments))  # type: ignore[arg-type]  # a step may be run twice
+    assert os.getxattr(brick, XATTR) == b"new"
+    asyncio.run(undo(context, arguments))  # type: ignore[arg-type]
+    assert (os.getxattr(brick, XATTR) if XATTR in os.listxattr(brick) else b"") == old

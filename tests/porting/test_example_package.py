@@ -1,0 +1,91 @@
+"""A command, a step, a route and CLI words from another package, on real daemons that know nothing of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import run
+from kit.peer import Peer
+from kit.pool import Pool, open_pool
+from kit.waiting import until
+
+XATTR = "trusted.gd2.label"
+
+
+def label_of(peer: Peer, name: str) -> bytes:
+    try:
+        return os.getxattr(peer.brick_folder(name), XATTR)
+    except OSError:
+        return b""
+
+
+def with_package(peer: Peer, installed: Path, monkeypatch: pytest.MonkeyPatch) -> Peer:
+    """Start a daemon that finds the package."""
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    return peer.start()
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    with open_pool(2, tmp_path) as made:
+        yield made
+
+
+def test_the_packages_own_tests_pass_where_it_is_installed(source: Path, installed: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(source), "test_label.py"]
+    done = run(*command, cwd=source, env={**os.environ, "PYTHONPATH": str(installed)})
+    assert " passed" in done.stdout
+    assert "failed" not in done.stdout
+
+
+@pytest.mark.real
+def test_another_packages_command_is_refused_until_every_concerned_peer_has_its_step_then_it_works_or_is_undone(
+    pool: Pool, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pool.peers
+    second.start().ready()
+    with_package(first, installed, monkeypatch).ready()
+    pool.form()
+    pool.made("v1", started=False, replica=2)
+    the_words_are_known(first)
+    a_peer_without_the_step_is_named(first, second)
+    second.kill()
+    with_package(second, installed, monkeypatch).ready()
+    until(lambda: label(first, "one").code == 0, "the pool has heard that the second peer has the step now")
+    assert [label_of(p, "v1") for p in pool.peers] == [b"one", b"one"]
+    assert second.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
+    a_failure_is_undone(first, second)
+    assert "/v1/volumes/{volume}/label" in first.get("/openapi.json")["paths"]
+
+
+def label(peer: Peer, text: str) -> object:
+    return peer.gd2("volume", "label", "v1", text)
+
+
+def the_words_are_known(peer: Peer) -> None:
+    assert "Write a label on every brick" in peer.gd2_done("volume", "--help").out
+    assert "VOLUME TEXT" in peer.gd2_done("volume", "label", "--help").out
+    too_long = peer.call("POST", "/v1/volumes/v1/label", {"label": "x" * 300})
+    assert (too_long.status, too_long.code) == (400, "bad-label")
+
+
+def a_peer_without_the_step_is_named(first: Peer, second: Peer) -> None:
+    refused = first.call("POST", "/v1/volumes/v1/label", {"label": "one"})
+    assert (refused.status, refused.code) == (400, "old-peer"), refused.message
+    assert second.address in refused.message
+    assert label_of(first, "v1") == b"", "a refused command has begun"
+
+
+def a_failure_is_undone(first: Peer, second: Peer) -> None:
+    shutil.rmtree(second.brick_folder("v1"))
+    failed = first.call("POST", "/v1/volumes/v1/label", {"label": "two"})
+    assert failed.status == 500
+    assert "is not a brick of this volume" in failed.message
+    assert failed.body["errors"][0]["fields"]["peer-id"] == second.id
+    assert label_of(first, "v1") == b"one", "the finished step was not undone"
+    assert first.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
+    assert first.get("/v1/transactions") == []
