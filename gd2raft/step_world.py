@@ -30,6 +30,8 @@ class StepWorld:
             return await code(Context(self._daemon, transaction), arguments)
         except StepFailed as error:
             raise StepError(str(error), error.hint) from error
+        except OSError as error:
+            raise StepError(f"{error.filename or 'the disk'}: {error.strerror}", "is a disk of this peer full or read-only?") from error
 
 
 class Context:

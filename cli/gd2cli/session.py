@@ -16,6 +16,9 @@ from gd2cli.tables import Paint
 SHAPE_ERRORS = (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError)
 
 
+PIPE_WAIT_S = 0.1
+
+
 class Session:
     """`what`: the command's name, for texts."""
 
@@ -75,12 +78,23 @@ class Session:
             raise Problem(f"the answer has an unexpected shape ({type(error).__name__}: {error})", hint=hint) from error
 
     def confirm(self, warning: str) -> None:
-        """Ask before something is lost, on a terminal only. Raises Problem when the answer isn't yes."""
-        if self.settings.script or sys.stdin is None or not sys.stdin.isatty():
+        """Ask before something is lost: on a terminal, or when an answer is piped in. Raises Problem when it isn't yes."""
+        if self.settings.script or sys.stdin is None or not (sys.stdin.isatty() or answer_is_piped()):
             return
         print(f"{warning}\nGo on? (y/n) ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise Problem("nothing was done", hint="-y answers yes")
+
+
+def answer_is_piped() -> bool:
+    """Whether something can be read from a standard input that is no terminal (`echo n | gd2 ...`); nothing piped, no question."""
+    import select
+
+    try:
+        readable, _, _ = select.select([sys.stdin], [], [], PIPE_WAIT_S)
+        return bool(readable) and bool(sys.stdin.buffer.peek(1))  # type: ignore[attr-defined]
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def emit(text: str) -> None:

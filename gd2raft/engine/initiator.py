@@ -20,6 +20,7 @@ from gd2raft.store.interface import Store
 
 ELECTION_WAIT_S = 3.0
 RETRY_EVERY_S = 0.1
+LEADER_CHECK_S = 0.2
 IDEMPOTENCY_KEY_MAX = 256
 
 log = structlog.get_logger("initiator")
@@ -99,7 +100,20 @@ class Initiator:
         if status.role == "leader":
             async with asyncio.timeout(max(0.05, deadline - time.monotonic())):
                 return await self._engine.run(call)
-        return await self._forward(status.leader, call, max(0.05, deadline - time.monotonic()))
+        return await self._forward_while_leading(status.leader, call, deadline)
+
+    async def _forward_while_leading(self, leader: str, call: CommandCall, deadline: float) -> Done:
+        """Wait for the leader's answer, but not longer than it leads: a leader that is cut off never answers."""
+        answer = asyncio.ensure_future(self._forward(leader, call, max(0.05, deadline - time.monotonic())))
+        try:
+            while not answer.done():
+                await asyncio.wait([answer], timeout=LEADER_CHECK_S)
+                other = self._store.status().leader
+                if other and other != leader and not answer.done():
+                    raise ConnectionError(f"{leader} does not lead any more, {other} does")
+            return answer.result()
+        finally:
+            answer.cancel()
 
     async def _hold(self, revision: int, deadline: float) -> None:
         try:
