@@ -68,7 +68,7 @@ class MarkReplica(Arguments, frozen=True, kw_only=True):
 
     volume: str
     path: str
-    clients: tuple[str, ...]
+    clients: list[str]
 
 
 class LeaveBrick(Arguments, frozen=True, kw_only=True):
