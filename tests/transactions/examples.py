@@ -50,17 +50,32 @@ def a_stuck_transaction(state: KeyValueState) -> None:
 
 CREATED = ("volume-create", TWO_BRICKS)
 STARTED = ("volume-start", {"volume": "v1"})
+SPREAD = ("volume-create", {"name": "v1", "bricks": ["node1:/b1", "node2:/b1", "node3:/b1"], "force": True})
+LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
     "peer-remove": (Example({"peer": "node3"}),),
+    "rebalance-start": (Example({"volume": "v1"}, (SPREAD, STARTED)),),
+    "rebalance-stop": (Example({"volume": "v1"}, (SPREAD, STARTED, ("rebalance-start", {"volume": "v1"}))),),
+    "remove-brick-commit": (
+        Example({**LEAVING, "force": True}, (SPREAD,)),
+        Example({**LEAVING, "force": True}, (SPREAD, STARTED)),
+    ),
+    "remove-brick-start": (Example(LEAVING, (SPREAD, STARTED)),),
+    "remove-brick-stop": (Example(LEAVING, (SPREAD, STARTED, ("remove-brick-start", LEAVING))),),
     "transaction-abort": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
     "transaction-resume": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
     "volume-create": (Example(TWO_BRICKS), Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True})),
     "volume-delete": (Example({"volume": "v1"}, (CREATED,)),),
     "volume-edit": (Example({"volume": "v1", "metadata": {"a": "b"}}, (CREATED,)),),
+    "volume-expand": (
+        Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED,)),
+        Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED, STARTED)),
+        Example({"volume": "v1", "bricks": ["node3:/b1"], "replica": 3, "force": True}, (CREATED, STARTED)),
+    ),
     "volume-reset": (
         Example({"volume": "v1"}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)),
     ),
@@ -87,7 +102,8 @@ def state_of(example: Example) -> KeyValueState:
             given(state)
         else:
             plan, _ = planned(*given, state)
-            apply(state, make_commit(state, (), (*plan.claims, *(c for c in plan.changes if c.key not in {k.key for k in plan.claims}))))
+            final = {change.key: change for change in (*plan.claims, *plan.changes, *plan.last)}
+            apply(state, make_commit(state, (), tuple(final.values())))
     return state
 
 
