@@ -17,7 +17,7 @@ from kit.waiting import pause, until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
-ROUNDS = 10
+ROUNDS = 8
 STRIKE_WITHIN_S = 0.25
 """A command takes 10 to 200 ms: the kill falls before, into and after it."""
 SETTLE_S = 60.0
@@ -252,7 +252,7 @@ def test_a_random_life_with_kills_ends_in_one_state_on_all_peers(make_pool: Make
     for thread in people:
         thread.start()
     try:
-        for _ in range(5):
+        for _ in range(4):
             pause(chance.uniform(0.5, 2.0))
             victim = chance.choice(pool.peers)
             victim.kill()

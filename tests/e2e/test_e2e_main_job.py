@@ -46,6 +46,7 @@ def test_a_pool_serves_a_volume_whatever_dies(setting: str, make_pool: MakePool)
 def a_volume_is_created_started_and_mounted(pool: Pool) -> Mount:
     pool[0].gd2_done("volume", "create", "v1", "replica", "3", *(p.brick("b1") for p in pool.peers), "force")
     assert {p.volumes()["v1"]["state"] for p in pool.peers[:1]} == {"Created"}
+    pool[0].gd2_done("volume", "set", "v1", "network.ping-timeout", "3")  # of clients to bricks they lost: 42 s by default
     pool[1].gd2_done("volume", "start", "v1")
     pids = pool.online("v1", by=2)
     assert len(pids) == 3
@@ -89,7 +90,6 @@ def all_daemons_are_killed_at_once(pool: Pool, mount: Mount) -> None:
 
 def a_peer_is_cut_off_and_comes_back(pool: Pool, mount: Mount) -> None:
     """The leader is the one: the hardest case. Its side is the minority."""
-    pool[0].gd2_done("volume", "set", "v1", "network.ping-timeout", "3")  # of clients to bricks: 42 s by default
     lonely = pool.leader()
     others = [p for p in pool.peers if p is not lonely]
     lonely.machine.unplug()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kit.machine import run_to_end
@@ -125,7 +126,7 @@ def test_a_state_folder_that_is_no_folder_or_can_not_be_written_is_named(peer: P
 
 
 @pytest.fixture
-def history(pool: Pool) -> Iterator[dict[str, object]]:
+def history(pool: Pool) -> Iterator[dict[str, Any]]:
     """The only peer has run, holds two volumes, and is stopped now."""
     peer = pool[0].start().ready()
     pool.made("v1", started=False)
@@ -151,7 +152,7 @@ def flip(path: Path, at: int) -> None:
 def test_a_flipped_byte_in_the_identity_or_the_secret_is_named_with_the_way_out(peer: Peer, history: object, file: str) -> None:
     path = peer.state / file
     good = path.read_bytes()
-    for at in (0, len(good) // 3, len(good) // 2, len(good) - 3):
+    for at in (len(good) // 3, len(good) - 3):
         path.write_bytes(good)
         flip(path, at)
         line = fails(peer, str(path), "damaged")
@@ -176,7 +177,7 @@ def test_a_flipped_byte_in_the_log_is_never_believed(peer: Peer, history: object
     """Each time the daemon either names the file and stops, or had all it needs all the same."""
     wal = wal_of(peer)
     good = wal.read_bytes()
-    for part in (0.0, 0.05, 0.3, 0.6, 0.95):
+    for part in (0.0, 0.3, 0.95):
         wal.write_bytes(good)
         flip(wal, int(part * len(good)))
         line = fails(peer, str(wal))
@@ -207,22 +208,23 @@ def test_a_folder_of_logs_that_is_gone_is_not_made_anew(peer: Peer, history: obj
     assert peer.volumes() == history
 
 
-@pytest.mark.parametrize("tail", ["cut", "garbage", "zeros", "half-a-record"])
-def test_a_torn_tail_of_the_log_is_recovered_without_losing_what_was_acknowledged(peer: Peer, history: object, tail: str) -> None:
+def test_a_torn_tail_of_the_log_is_recovered_without_losing_what_was_acknowledged(peer: Peer, history: dict[str, Any]) -> None:
     wal = wal_of(peer)
-    data = wal.read_bytes()
-    torn = {
-        "cut": data[:-5],  # of the mark that is written after an fsync
-        "garbage": data + os.urandom(100),
-        "zeros": data + bytes(4096),
-        "half-a-record": data + data[-40:-10],
-    }
-    wal.write_bytes(torn[tail])
-    peer.start().ready()
-    assert peer.volumes() == history
-    peer.must("POST", "/v1/volumes/v1/options", {"options": {"performance.io-cache": "off"}})
-    peer.restart().ready()
-    assert peer.volumes()["v1"]["options"]["performance.io-cache"] == "off"
+    wanted = history
+    for tail in ("cut", "garbage", "zeros", "half a record"):
+        data = wal.read_bytes()
+        torn = {
+            "cut": data[:-5],  # of the mark that is written after an fsync
+            "garbage": data + os.urandom(100),
+            "zeros": data + bytes(4096),
+            "half a record": data + data[-40:-10],
+        }
+        wal.write_bytes(torn[tail])
+        peer.start().ready()
+        assert peer.volumes() == wanted, tail
+        peer.must("POST", "/v1/volumes/v1/options", {"options": {"user.tail": tail}})
+        wanted = peer.volumes()
+        peer.kill()
 
 
 # a full disk
