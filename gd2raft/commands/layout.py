@@ -214,6 +214,7 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
     arbiters = [i for i, b in enumerate(bricks) if b.arbiter]
     if not bricks:
         raise Refused("a subvolume has no bricks", code="no-bricks")
+    check_counts(subvol, kind)
     if kind in ("", "distribute"):
         if arbiters or subvol.replica or subvol.arbiter:
             raise Refused("a distribute subvolume has no replicas and no arbiter", code="bad-layout")
@@ -228,6 +229,15 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
             raise Refused(f"a disperse subvolume of {len(bricks)} bricks, wanted {layout.set_size}", code="bad-layout")
         return layout
     raise Refused(f"subvolume type {shown(subvol.type)!r} is not known", hint="distribute, replicate or disperse", code="bad-layout")
+
+
+def check_counts(subvol: SubvolRequest, kind: str) -> None:
+    """A count that has no meaning for the type is a mistake of the caller, not to be passed over."""
+    disperse = subvol.disperse_count or subvol.disperse_data or subvol.disperse_redundancy
+    if disperse and kind in ("", "distribute", "replicate"):
+        raise Refused(f"a {kind or 'distribute'} subvolume has no disperse counts", code="bad-layout")
+    if (subvol.replica or subvol.arbiter) and kind in ("disperse", "erasure"):
+        raise Refused("a disperse subvolume has no replicas and no arbiter", code="bad-layout")
 
 
 def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arbiters: list[int]) -> Layout:

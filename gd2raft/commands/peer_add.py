@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gd2raft.commands.layout import check_host
 from gd2raft.commands.step_kinds import INVITE_PEER, WELCOME_PEER, InvitePeer
 from gd2raft.commands.volume_create import check_metadata
 from gd2raft.core import model, plan
@@ -45,6 +46,8 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     assert found is not None, "the daemon asks the address before it asks for a plan"
     check_metadata(request.metadata)
     check_found(view, found)
+    for host in (found.hostname, model.host_of(found.client_address)):
+        check_host(host)
     peer = model.Peer(
         id=found.id,
         name=found.hostname,

@@ -10,6 +10,7 @@ from gd2raft.commands import layout, lookup
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.core import model, options, plan
+from gd2raft.core.kv import VALUE_BYTES_MAX
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
 
 NAME_MAX = 255
@@ -89,6 +90,7 @@ def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
     bricks = [resolve(view, brick) for brick in shape.bricks]
     check_bricks(view, request, shape, bricks)
     volume = build_volume(view, request, shape, bricks, ids)
+    check_size(volume)
     claims = tuple(claim(volume.name, brick) for brick in volume.bricks())
     prepare = tuple(prepare_step(request, volume, brick) for brick in volume.bricks())
     facts = tuple(
@@ -147,13 +149,8 @@ def resolve(view: View, brick: layout.BrickPlace) -> Placed:
     where = f"brick {shown(brick.peer)}:{shown(brick.path)}"
     if len(found) > 1:
         raise lookup.ambiguous(f"{where}: {shown(brick.peer)}", found)
-    if not found and is_loopback(brick.peer):
-        raise Refused(
-            f"{where}: {shown(brick.peer)} is not an address that other peers can reach",
-            hint="name the peer by its own address",
-            code="bad-brick",
-        )
     if not found:
+        check_reachable(brick)
         raise NotFound(
             f"{where}: there is no peer {shown(brick.peer)!r} in the pool",
             hint="`gd2 peer list` shows the peers; add one with `gd2 peer probe`",
@@ -161,6 +158,15 @@ def resolve(view: View, brick: layout.BrickPlace) -> Placed:
             http=400,
         )
     return Placed(found[0], normalise(brick.path), brick.arbiter)
+
+
+def check_reachable(brick: layout.BrickPlace) -> None:
+    if is_loopback(brick.peer):
+        raise Refused(
+            f"brick {shown(brick.peer)}:{shown(brick.path)}: {shown(brick.peer)} is not an address that other peers can reach",
+            hint="name the peer by its own address",
+            code="bad-brick",
+        )
 
 
 def is_loopback(host: str) -> bool:
@@ -190,7 +196,7 @@ def normalise(path: str) -> str:
 def check_bricks(view: View, request: VolumeCreate, shape: layout.Layout, bricks: list[Placed]) -> None:
     seen: set[tuple[str, str]] = set()
     for brick in bricks:
-        where = f"{brick.peer.hostname}:{brick.path}"
+        where = f"{brick.peer.hostname}:{shown(brick.path)}"
         if (brick.peer.id, brick.path) in seen:
             raise Refused(f"duplicate brick entry {where}", hint="name each brick once", code="bad-brick")
         seen.add((brick.peer.id, brick.path))
@@ -218,13 +224,13 @@ def check_claims(view: View, brick: Placed) -> None:
     for path, held in view.brick_claims(brick.peer.id).items():
         if path == brick.path:
             raise Refused(
-                f"brick {brick.peer.hostname}:{brick.path} is already used by volume {held.volume}",
+                f"brick {brick.peer.hostname}:{shown(brick.path)} is already used by volume {held.volume}",
                 hint="use another folder",
                 code="brick-in-use",
             )
         if within(path, brick.path) or within(brick.path, path):
             raise Refused(
-                f"brick {brick.peer.hostname}:{brick.path} may be containing or be contained by an existing brick, {path} of volume {held.volume}",
+                f"brick {brick.peer.hostname}:{shown(brick.path)} may be containing or be contained by an existing brick, {shown(path)} of volume {held.volume}",
                 hint="use a folder outside of it",
                 code="brick-in-use",
             )
@@ -234,7 +240,8 @@ def check_within(bricks: list[Placed], brick: Placed) -> None:
     for other in bricks:
         if other.peer.id == brick.peer.id and within(other.path, brick.path):
             raise Refused(
-                f"brick {brick.peer.hostname}:{brick.path} is contained by another brick of this request, {other.path}", code="bad-brick"
+                f"brick {brick.peer.hostname}:{shown(brick.path)} is contained by another brick of this request, {shown(other.path)}",
+                code="bad-brick",
             )
 
 
@@ -285,6 +292,15 @@ def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks
     )
 
 
+def check_size(volume: model.Volume) -> None:
+    if (size := len(model.dump(volume))) > VALUE_BYTES_MAX:
+        raise Refused(
+            f"the record of volume {volume.name} has {size} bytes, at most {VALUE_BYTES_MAX} are possible",
+            hint="use fewer bricks, or shorter paths",
+            code="bad-layout",
+        )
+
+
 def client_index(position: int, shape: layout.Layout) -> int:
     return position
 
@@ -294,9 +310,10 @@ def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:
     if shape.thin_arbiter is None:
         return None
     path = normalise(shape.thin_arbiter.path)
-    if not re.fullmatch(r"[A-Za-z0-9._:%-]{1,255}", shape.thin_arbiter.peer):
-        raise Refused(f"thin arbiter {shape.thin_arbiter.peer[:80]!r} is not a host", hint="HOST:/path", code="bad-brick")
+    layout.check_host(shape.thin_arbiter.peer)
     peer = view.find_peer(shape.thin_arbiter.peer)
+    if peer is None:
+        check_reachable(shape.thin_arbiter)
     return model.ThinArbiter(
         host=shape.thin_arbiter.peer if peer is None else peer.hostname, path=path, peer_id="" if peer is None else peer.id
     )

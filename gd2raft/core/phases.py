@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import zlib
+from base64 import b64decode, b64encode
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,6 +15,9 @@ from gd2raft.core.plan import Plan
 
 RESULTS_KEPT = 1000
 """Answers that are remembered for Idempotency-Key and for initiators whose leader died."""
+
+
+PLAN_BYTES_PLAIN = 32 * 1024
 
 
 class Phase(enum.Enum):
@@ -53,6 +58,7 @@ POSSIBLE = frozenset((m.old, m.new) for m in MOVES)
 class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
     """txn/ID: what the next leader needs to finish or undo it.
 
+    `plan`, or `packed` (the same as JSON, zlib, base64) when it is large: a plan for a thousand bricks would not fit into a value.
     `undone`: numbers (counted over all barriers before) of the steps that are undone, or were never begun.
     `giving_up`: an administrator has aborted it; an undo that fails is left for its peer.
     """
@@ -60,9 +66,10 @@ class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     command: str
     phase: Phase
-    plan: dict[str, Any]
     initiator: str
     started: float
+    plan: dict[str, Any] = {}
+    packed: str = ""
     request_id: str = ""
     user: str = ""
     digest: str = ""  # of the request, for Idempotency-Key
@@ -72,7 +79,17 @@ class Transaction(model.Record, frozen=True, kw_only=True, omit_defaults=True):
     problems: tuple[dict[str, str], ...] = ()  # peer, step, error, kind: unreachable or failed
 
     def decoded_plan(self) -> Plan:
-        return msgspec.convert(self.plan, Plan)
+        if not self.packed:
+            return msgspec.convert(self.plan, Plan)
+        return msgspec.json.decode(zlib.decompress(b64decode(self.packed)), type=Plan)
+
+
+def plan_fields(plan: Plan) -> dict[str, Any]:
+    """The plan as a Transaction keeps it: keyword arguments for one."""
+    data = msgspec.json.encode(plan)
+    if len(data) <= PLAN_BYTES_PLAIN:
+        return {"plan": msgspec.to_builtins(plan)}
+    return {"packed": b64encode(zlib.compress(data)).decode()}
 
 
 class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -17,7 +17,7 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, TooLarge
-from gd2raft.core.phases import RESULTS_KEPT, Phase, StepOutcome, StepProblem, Transaction
+from gd2raft.core.phases import RESULTS_KEPT, Phase, StepOutcome, StepProblem, Transaction, plan_fields
 from gd2raft.core.plan import (
     LOCK_WAIT_S,
     Command,
@@ -185,7 +185,7 @@ class LeaderEngine:
             id=call.id,
             command=call.command,
             phase=Phase.PREPARING,
-            plan=msgspec.to_builtins(plan),
+            **plan_fields(plan),
             initiator=call.initiator,
             started=now,
             request_id=call.request_id,

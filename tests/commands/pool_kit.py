@@ -15,7 +15,7 @@ import msgspec
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, KeyValueState, Operation, Result
-from gd2raft.core.phases import Phase, StepOutcome, StepProblem, Transaction, Undo, fence
+from gd2raft.core.phases import Phase, StepOutcome, StepProblem, Transaction, Undo, fence, plan_fields
 from gd2raft.core.plan import Ids, Plan, Step, View, make_commit, put
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run
 from gd2volgen.tables import option_table
@@ -86,7 +86,7 @@ class Pool:
             id=identity,
             command=name,
             phase=Phase.PREPARING,
-            plan=msgspec.to_builtins(plan),
+            **plan_fields(plan),
             initiator=self.initiator,
             started=1000.0,
         )
