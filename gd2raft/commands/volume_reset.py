@@ -39,17 +39,23 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
 def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
     if name in volume.options and name not in view.options.options:
         return name  # user.* options, and those that a newer daemon set
+    if options.is_user_option(name):
+        raise not_set(volume, name)
     try:
         option = options.find(view.options, name)
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option") from error
     if option.name not in volume.options:
-        raise Refused(f"option {option.name} is not set on volume {volume.name}", hint="there is nothing to reset", code="not-set")
+        raise not_set(volume, option.name)
     if option.never_reset:
         raise Refused(f"option {option.name} can't be reset", code="never-reset")
     if options.reset_keeps(option, force):
         raise Refused(f"option {option.name} is protected", hint="reset it with force", code="needs-force")
     return option.name
+
+
+def not_set(volume: model.Volume, name: str) -> Refused:
+    return Refused(f"option {name[:300]} is not set on volume {volume.name}", hint="there is nothing to reset", code="not-set")
 
 
 def resettable(view: View, key: str, force: bool) -> bool:

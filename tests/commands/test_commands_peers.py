@@ -1,0 +1,265 @@
+"""Peers that join, leave and are edited, as plans; and the hands that clear stuck transactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from pool_kit import Pool, World, broken, peer_id, peer_record, unreachable
+
+from gd2raft.commands import registry
+from gd2raft.core import model
+from gd2raft.core.plan import Conflict, NotFound, Refused
+from gd2raft.steps.registry import steps
+
+pytestmark = pytest.mark.fast
+
+
+def found(number: int = 9, **more: Any) -> dict[str, Any]:
+    """What the probed daemon says of itself."""
+    return {
+        "id": peer_id(number),
+        "pool": "",
+        "address": f"10.0.0.{number}:24008",
+        "hostname": f"node{number}",
+        "client_address": f"10.0.0.{number}:24007",
+        "op_version_min": model.OP_VERSION_MIN,
+        "op_version_max": model.OP_VERSION,
+        "steps": ["brick.prepare"],
+        **more,
+    }
+
+
+def add(pool: Pool, **more: Any) -> Any:
+    fields = {key: more.pop(key) for key in ("zone", "metadata") if key in more}
+    return fields | {"addresses": ["node9"], "found": found(**more)}
+
+
+def refused(pool: Pool, command: str, **fields: Any) -> Refused:
+    before = pool.state.revision
+    with pytest.raises(Refused) as caught:
+        pool.plan(command, **fields)
+    assert pool.state.revision == before
+    return caught.value
+
+
+# ---- joining
+
+
+def test_a_peer_joins_and_is_known_by_what_it_said() -> None:
+    pool = Pool()
+    world = World(pool.state)
+    assert pool.do("peer-add", world, **add(pool, zone="z1", metadata={"rack": "3"})).outcome == "done"
+    peer = pool.view().peer(peer_id(9))
+    assert peer is not None and (peer.hostname, peer.zone, peer.metadata) == ("node9", "z1", {"rack": "3"})
+    assert peer.addresses == ("10.0.0.9:24008",) and peer.steps == ("brick.prepare",)
+    assert [kind for kind, *_ in world.ran] == ["peer.invite", "peer.welcome"] and peer_id(9) in world.members
+
+
+def test_the_zone_of_the_request_is_stronger_than_that_of_the_peer() -> None:
+    pool = Pool()
+    pool.do("peer-add", None, **add(pool, zone="mine"))
+    pool.do("peer-add", None, **(add(pool, number=8) | {"found": found(8, zone="theirs")}))
+    assert pool.view().peer(peer_id(9)).zone == "mine" and pool.view().peer(peer_id(8)).zone == "theirs"  # type: ignore[union-attr]
+
+
+def test_probing_oneself_is_not_needed() -> None:
+    error = refused(Pool(), "peer-add", **add(Pool(), number=1))
+    assert "is not needed" in error.message and error.code == "is-self"
+
+
+def test_probing_a_member_is_a_conflict() -> None:
+    error = refused(Pool(), "peer-add", **add(Pool(), number=2))
+    assert isinstance(error, Conflict) and error.http == 409 and "already in the pool" in error.message
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(model.OP_VERSION_MIN - 1, model.OP_VERSION - 1), (model.OP_VERSION + 1, model.OP_VERSION + 5), (0, 0)]
+)
+def test_a_peer_of_another_op_version_is_refused_and_the_pools_stays(low: int, high: int) -> None:
+    pool = Pool()
+    error = refused(pool, "peer-add", **add(pool, op_version_min=low, op_version_max=high))
+    assert error.code == "incompatible-version" and str(model.OP_VERSION) in error.message
+    assert pool.view().cluster().op_version == model.OP_VERSION  # type: ignore[union-attr]
+
+
+def test_a_newer_peer_that_can_still_do_what_the_pool_does_joins() -> None:
+    pool = Pool()
+    assert pool.do("peer-add", None, **add(pool, op_version_max=model.OP_VERSION + 5)).outcome == "done"
+
+
+def test_a_peer_that_has_volumes_or_another_pool_is_refused_with_its_reason() -> None:
+    error = refused(Pool(), "peer-add", **add(Pool(), refusal="it has 2 volumes"))
+    assert "it has 2 volumes" in error.message and error.http == 409 and error.hint
+
+
+def test_another_daemon_at_the_address_of_a_member_is_refused() -> None:
+    error = refused(Pool(), "peer-add", **add(Pool(), address="10.0.0.2:24008"))
+    assert peer_id(2) in error.message and "reinstalled" in error.hint
+
+
+@pytest.mark.parametrize("metadata", [{"_x": "1"}, {"k": "v" * 5000}])
+def test_metadata_of_peers_has_the_rules_of_that_of_volumes(metadata: dict[str, str]) -> None:
+    assert refused(Pool(), "peer-add", **add(Pool(), metadata=metadata)).code == "bad-metadata"
+    assert refused(Pool(), "peer-edit", peer="node2", metadata=metadata).code == "bad-metadata"
+
+
+@pytest.mark.parametrize("bad", [{"hostname": "a`b`"}, {"hostname": "a b"}, {"hostname": ""}, {"client_address": '"x":24007'}])
+def test_a_name_that_no_volfile_can_carry_is_refused(bad: dict[str, str]) -> None:
+    assert refused(Pool(), "peer-add", **add(Pool(), **bad)).code == "bad-host"
+
+
+def test_a_peer_that_does_not_accept_the_invitation_is_no_member() -> None:
+    pool = Pool()
+    before = pool.contents()
+    world = World(pool.state, lambda step, undo: None if undo else broken(step))
+    assert pool.do("peer-add", world, **add(pool)).outcome == "failed" and pool.contents() == before
+
+
+def test_a_welcome_that_takes_long_leaves_the_peer_a_member() -> None:
+    pool = Pool()
+    world = World(pool.state, lambda step, undo: unreachable(step) if step.kind == "peer.welcome" else None)
+    assert pool.do("peer-add", world, **add(pool)).outcome == "done" and pool.view().peer(peer_id(9)) is not None
+
+
+# ---- leaving
+
+
+@pytest.mark.parametrize("name", [peer_id(2), "node2", "10.0.0.2", "10.0.0.2:24008"])
+def test_a_peer_leaves_by_any_of_its_names(name: str) -> None:
+    pool = Pool()
+    world = World(pool.state)
+    assert pool.do("peer-remove", world, peer=name).outcome == "done"
+    assert pool.view().peer(peer_id(2)) is None and world.ran == [("peer.dismiss", peer_id(1), False)]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_peer_cant_detach_itself(force: bool) -> None:
+    error = refused(Pool(), "peer-remove", peer="node1", force=force)
+    assert "can't detach itself" in error.message and error.http == 400
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_peer_with_bricks_cant_leave_even_by_force(force: bool) -> None:
+    pool = Pool()
+    pool.volume("v", "node1:/b/1", "node2:/b/1", "node2:/b/2")
+    error = refused(pool, "peer-remove", peer="node2", force=force)
+    assert error.http == 403 and "has 2 bricks of volumes v" in error.message
+
+
+def test_a_peer_whose_volume_is_gone_can_leave() -> None:
+    pool = Pool()
+    pool.volume("v", "node2:/b/1")
+    pool.do("volume-delete", None, volume="v")
+    assert pool.do("peer-remove", None, peer="node2").outcome == "done"
+
+
+def test_a_peer_that_is_down_leaves_by_force_only_and_is_told_when_it_returns() -> None:
+    pool = Pool()
+    pool.online.discard(peer_id(2))
+    error = refused(pool, "peer-remove", peer="node2")
+    assert "is down" in error.message and "force" in error.hint
+    down = World(pool.state, lambda step, undo: unreachable(step))
+    assert pool.do("peer-remove", down, peer="node2", force=True).outcome == "done" and pool.view().peer(peer_id(2)) is None
+
+
+def test_the_second_of_two_leaves_and_the_first_still_works() -> None:
+    pool = Pool(2)
+    assert pool.do("peer-remove", None, peer="node2").outcome == "done"
+    assert pool.volume("v", "node1:/b/1")
+
+
+@pytest.mark.parametrize("name", ["stranger", "", peer_id(7), "x" * 100_000])
+def test_a_peer_that_is_not_there_is_not_found(name: str) -> None:
+    for command in ("peer-remove", "peer-edit"):
+        error = refused(Pool(), command, peer=name)
+        assert isinstance(error, NotFound) and error.http == 404 and len(error.message) < 500
+
+
+def test_a_host_of_two_peers_is_not_guessed_when_one_is_to_leave() -> None:
+    pool = Pool()
+    pool.store(model.peer_key(peer_id(3)), peer_record(3, addresses=("10.0.0.2:24009",)))
+    error = refused(pool, "peer-remove", peer="10.0.0.2")
+    assert peer_id(2) in error.message and peer_id(3) in error.message and "by its id" in error.hint
+
+
+def test_a_brick_that_is_being_created_keeps_its_peer_in_the_pool() -> None:
+    pool = Pool()
+    life = pool.life("volume-create", name="v", bricks=["node2:/b/1"])
+    begin = life.start()
+    assert pool.commit(begin.commit).outcome == "done"  # type: ignore[union-attr]
+    assert refused(pool, "peer-remove", peer="node2").http == 403
+
+
+def test_a_peer_that_left_while_a_create_was_planned_makes_it_plan_again() -> None:
+    pool = Pool()
+    create = pool.life("volume-create", "c", name="v", bricks=["node2:/b/1"])
+    assert pool.do("peer-remove", None, peer="node2").outcome == "done"
+    begin = create.start()
+    assert pool.commit(begin.commit).outcome == "conflict"  # type: ignore[union-attr]
+
+
+# ---- edit
+
+
+def test_zone_and_metadata_of_a_peer_are_changed() -> None:
+    pool = Pool()
+    pool.do("peer-edit", None, peer="node2", zone="z", metadata={"a": "1"})
+    pool.do("peer-edit", None, peer="node2", metadata={"b": "2"})
+    peer = pool.view().peer(peer_id(2))
+    assert peer is not None and (peer.zone, peer.metadata) == ("z", {"a": "1", "b": "2"})
+
+
+# ---- transactions that are stuck
+
+
+def stuck(pool: Pool) -> str:
+    world = World(pool.state, lambda step, undo: broken(step) if step.peer_id == peer_id(2) else None)
+    assert pool.do("volume-create", world, name="v", bricks=["node1:/b/1", "node2:/b/1"]).outcome == "stuck"
+    [(key, _)] = pool.state.list(model.TRANSACTIONS)
+    return key.removeprefix(model.TRANSACTIONS)
+
+
+@pytest.mark.parametrize("command", ["transaction-resume", "transaction-abort"])
+def test_a_transaction_that_is_not_there_is_not_found(command: str) -> None:
+    for name in ("nope", "", "x" * 100_000):
+        assert refused(Pool(), command, transaction=name).http == 404
+
+
+def test_a_stuck_one_can_be_resumed() -> None:
+    pool = Pool()
+    identity = stuck(pool)
+    assert pool.do("transaction-resume", None, transaction=identity).outcome == "done"
+    resumed = pool.resumed(identity)
+    assert resumed is not None and resumed[0].record.phase.value == "undoing"
+
+
+def test_one_that_is_being_worked_on_is_not_resumed() -> None:
+    pool = Pool()
+    life = pool.life("volume-create", "t", name="v", bricks=["node2:/b/1"])
+    pool.commit(life.start().commit)  # type: ignore[union-attr]
+    error = refused(pool, "transaction-resume", transaction="t")
+    assert "is not stuck, it is preparing" in error.message and "abort" in error.hint
+
+
+# ---- all commands
+
+
+def test_every_command_and_step_has_one_name_and_every_undoable_step_an_undo() -> None:
+    assert len({(c.route.method, c.route.path) for c in registry.commands().values()}) == len(registry.commands())
+    for name, code in steps().items():
+        assert code.kind.name == name and (code.undo is not None or not code.kind.undoable)
+        assert 0 < code.kind.timeout_s <= 60
+
+
+def test_every_request_refuses_fields_that_it_does_not_know() -> None:
+    for command in registry.commands().values():
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"surprise": 1}, command.request)
+
+
+def test_every_path_names_fields_of_its_request() -> None:
+    for command in registry.commands().values():
+        names = {part[1:-1] for part in command.route.path.split("/") if part.startswith("{")}
+        assert names <= set(command.request.__struct_fields__), command.name
