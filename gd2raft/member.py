@@ -52,6 +52,8 @@ class Surroundings(Protocol):
 
     def connections(self) -> ConnectionPool: ...
 
+    async def run_command(self, call: CommandCall) -> Done: ...
+
     async def forward_command(self, leader: str, call: CommandCall, timeout_s: float) -> Done: ...
 
     def on_events(self, events: Sequence[Event] | None) -> None: ...
@@ -59,6 +61,16 @@ class Surroundings(Protocol):
     def seen_in_pool(self, index: int) -> None: ...
 
     def detached(self, why: str) -> None: ...
+
+
+class _Here:
+    """A command that this peer takes while it leads goes the same way as one that comes from another peer."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    async def run(self, call: CommandCall) -> Done:
+        return await self._surroundings.run_command(call)
 
 
 class Member:
@@ -101,7 +113,7 @@ class Member:
             options=surroundings.options,
             online=self.online,
         )
-        self.initiator = Initiator(store, self.engine, surroundings.forward_command, peer_id=identity.peer_id)
+        self.initiator = Initiator(store, _Here(surroundings), surroundings.forward_command, peer_id=identity.peer_id)
         self._tasks: list[asyncio.Task[None]] = []
 
     # life
@@ -390,6 +402,7 @@ def cluster_status(member: Member) -> dict[str, Any]:
         "leader": status.leader,
         "term": status.term,
         "quorum": status.quorum,
+        "disk-full": status.disk_full,
         "role": status.role,
         "voters": voters,
         "learners": [p.id for p in peers if p.id not in known],

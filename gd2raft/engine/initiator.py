@@ -7,6 +7,7 @@ import hashlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -15,8 +16,7 @@ from gd2raft.core.kv import Expect
 from gd2raft.core.plan import CommandError, OutcomeUnknown, Refused, Unavailable
 from gd2raft.engine.answers import remembered
 from gd2raft.engine.calls import CommandCall, Done, NotLeader
-from gd2raft.engine.leader import LeaderEngine
-from gd2raft.store.interface import Store
+from gd2raft.store.interface import Store, StoreStatus
 
 ELECTION_WAIT_S = 3.0
 RETRY_EVERY_S = 0.1
@@ -29,8 +29,14 @@ Forward = Callable[[str, CommandCall, float], Awaitable[Done]]
 """(leader's peer id, call, timeout in s) -> Done; raises CommandError as the leader did, ConnectionError or TimeoutError."""
 
 
+class Leading(Protocol):
+    """Runs commands while this peer leads: the LeaderEngine, or what the daemon puts in front of it."""
+
+    async def run(self, call: CommandCall) -> Done: ...
+
+
 class Initiator:
-    def __init__(self, store: Store, engine: LeaderEngine, forward: Forward, *, peer_id: str) -> None:
+    def __init__(self, store: Store, engine: Leading, forward: Forward, *, peer_id: str) -> None:
         self._store, self._engine, self._forward, self._peer_id = store, engine, forward, peer_id
 
     async def run(
@@ -69,7 +75,8 @@ class Initiator:
             try:
                 return await self._once(call, deadline)
             except NotLeader as error:
-                last: Exception = error
+                if not began:  # else the error of the try that may have done it says more
+                    last: Exception = error
             except OutcomeUnknown as error:
                 began, last = True, error
             except Unavailable as error:
@@ -81,7 +88,7 @@ class Initiator:
             status = self._store.status()
             now = time.monotonic()
             if not began and (not status.quorum or now - waiting_since > ELECTION_WAIT_S):
-                raise no_quorum(status.quorum)
+                raise no_leader(status)
             if (ended := remembered(self._store, call)) is not None:
                 return ended
             if now >= deadline or (began and now - waiting_since > max(ELECTION_WAIT_S, 10.0)):
@@ -95,7 +102,7 @@ class Initiator:
         status = self._store.status()
         if not status.leader:
             if not status.quorum:
-                raise no_quorum(False)
+                raise no_leader(status)
             raise NotLeader("no leader is known at the moment")
         if status.role == "leader":
             async with asyncio.timeout(max(0.05, deadline - time.monotonic())):
@@ -122,8 +129,15 @@ class Initiator:
             log.warning("this peer lags behind an answered command", revision=revision, have=self._store.revision)
 
 
-def no_quorum(in_sight: bool) -> CommandError:
-    if in_sight:
+def no_leader(status: StoreStatus) -> CommandError:
+    """Why nobody takes the command, as far as this peer knows."""
+    if status.disk_full:
+        return Unavailable(
+            "the disk that holds the pool's configuration is full on this peer, and no other peer leads: nothing was changed",
+            hint="free some space there, it goes on by itself; reads and mounted volumes go on meanwhile",
+            code="disk-full",
+        )
+    if status.quorum:
         return Unavailable("no leader was elected in time, nothing was changed", hint="try again in a few seconds", code="no-leader")
     return Unavailable(
         "no quorum: this peer doesn't see a majority of the voters, nothing was changed",
