@@ -1,0 +1,306 @@
+"""Volumes grow, shrink and are rebalanced with data on them, a mounted client that writes, and daemons that die meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.peer import Peer
+from kit.pool import MakePool, Mount, Pool, mark_of
+from kit.waiting import NOT_YET, pause, until
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
+
+FILES = 300
+FOLDERS = 10
+JOB_S = 120.0
+NOT_DATA = {".glusterfs", ".trashcan"}
+
+
+class Writer(threading.Thread):
+    """Writes files one after the other until it is ended. `sums`: path below the mount -> checksum of what was acknowledged."""
+
+    def __init__(self, mount: Path) -> None:
+        super().__init__(daemon=True)
+        self.mount = mount
+        self.sums: dict[str, str] = {}
+        self.errors: list[str] = []
+        self._end = threading.Event()
+
+    def write(self, name: str, size: int = 3000) -> None:
+        data = os.urandom(size)
+        path = self.mount / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        self.sums[name] = hashlib.md5(data).hexdigest()
+
+    def run(self) -> None:
+        number = 0
+        while not self._end.wait(0.02):
+            number += 1
+            try:
+                self.write(f"live{number % FOLDERS}/file{number}")
+            except OSError as error:
+                self.errors.append(f"file {number}: {error}")
+
+    def end(self) -> None:
+        self._end.set()
+        self.join(60)
+        assert not self.is_alive(), "a write hangs"
+        assert not self.errors, self.errors[:5]
+
+    def check(self) -> None:
+        """Every file is there with its checksum, and listed."""
+        wrong = [n for n, wanted in self.sums.items() if hashlib.md5((self.mount / n).read_bytes()).hexdigest() != wanted]
+        assert not wrong, f"{len(wrong)} of {len(self.sums)} files have other bytes: {wrong[:5]}"
+        listed = {str(p.relative_to(self.mount)) for p in self.mount.rglob("*") if p.is_file() and ".meta" not in p.parts}
+        assert listed == self.sums.keys(), f"missing in listings: {sorted(self.sums.keys() - listed)[:5]}"
+
+
+@pytest.fixture
+def writer() -> Iterator[list[Writer]]:
+    made: list[Writer] = []
+    yield made
+    for one in made:
+        one._end.set()
+
+
+def filled(mount: Mount, made: list[Writer], files: int = FILES) -> Writer:
+    """A writer that has written `files` files and goes on."""
+    one = Writer(mount.path)
+    made.append(one)
+    for number in range(files):
+        one.write(f"folder{number % FOLDERS}/file{number}")
+    one.start()
+    return one
+
+
+def data_files(folder: Path) -> list[str]:
+    """Files on a brick, DHT's pointers aside."""
+    found = []
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if inside.parts[0] not in NOT_DATA and path.is_file() and path.lstat().st_mode & 0o7777 != 0o1000:
+            found.append(str(inside))
+    return found
+
+
+def job_of(peer: Peer, volume: str, what: str = "rebalance") -> dict[str, Any]:
+    found: dict[str, Any] = peer.get(f"/v1/volumes/{volume}/{what}")
+    return found
+
+
+def over(peer: Peer, volume: str, what: str = "rebalance") -> dict[str, Any]:
+    """Wait until the volume's job has ended; it must be completed and without failures."""
+    found = until(lambda: (j := job_of(peer, volume, what))["status"] != "in progress" and j, f"the {what} of {volume} ends", JOB_S)
+    assert (found["status"], found["failures"]) == ("completed", 0), found
+    return found
+
+
+def rebalance_pids(pool: Pool, volume: str) -> dict[Peer, int]:
+    key = f"rebalance/{volume}"
+    return {peer: pid for peer in pool.peers for pid, argv in peer.machine.gluster_processes().items() if key in argv}
+
+
+def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(make_pool: MakePool, writer: list[Writer]) -> None:
+    pool = make_pool(4).start().form()
+    pool.made("v", peers=[0, 1])
+    pool.online("v")
+    one = filled(pool.mount("v", peer=3), writer)
+
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[2].brick("v"), pool[3].brick("v")], "force": True})
+    pool.online("v")
+    started = pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    assert [p["status"] for p in started["parts"]] == ["in progress"] * 4
+    for peer in (pool.leader(), pool[1]):
+        peer.kill()
+        pause(0.3)
+    for peer in pool.peers:
+        if not peer.alive:
+            peer.start()
+            peer.ready()
+    assert over(pool[2], "v")["id"] == started["id"]
+    assert data_files(pool[2].brick_folder("v")) and data_files(pool[3].brick_folder("v")), "nothing was moved"
+
+    pids = pool.online("v")
+    leaving = pool[0].brick("v")
+    pool[1].must("POST", "/v1/volumes/v/remove-brick/start", {"bricks": [leaving]})
+    for peer in pool.peers:
+        peer.kill()
+    for peer in pool.peers:
+        peer.start()
+    for peer in pool.peers:
+        peer.ready()
+    over(pool[1], "v", "remove-brick")
+    until(lambda: pool[1].call("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [leaving]}).status == 200, "the commit is done")
+
+    one.end()
+    one.check()
+    assert data_files(pool[0].brick_folder("v")) == []
+    left = pool.online("v")
+    assert left == {name: pid for name, pid in pids.items() if name != leaving}, "a brick that stays was restarted"
+    assert pids[leaving] not in pool[0].machine.gluster_processes()
+    assert pool[3].get("/v1/jobs")[0]["status"] == "committed"
+    volume = pool.settled()["v"]
+    assert [b["path"] for s in volume["subvols"] for b in s["bricks"]] == [str(pool[i].brick_folder("v")) for i in (1, 2, 3)]
+
+
+def test_a_rebalance_process_that_is_killed_is_started_again(make_pool: MakePool, writer: list[Writer]) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pool.online("v")
+    one = filled(pool.mount("v"), writer)
+    one.end()
+    more = [pool[0].brick("more-1"), pool[0].brick("more-2")]
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": more, "force": True})
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    pid = until(lambda: rebalance_pids(pool, "v").get(pool[0]), "it runs")
+    pool[0].kill_process(pid)
+    over(pool[0], "v")
+    one.check()
+    assert all(data_files(pool[0].brick_folder(name)) for name in ("more-1", "more-2"))
+
+
+def test_how_a_job_ended_is_known_after_all_daemons_died(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pool.online("v")
+    mount = pool.mount("v").path
+    for number in range(40):
+        (mount / f"file{number}").write_bytes(b"x" * 100)
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[0].brick("more")], "force": True})
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    before = over(pool[0], "v")
+    assert before["files"] > 0
+    pool[0].kill()
+    pool[0].start().ready()
+    assert pool[0].get(f"/v1/jobs/{before['id']}") == before
+    assert rebalance_pids(pool, "v") == {}
+
+
+def test_a_rebalance_that_is_stopped_ends_and_can_be_started_again(make_pool: MakePool, writer: list[Writer]) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pool.online("v")
+    one = filled(pool.mount("v"), writer)
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[0].brick("more")], "force": True})
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    assert pool[0].must("POST", "/v1/volumes/v/rebalance/stop")["status"] == "stopped"
+    until(lambda: not rebalance_pids(pool, "v"), "the process ends")
+    assert pool[0].must("POST", "/v1/volumes/v/rebalance/start", {"option": "fix-layout"})["option"] == "fix-layout"
+    over(pool[0], "v")
+    one.end()
+    one.check()
+
+
+def test_a_commit_is_refused_while_a_file_is_left_on_the_brick(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0, 0])
+    pool.online("v")
+    third = pool[0].brick("v-2")
+    pool[0].must("POST", "/v1/volumes/v/remove-brick/start", {"bricks": [third]})
+    over(pool[0], "v", "remove-brick")
+    forgotten = pool[0].brick_folder("v-2") / "forgotten"
+    forgotten.write_bytes(b"precious")
+    refused = pool[0].call("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [third]})
+    assert refused.status == 500 and "forgotten" in refused.message, refused.message
+    assert len(pool.online("v")) == 3
+    forgotten.unlink()
+    pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [third]})
+    assert len(pool.online("v")) == 2
+
+
+def test_bricks_that_are_down_are_not_emptied(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pids = pool.online("v")
+    second = pool[0].brick("v-1")
+    folder = pool[0].brick_folder("v-1")
+    folder.rename(folder.with_name("away"))  # so that it doesn't come back by itself
+    pool[0].kill_process(pids[second])
+    until(lambda: not all(b["online"] for b in pool.brick_status("v")), "the brick is down")
+    refused = pool[0].call("POST", "/v1/volumes/v/remove-brick/start", {"bricks": [second]})
+    assert refused.status == 500 and "is down" in refused.message, refused.message
+    assert "job" not in str(pool[0].get("/v1/jobs"))
+    folder.with_name("away").rename(folder)
+
+
+COPIES = {
+    "a third copy": ({"replica": 2}, [0, 1], {"replica": 3}, [2]),
+    "an arbiter": ({"replica": 2}, [0, 1], {"replica": 3, "arbiter": 1}, [2]),
+    "copies of a distribute volume": ({}, [0, 1], {"replica": 2}, [2, 2]),
+}
+
+
+@pytest.mark.parametrize("what", COPIES)
+def test_new_copies_are_filled_under_a_writer_and_nothing_is_lost(make_pool: MakePool, writer: list[Writer], what: str) -> None:
+    words, first, more, added = COPIES[what]
+    pool = make_pool(3).start().form()
+    pool.made("v", peers=first, **words)
+    pool.online("v")
+    mount = pool.mount("v")
+    one = filled(mount, writer, 100)
+    os.chmod(mount.path, 0o751)  # a new copy's root has another mode: it must not win
+    names = [f"v-new-{i}" for i in range(len(added))]
+    bricks = [pool[p].brick(name) for p, name in zip(added, names, strict=True)]
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": bricks, "force": True, **more})
+    pool.online("v")
+    one.end()
+    one.check()
+    assert mount.path.stat().st_mode & 0o777 == 0o751
+    arbiter = "arbiter" in more
+    folders = [pool[p].brick_folder(name) for p, name in zip(added, names, strict=True)]
+    good = [pool[p].brick_folder("v") for p in first]
+    pairs = list(zip(good, folders, strict=False))
+    until(lambda: all(same(old, new, contents=not arbiter) for old, new in pairs), f"self-heal fills {what}", JOB_S)
+    assert {f.stat().st_mode & 0o777 for f in folders} == {0o751}
+
+
+def same(old: Path, new: Path, *, contents: bool) -> bool:
+    names = data_files(old)
+    if sorted(names) != sorted(data_files(new)):
+        return False
+    try:
+        return not contents or all((old / n).read_bytes() == (new / n).read_bytes() for n in names)
+    except NOT_YET:
+        return False
+
+
+def test_the_replica_count_is_reduced_and_the_path_can_be_used_again(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0, 0], replica=3)
+    pool.online("v")
+    mount = pool.mount("v").path
+    (mount / "file").write_bytes(b"kept")
+    third = pool[0].brick("v-2")
+    pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [third], "replica": 2, "force": True})
+    assert len(pool.online("v")) == 2 and (mount / "file").read_bytes() == b"kept"
+    assert mark_of(pool[0].brick_folder("v-2")) is not None, "whose brick it was stays visible"
+    body = {"name": "w", "bricks": [third], "force": True}
+    assert pool[0].call("POST", "/v1/volumes", body).status == 201
+
+
+def test_gd2_shows_the_whole_way(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pool.online("v")
+    peer, more = pool[0], pool[0].brick("more")
+    assert "success" in peer.gd2_done("volume", "add-brick", "v", more, "force").out
+    assert "in progress" in peer.gd2_done("volume", "rebalance", "v", "start").out
+    until(lambda: "completed" in peer.gd2_done("volume", "rebalance", "v", "status").out.splitlines()[0], "completed", JOB_S)
+    assert peer.gd2("volume", "rebalance", "v", "stop").code == 1
+    assert "not decommissioned" in peer.gd2("volume", "remove-brick", "v", more, "commit").err
+    assert f"emptied: {more}" in peer.gd2_done("volume", "remove-brick", "v", more, "start").out
+    assert peer.gd2("volume", "rebalance", "v", "start").code == 5
+    assert peer.gd2("volume", "remove-brick", "v", peer.brick("v"), "status").code == 1
+    until(lambda: "completed" in peer.gd2_done("volume", "remove-brick", "v", more, "status").out.splitlines()[0], "completed", JOB_S)
+    assert "success" in peer.gd2_done("volume", "remove-brick", "v", more, "commit").out
+    assert "committed" in peer.gd2_done("job", "list").out
+    assert peer.gd2("volume", "rebalance", "v").code == 2
+    peer.kill(signal.SIGTERM)
