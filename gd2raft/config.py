@@ -114,6 +114,8 @@ def checked(values: dict[str, Any], path: str) -> Config:
         raise ConfigError(f"configuration: {error}{where}") from error
     for key in ("peeraddress", "clientaddress"):
         split_address(getattr(config, key), key)
+    if config.peeraddress == config.clientaddress:
+        raise ConfigError(f"peeraddress and clientaddress are both {config.peeraddress}: they need different ports")
     if config.loglevel.upper() not in LEVELS:
         raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
     if not 0 <= config.voters <= 7:

@@ -92,7 +92,7 @@ def answer_is_piped() -> bool:
 
     try:
         readable, _, _ = select.select([sys.stdin], [], [], PIPE_WAIT_S)
-        return bool(readable) and bool(sys.stdin.buffer.peek(1))  # type: ignore[attr-defined]
+        return bool(readable) and bool(getattr(sys.stdin.buffer, "peek")(1))  # noqa: B009  (a pipe's reader has it)
     except (OSError, ValueError, AttributeError):
         return False
 

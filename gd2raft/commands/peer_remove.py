@@ -37,7 +37,7 @@ def check_removable(view: View, peer: model.Peer, force: bool) -> None:
     if claims := view.brick_claims(peer.id):
         volumes = sorted({c.volume for c in claims.values()})
         raise Refused(
-            f"peer {peer.hostname} has {len(claims)} bricks of volumes {', '.join(volumes[:5])}",
+            f"peer {peer.hostname} has {len(claims)} bricks of volumes {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
             hint="delete these volumes or replace the bricks first",
             code="has-bricks",
             http=403,

@@ -23,6 +23,7 @@ def voters_wanted(peers: int, configured: int = 0) -> int:
     wanted = 1 if peers < 3 else 3 if peers < 7 else 5
     if configured:
         wanted = min(configured, VOTERS_MAX)
+        wanted -= wanted % 2 == 0  # an even number of voters survives no more losses than one less
     odd = peers if peers % 2 else peers - 1
     return max(1, min(wanted, odd))
 

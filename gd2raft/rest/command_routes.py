@@ -19,7 +19,7 @@ from gd2raft.rest.call import REVISION_MAX, Call
 from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import TIMEOUT, Endpoint, fields_of
 
-COMMAND_ERRORS = (400, 404, 409, 412, 500, 503, 504)
+COMMAND_ERRORS = (400, 403, 404, 409, 412, 422, 500, 503, 504)
 
 
 class Gone(CommandError):

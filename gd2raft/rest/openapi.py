@@ -21,7 +21,7 @@ ALWAYS = {
     "X-Gluster-Cluster-Id": "The pool.",
     "X-Gluster-Revision": "Revision of the state that the answer was made from.",
 }
-EVERY_ROUTE_ERRORS = (400, 408, 413, 500)
+EVERY_ROUTE_ERRORS = (400, 408, 413, 431, 500)
 TEMPLATE = "#/components/schemas/{name}"
 
 
