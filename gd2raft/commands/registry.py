@@ -5,22 +5,26 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 import gd2raft.commands as package
-from gd2raft.core.plan import Command
+from gd2raft.core.extensions import load_all
+from gd2raft.core.plan import BadExtension, Command
 
 
 @cache
 def commands() -> dict[str, Command[Any]]:
-    """name -> command. Raises ValueError when two have one name."""
+    """name -> command. Raises BadExtension, also when two have one name or one route."""
     found: dict[str, Command[Any]] = {}
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     candidates = [m.COMMAND for m in modules if hasattr(m, "COMMAND")]
-    candidates += [entry.load() for entry in entry_points(group="gd2raft.commands")]
+    candidates += load_all("gd2raft.commands", Command)
+    routes: dict[tuple[str, str], str] = {}
     for command in candidates:
         if command.name in found:
-            raise ValueError(f"two commands are named {command.name!r}")
+            raise BadExtension(f"two commands are named {command.name!r}")
+        other = routes.setdefault((command.route.method, command.route.path), command.name)
+        if other != command.name:
+            raise BadExtension(f"commands {other!r} and {command.name!r} have one route: {command.route.method} {command.route.path}")
         found[command.name] = command
     return found

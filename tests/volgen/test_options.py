@@ -301,7 +301,7 @@ def test_every_option_of_a_group_is_an_option_that_takes_the_value() -> None:
 def test_a_value_that_a_volfile_cannot_carry_is_refused(value: str) -> None:
     """GlusterFS runs what stands in backticks in a volfile, on every brick and client that reads it."""
     for name in ("auth.ssl-allow", "user.xlator.brick.hoge"):
-        with pytest.raises(OptionRefused, match="volfile|white space|control"):
+        with pytest.raises(OptionRefused, match=r"volfile|white space|control"):
             resolve(TABLE, name, value, "replicate")
 
 
