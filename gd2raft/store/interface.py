@@ -47,6 +47,7 @@ class StoreStatus(msgspec.Struct, frozen=True):
     commit_index: int
     applied: int
     revision: int
+    disk_full: bool = False  # this peer's: it neither leads nor acknowledges before there is space again
 
 
 class Watch(Protocol):

@@ -127,9 +127,8 @@ class RaftStore(Replicated):
             return StoreStatus("learner", self._hint[0], self._hint[1], self._hint[2], voters, last, applied, applied, self.revision)
         guard = self._voter.guard
         role = guard.role if guard.votes else "learner"
-        return StoreStatus(
-            role, guard.leader, guard.term, guard.has_quorum(self.now()), voters, last, guard.commit_index, applied, self.revision
-        )
+        quorum, full = guard.has_quorum(self.now()), self._storage is not None and self._storage.full
+        return StoreStatus(role, guard.leader, guard.term, quorum, voters, last, guard.commit_index, applied, self.revision, full)
 
     @property
     def is_voter(self) -> bool:
