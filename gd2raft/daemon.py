@@ -24,7 +24,7 @@ from gd2raft.config import Config, split_address
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
-from gd2raft.core.plan import NotFound, Refused, View
+from gd2raft.core.plan import BadExtension, NotFound, Refused, View
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
@@ -84,7 +84,7 @@ class Daemon:
         """Start, serve until a signal or a failure of the disk, stop. Raises CantStart."""
         try:
             await self._start()
-        except (OSError, RpcError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
+        except (OSError, BadExtension, RpcError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
             await self._close()
             raise CantStart(describe(error)) from error
         notify_systemd("READY=1")

@@ -80,6 +80,10 @@ class OutcomeUnknown(CommandError):
     code = "outcome-unknown"
 
 
+class BadExtension(ValueError):
+    """What another package brings can't be used: names the package's entry point and what is wrong with it. Stops the start of the daemon."""
+
+
 class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     """Base of the arguments of a step: small data, JSON."""
 

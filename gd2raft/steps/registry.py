@@ -5,26 +5,27 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 import gd2raft.steps as package
+from gd2raft.core.extensions import load_all
+from gd2raft.core.plan import BadExtension
 from gd2raft.steps.step import StepCode
 
 
 @cache
 def steps() -> dict[str, StepCode[Any]]:
-    """name -> step. Raises ValueError when two have one name, or an undoable one can't be undone."""
+    """name -> step. Raises BadExtension, also when two have one name, or an undoable one can't be undone."""
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     candidates: list[StepCode[Any]] = [m.STEP for m in modules if hasattr(m, "STEP")]
     for module in modules:
         candidates += getattr(module, "STEPS", ())
-    candidates += [entry.load() for entry in entry_points(group="gd2raft.steps")]
+    candidates += load_all("gd2raft.steps", StepCode)
     found: dict[str, StepCode[Any]] = {}
     for step in candidates:
         if step.kind.name in found:
-            raise ValueError(f"two steps are named {step.kind.name!r}")
+            raise BadExtension(f"two steps are named {step.kind.name!r}")
         if step.kind.undoable and step.undo is None:
-            raise ValueError(f"step {step.kind.name!r} is said to be undoable but has no undo")
+            raise BadExtension(f"step {step.kind.name!r} is said to be undoable but has no undo")
         found[step.kind.name] = step
     return found

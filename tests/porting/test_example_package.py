@@ -89,3 +89,33 @@ def a_failure_is_undone(first: Peer, second: Peer) -> None:
     assert label_of(first, "v1") == b"one", "the finished step was not undone"
     assert first.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
     assert first.get("/v1/transactions") == []
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A folder with an installed package whose modules can't be imported."""
+    info = tmp_path / "site" / "gd2_broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gd2-broken\nVersion: 1.0\n")
+    groups = {"gd2raft.commands": "broken", "gd2cli.commands": "volume.broken"}
+    (info / "entry_points.txt").write_text("".join(f"[{group}]\n{name} = gd2_broken:THING\n" for group, name in groups.items()))
+    return info.parent
+
+
+@pytest.mark.real
+def test_a_broken_package_stops_the_daemon_with_a_line_that_names_it_and_gd2_goes_on_without_it(
+    pool: Pool, broken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = pool.peers
+    second.start().ready()
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+    assert first.start().ended() == 1
+    last = first.log_tail().strip().splitlines()[-1]
+    assert "gd2-broken" in last
+    assert "gd2_broken:THING" in last
+    assert "Traceback" not in first.log_tail()
+    assert "broken" in second.gd2_done("volume", "--help").out
+    refused = second.gd2("volume", "broken", "v1")
+    assert (refused.code, "Traceback" in refused.err) == (1, False)
+    assert "is broken" in refused.err
+    second.gd2_done("volume", "list")
