@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import uuid
 
@@ -10,10 +9,11 @@ from gd2raft.commands.step_kinds import CHECK_BRICK, CheckBrick
 from gd2raft.steps import brick_paths
 from gd2raft.steps.brick_prepare import INDICES
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 
 async def do(context: StepContext, arguments: CheckBrick) -> Facts:
-    await asyncio.to_thread(_check, arguments)
+    await in_thread(_check, arguments)
     return {}
 
 

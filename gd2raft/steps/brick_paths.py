@@ -39,12 +39,43 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
         own = os.path.realpath(folder)
         if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
             raise StepFailed(f"brick path {path} is in the daemon's own folder {folder} (or contains it)", hint="use a folder elsewhere")
+    mine = _names(path)
     for other in claimed:
+        if other == path:
+            continue
         held = os.path.realpath(other)
-        if other != path and (real == held or real.startswith(held + "/") or held.startswith(real + "/")):
+        if real == held or real.startswith(held + "/") or held.startswith(real + "/") or _meet(mine, _names(other)):
             raise StepFailed(
                 f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
             )
+
+
+Name = tuple[int, int] | tuple[int, int, str]
+"""(device, inode) of a folder that is there, (device, inode of its parent, name) too: bind mounts give a folder several paths."""
+
+
+def _names(path: str) -> tuple[set[Name], set[Name]]:
+    """What the folder is known by, and what the folders above it are known by."""
+    own, above = _identities(path), set[Name]()
+    for folder in Path(path).parents:
+        if folder != Path("/"):
+            above |= _identities(str(folder))
+    return own, above
+
+
+def _identities(path: str) -> set[Name]:
+    found: set[Name] = set()
+    with contextlib.suppress(OSError):
+        parent = os.stat(os.path.dirname(path))
+        found.add((parent.st_dev, parent.st_ino, os.path.basename(path)))
+        here = os.stat(path)
+        found.add((here.st_dev, here.st_ino))
+    return found
+
+
+def _meet(one: tuple[set[Name], set[Name]], other: tuple[set[Name], set[Name]]) -> bool:
+    """Whether they are the same folder, or one is above the other."""
+    return bool(one[0] & other[0] or one[0] & other[1] or one[1] & other[0])
 
 
 def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool) -> bool:
@@ -91,7 +122,7 @@ def _check_root(path: str, device: int) -> None:
 
 def check_free(path: str) -> None:
     """Neither the path nor a folder above it is a brick already."""
-    for folder in (Path(path), *Path(path).parents):
+    for folder in dict.fromkeys((Path(path), *Path(path).parents, *Path(os.path.realpath(path)).parents)):
         if (mark := mark_of(str(folder))) is not None:
             where = f"brick path {path}" if str(folder) == path else f"parent directory {folder}"
             raise StepFailed(

@@ -6,7 +6,6 @@ by another leader, knows what to restore.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import uuid
@@ -16,46 +15,63 @@ import msgspec
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.steps import brick_paths, notes
 from gd2raft.steps.brick_paths import VOLUME_ID, explain
-from gd2raft.steps.step import Facts, StepCode, StepContext
+from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 INDICES = ".glusterfs/indices"
+FOLDERS = (INDICES, ".glusterfs")
+"""What a brick has in it from the first moment, the inner one first."""
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What was there before: `made` the folder is ours, `mark` the volume-id it had (hex), "" for none."""
+    """What was there before: `made` the folder is ours, `mark` the volume-id it had (hex), "" for none, `missing` the folders in it."""
 
     path: str
     made: bool
     mark: str
+    missing: tuple[str, ...] = ()
 
 
 async def do(context: StepContext, arguments: PrepareBrick) -> Facts:
-    claims = [path for path, c in context.view().brick_claims(context.peer_id).items() if c.volume != arguments.volume]
-    return await asyncio.to_thread(_prepare, context, arguments, claims)
+    claims = list(context.view().brick_claims(context.peer_id))
+    return await in_thread(_prepare, context, arguments, claims)
 
 
 async def undo(context: StepContext, arguments: PrepareBrick) -> Facts:
-    await asyncio.to_thread(_restore, context, arguments)
+    await in_thread(_restore, context, arguments)
     return {}
 
 
 def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -> Facts:
     path = arguments.path
     ours = uuid.UUID(arguments.volume_id).bytes
+    brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)
     if brick_paths.volume_id_of(path) != ours:
-        brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
         )
         if not (arguments.reuse or arguments.force):
             brick_paths.check_free(path)
         mark = brick_paths.volume_id_of(path)
-        note = Note(path, made, mark.hex() if mark else "")
-        notes.write(context, _name_of(arguments), note)
+        _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path)))
     try:
         return _mark(path, ours)
     except OSError as error:
         raise explain(path, error) from error
+
+
+def _remember(context: StepContext, arguments: PrepareBrick, note: Note) -> None:
+    try:
+        notes.write(context, _name_of(arguments), note)
+    except OSError as error:
+        where = context.localstatedir / notes.FOLDER
+        raise StepFailed(
+            f"brick {note.path}: what there was can't be noted in {where}: {error.strerror}", hint="is the daemon's disk full?"
+        ) from error
+
+
+def _missing(path: str) -> tuple[str, ...]:
+    return tuple(folder for folder in FOLDERS if not os.path.lexists(os.path.join(path, folder)))
 
 
 def _mark(path: str, volume_id: bytes) -> Facts:
@@ -85,9 +101,9 @@ def _restore(context: StepContext, arguments: PrepareBrick) -> None:
 def _unmark(note: Note) -> None:
     if note.mark:
         os.setxattr(note.path, VOLUME_ID, bytes.fromhex(note.mark))
-        return
-    os.removexattr(note.path, VOLUME_ID)
-    for folder in (INDICES, ".glusterfs", *(("",) if note.made else ())):
+    else:
+        os.removexattr(note.path, VOLUME_ID)
+    for folder in (*note.missing, *(("",) if note.made else ())):
         with contextlib.suppress(OSError):  # not empty: somebody's data is in it, leave it
             os.rmdir(os.path.join(note.path, folder).rstrip("/"))
 

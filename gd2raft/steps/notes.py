@@ -33,7 +33,7 @@ def read(context: StepContext, what: str, type_: type[N]) -> N | None:
     """None when nothing was touched: there is no note, or it never became whole."""
     try:
         return msgspec.json.decode(path_of(context, what).read_bytes(), type=type_)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
 
 
