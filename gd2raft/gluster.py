@@ -24,8 +24,9 @@ from gd2raft.sunrpc.server import SunRpcServer
 from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
 
 SERVERS_LISTED_MAX = 16
-CLIENTS_GO_S = 12.0
-"""So long a brick that has left its volume waits for its clients to go; they switch graphs within a second or two."""
+CLIENTS_GO_S = 4.0
+"""So long a brick that has left its volume waits for its clients to go. One that does I/O has gone within a second; an idle one keeps
+its old graph until its next operation, and switches before that (seen)."""
 CLIENTS_POLL_S = 0.2
 
 ReportJob = Callable[[jobs.Job, jobs.Progress], Awaitable[None]]
@@ -204,13 +205,14 @@ class Gluster:
             # An old state may lack a volume, or have it stopped: nothing is stopped on its word.
             await self._processes.follow(bricks, services, stop_others=self._current())
 
-    async def follow_volume(self, name: str, timeout_s: float) -> list[str]:
-        """Follow, then wait until this volume's processes are as wanted: what isn't, and why."""
+    async def follow_volume(self, name: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
+        """Follow, then wait until this volume's processes (of its bricks only these) are as wanted: what isn't, and why."""
         await self.follow()
         await self._refresh({name}, False)
         volume = self._view().volume(name)
         if volume is not None and volume.state is model.VolumeState.STARTED:
-            keys = [b.path for b in volume.with_joining().bricks() if b.peer_id == self._peer_id()]
+            mine = [b.path for b in volume.with_joining().bricks() if b.peer_id == self._peer_id()]
+            keys = [path for path in mine if bricks is None or path in bricks]
             self._processes.retry(keys)
             keys.append(rebalance_key(name))
         else:
@@ -265,6 +267,8 @@ class Gluster:
         claims = view.brick_claims(me)
         for name in sorted({claim.volume for claim in claims.values()}):
             volume = view.volume(name)
+            if volume is not None:
+                self.rebalances.tend(volume)
             if volume is None or volume.state is not model.VolumeState.STARTED:
                 continue
             bricks += [self._brick_spec(name, b.path, describer) for b in volume.with_joining().bricks() if b.peer_id == me]

@@ -84,10 +84,15 @@ class Rebalances:
         job = self._mine(volume)
         if job is None or self.result(job) is not None:
             return None
-        self._look_after(job)
         if job.phase is not Phase.WANTED and not self._processes.status(key_of(volume.name)).pid:
             return None
         return self._spec(job)
+
+    def tend(self, volume: model.Volume) -> None:
+        """See to it that the store learns how this peer's part of the volume's job ends, or has ended."""
+        job = self._mine(volume)
+        if job is not None and self._peer_id() not in jobs.results(self._view(), job):
+            self._look_after(job)
 
     def _mine(self, volume: model.Volume) -> Job | None:
         job = jobs.of_volume(self._view(), volume)

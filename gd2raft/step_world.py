@@ -46,8 +46,8 @@ class Context:
     def view(self) -> model.View:
         return self._daemon.view()
 
-    async def follow_volume(self, volume: str, timeout_s: float) -> list[str]:
-        return await self._daemon.gluster.follow_volume(volume, timeout_s)
+    async def follow_volume(self, volume: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
+        return await self._daemon.gluster.follow_volume(volume, timeout_s, bricks)
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:
         return await self._daemon.gluster.brick_online(path, timeout_s)

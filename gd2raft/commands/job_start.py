@@ -1,9 +1,10 @@
-"""A new job of a volume, as changes. PURE."""
+"""A new job of a volume, as changes, and how its peers take it up. PURE."""
 
 from __future__ import annotations
 
 import msgspec
 
+from gd2raft.commands.step_kinds import FOLLOW_VOLUME, FollowVolume
 from gd2raft.core import jobs, plan
 from gd2raft.core.model import Brick, Volume
 from gd2raft.core.plan import Change, Ids, View
@@ -40,3 +41,9 @@ def forgotten(view: View, volume: Volume) -> tuple[Change, ...]:
 
 def moved_to(view: View, job: jobs.Job, phase: jobs.Phase) -> Change:
     return plan.put(view, jobs.job_key(job.id), msgspec.structs.replace(job, phase=phase))
+
+
+def follow(volume: Volume, bricks: list[Brick]) -> plan.Barrier:
+    """The volume's peers do what the state says. Of its bricks only these are waited for: what is down already is not about them."""
+    paths = [b.path for b in bricks]
+    return tuple(FOLLOW_VOLUME.at(p, FollowVolume(volume=volume.name, bricks=paths), must=False) for p in volume.peer_ids())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from gd2raft.commands import lookup, shrink
-from gd2raft.commands.job_start import new_job
-from gd2raft.commands.volume_start import follow_on_peers
+from gd2raft.commands.job_start import follow, new_job
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -32,7 +31,7 @@ def plan_rebalance(view: View, request: RebalanceStart, ids: Ids) -> Plan:
     return Plan(
         locks=(f"volume/{volume.name}",),
         changes=(plan.put(view, model.volume_key(volume.name), volume), *changes),
-        after=(follow_on_peers(volume),),
+        after=(follow(volume, []),),
         result={"volume": volume.name, "job": job.id},
     )
 

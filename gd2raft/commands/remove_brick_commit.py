@@ -9,9 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup, shrink
-from gd2raft.commands.job_start import moved_to
+from gd2raft.commands.job_start import follow, moved_to
 from gd2raft.commands.step_kinds import BRICK_EMPTIED, LEAVE_BRICK, BrickEmptied, LeaveBrick
-from gd2raft.commands.volume_start import follow_on_peers
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.model import Brick, Volume
 from gd2raft.core.plan import Change, Command, Ids, Plan, Refused, Request, Route, View
@@ -49,7 +48,7 @@ def plan_commit(view: View, request: RemoveBrickCommit, ids: Ids) -> Plan:
             *((moved_to(view, job, jobs.Phase.COMMITTED),) if job is not None and ends else ()),
             *(on_the_way(view, volume, b) for b in leaving),
         ),
-        after=(follow_on_peers(smaller), tuple(leave(volume, b) for b in leaving)),
+        after=(follow(smaller, []), tuple(leave(volume, b) for b in leaving)),
         last=tuple(plan.delete(model.brick_key(b.peer_id, b.path)) for b in leaving),
         result={"volume": volume.name, "job": job.id if job is not None and ends else ""},
     )

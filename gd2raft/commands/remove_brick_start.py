@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup, shrink
-from gd2raft.commands.job_start import new_job
+from gd2raft.commands.job_start import follow, new_job
 from gd2raft.commands.step_kinds import BRICK_ONLINE, BrickOnline
-from gd2raft.commands.volume_start import follow_on_peers
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -42,7 +41,7 @@ def plan_start(view: View, request: RemoveBrickStart, ids: Ids) -> Plan:
         locks=(f"volume/{volume.name}",),
         before=(online,),
         changes=(plan.put(view, model.volume_key(volume.name), marked), *changes),
-        after=(follow_on_peers(volume),),
+        after=(follow(volume, []),),
         result={"volume": volume.name, "job": job.id},
     )
 

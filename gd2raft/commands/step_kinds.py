@@ -30,9 +30,14 @@ class CheckBrick(Arguments, frozen=True, kw_only=True):
 
 
 class FollowVolume(Arguments, frozen=True, kw_only=True):
-    """Make processes and clients of this peer follow the committed state of the volume; fails while one doesn't run."""
+    """Make processes and clients of this peer follow the committed state of the volume; fails while one doesn't run.
+
+    `bricks`: paths of those that are waited for, whichever peer they are on; None: all. What is down already is none of the business
+    of a command that is about others. A job's process is always waited for.
+    """
 
     volume: str
+    bricks: list[str] | None = None
 
 
 class InvitePeer(Arguments, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ import msgspec
 
 from gd2raft.commands import layout, lookup, shrink
 from gd2raft.commands import volume_create as create
+from gd2raft.commands.job_start import follow
 from gd2raft.commands.step_kinds import BRICK_ONLINE, FILL_REPLICA, MARK_REPLICA, BrickOnline, MarkReplica
-from gd2raft.commands.volume_start import follow_on_peers
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.model import Brick, BrickType, Subvolume, SubvolumeType, Volume, VolumeState
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
@@ -188,7 +188,7 @@ def steps_and_changes(view: View, request: VolumeExpand, volume: Volume, grown: 
         plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=len(looks) + i)
         for i, b in enumerate(fresh)
     )
-    first, after, last = in_order(view, volume, grown, good)
+    first, after, last = in_order(view, volume, grown, fresh, good)
     return Plan(
         locks=(f"volume/{volume.name}",),
         claims=tuple(create.claim(volume.name, b) for b in fresh),
@@ -212,7 +212,7 @@ def good_copies(volume: Volume, grown: Volume, fresh: list[Brick]) -> list[tuple
 
 
 def in_order(
-    view: View, volume: Volume, grown: Volume, good: list[tuple[Brick, MarkReplica]]
+    view: View, volume: Volume, grown: Volume, fresh: list[Brick], good: list[tuple[Brick, MarkReplica]]
 ) -> tuple[plan.Change, tuple[plan.Barrier, ...], tuple[plan.Change, ...]]:
     """First change, steps after, last changes. New copies are marked, so clients may see them at once, and self-heal must."""
     key = model.volume_key(volume.name)
@@ -220,9 +220,9 @@ def in_order(
     if volume.state is not VolumeState.STARTED:
         return last, (), ()
     if good:
-        return last, (follow_on_peers(grown), tuple(FILL_REPLICA.at(b.peer_id, a, must=False) for b, a in good)), ()
+        return last, (follow(grown, fresh), tuple(FILL_REPLICA.at(b.peer_id, a, must=False) for b, a in good)), ()
     joining = msgspec.structs.replace(volume, joining=grown.subvols, brick_index_next=grown.brick_index_next)
-    return plan.put(view, key, joining), (follow_on_peers(grown),), (last,)
+    return plan.put(view, key, joining), (follow(grown, fresh),), (last,)
 
 
 COMMAND = Command(

@@ -30,8 +30,11 @@ class StepContext(Protocol):
 
     def view(self) -> model.View: ...
 
-    async def follow_volume(self, volume: str, timeout_s: float) -> list[str]:
-        """Make the processes of this peer as the state says; what doesn't run after `timeout_s`, and why."""
+    async def follow_volume(self, volume: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
+        """Make the processes of this peer as the state says; what doesn't run after `timeout_s`, and why.
+
+        `bricks`: paths of those that are waited for; None: all.
+        """
         ...
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:

@@ -7,7 +7,7 @@ from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
 
 
 async def do(context: StepContext, arguments: FollowVolume) -> Facts:
-    problems = await context.follow_volume(arguments.volume, FOLLOW_VOLUME.timeout_s - 5)
+    problems = await context.follow_volume(arguments.volume, FOLLOW_VOLUME.timeout_s - 5, arguments.bricks)
     if problems:
         raise StepFailed(
             "; ".join(problems[:5]), hint="the daemon keeps trying; `gd2 volume status` shows what runs, the brick's log says more"
