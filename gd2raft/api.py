@@ -19,7 +19,7 @@ from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
 from gd2raft.member import cluster_status
 from gd2raft.remote import Remote
-from gd2raft.rest.api import BrickFacts, Compacted, RequestContext, SizeInfo, Watch
+from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
 from gd2raft.store.interface import Compacted as StoreCompacted
 from gd2raft.store.interface import NoQuorum, StoreError
 from gd2raft.store.interface import Watch as StoreWatch
@@ -146,6 +146,20 @@ class DaemonApi:
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return volume_size(volume, dict(await self.brick_facts(volume)))
+
+    async def ask(
+        self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float
+    ) -> Mapping[str, Answered]:
+        online = self._daemon.online()
+
+        async def one(peer_id: str) -> Answered:
+            if peer_id == self.peer_id:
+                return await self._daemon.asked(volume.name, ask, arguments)
+            if peer_id not in online:
+                return Answered(error="the peer is down")
+            return await Remote(self._daemon).ask(peer_id, volume.name, ask, arguments, timeout_s)
+
+        return dict(zip(peers, await asyncio.gather(*(one(p) for p in peers)), strict=True))
 
     def watch(self, prefix: str, from_revision: int) -> Watch:
         try:

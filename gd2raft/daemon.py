@@ -10,7 +10,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ import structlog
 
 from gd2raft import __version__, services
 from gd2raft.api import DaemonApi
+from gd2raft.asks.ask import AskFailed, Here
+from gd2raft.asks.registry import ASKS
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
 from gd2raft.config import Config, split_address
 from gd2raft.core import jobs, model
@@ -29,12 +31,15 @@ from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
 from gd2raft.gluster import Gluster
+from gd2raft.healing import Healing
 from gd2raft.member import Member
 from gd2raft.peers import identity as identities
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
 from gd2raft.process import ProcessManager
+from gd2raft.process.mount import MountPlace, forget_mounts
 from gd2raft.remote import Remote, explain
+from gd2raft.rest.api import Answered
 from gd2raft.rest.server import RestServer
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
@@ -108,6 +113,7 @@ class Daemon:
         self.tenure.load()
         self._make_rooms()
         await self.processes.start()
+        await forget_mounts(self.rundir)
         await self.tenure.open()
         await self.rpc.start()
         await self.tenure.start()
@@ -163,12 +169,14 @@ class Daemon:
             terminate=terminate,
             on_change=self._process_changed,
         )
+        host = self.client_host or "127.0.0.1"
+        self.mounts = MountPlace(host=host, port=self.client_port, rundir=self.rundir, logdir=Path(self.config.logdir))
         self.gluster = Gluster(
             peer_id=lambda: self.identity.peer_id,
             view=self.view,
             online=self.online,
             current=lambda: self.member.current.is_set(),
-            host=self.client_host or "127.0.0.1",
+            host=host,
             port=self.client_port,
             bind_address=self.client_host,
             rundir=self.rundir,
@@ -176,6 +184,7 @@ class Daemon:
             processes=self.processes,
             report=self.report_job,
         )
+        self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
         kinds = {name: step.kind for name, step in steps().items()}
@@ -203,7 +212,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "gluster", "caretaker", "step_runner"):
+        for room in ("rest", "sunrpc", "healing", "gluster", "caretaker", "step_runner"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -319,6 +328,19 @@ class Daemon:
             self.gluster.changed(None)
         elif names:
             self.gluster.changed(names)
+
+    async def asked(self, name: str, ask: str, arguments: Mapping[str, Any]) -> Answered:
+        """Answer an ask about a volume on this peer."""
+        volume = self.view().volume(name)
+        if volume is None:
+            return Answered(error=f"this peer knows no volume {name}")
+        if (answer := ASKS.get(ask)) is None:
+            return Answered(error=f"this peer's daemon knows no ask {ask!r}: upgrade it")
+        here = Here(self.identity.peer_id, self.processes, self.gluster.client_volfile, self.rundir)
+        try:
+            return Answered(value=await answer(here, volume, arguments))
+        except AskFailed as error:
+            return Answered(error=str(error))
 
     # calls to other peers
 

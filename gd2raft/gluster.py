@@ -139,6 +139,7 @@ class Gluster:
         self._everything = False
         self._wake = asyncio.Event()
         self._follow_lock = asyncio.Lock()
+        self._held: dict[str, str] = {}  # path of a brick that a transaction keeps stopped -> that transaction
         self._released: set[str] = set()  # bricks that have left their volume, and their clients them
         self.rebalances = Rebalances(
             peer_id=peer_id,
@@ -271,13 +272,32 @@ class Gluster:
                 self.rebalances.tend(volume)
             if volume is None or volume.state is not model.VolumeState.STARTED:
                 continue
-            bricks += [self._brick_spec(name, b.path, describer) for b in volume.with_joining().bricks() if b.peer_id == me]
+            mine = [b for b in volume.with_joining().bricks() if b.peer_id == me]
+            bricks += [self._brick_spec(name, b.path, describer) for b in mine if self._may_run(view, b)]
             bricks += [self._brick_spec(name, path, describer) for path in self._leaving(name, claims)]
             if (rebalance := self.rebalances.spec(volume)) is not None:
                 services.append(rebalance)
             if gd2volgen.needs_shd(describer.describe(volume)):
                 services.append(self._shd_spec(volume))
         return bricks, services
+
+    def _may_run(self, view: model.View, brick: model.Brick) -> bool:
+        """Not while it is reset, or while a transaction that still lives holds it."""
+        holder = self._held.get(brick.path)
+        if holder is not None and view.reader.get(model.TRANSACTIONS + holder) is None:
+            del self._held[brick.path]
+            holder = None
+        return holder is None and not brick.reset
+
+    async def hold(self, path: str, transaction: str, timeout_s: float) -> list[str]:
+        """End the process of a brick, and don't start it again while the transaction lives: why it still runs, or nothing."""
+        self._held[path] = transaction
+        await self.follow()
+        return [str(p) for p in await self._processes.settled([path], timeout_s)]
+
+    async def unhold(self, path: str) -> None:
+        self._held.pop(path, None)
+        await self.follow()
 
     def _leaving(self, volume: str, claims: Mapping[str, model.BrickClaim]) -> list[str]:
         """Bricks that the volume is without already, and that still run for clients that don't know yet. They aren't started again."""
@@ -328,6 +348,10 @@ class Gluster:
             return None
         spec = gd2volgen.client_volfile(describer.describe(volume), trusted)
         return GetspecReply(spec, {"cluster.brick-vol-servers": self._servers(volume)}, f"client/{volume.name}")
+
+    def client_volfile(self, volume: model.Volume) -> str:
+        """What a client on this peer is given."""
+        return gd2volgen.client_volfile(Describer(self._view(), self._peer_id(), str(self._workdir)).describe(volume), True)
 
     def _brick_reply(self, view: model.View, key: str, describer: Describer) -> GetspecReply | None:
         volume = view.volume(key.partition(".")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.facts import brick_facts
+from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.dispatch import Handlers
 from gd2raft.rpc.errors import DialFailed, HelloRefused, Overloaded, RemoteError, RpcError, RpcRefusal, RpcTimeout
@@ -72,6 +74,7 @@ class Remote:
             services.PEER_DISMISS: probed("on_dismiss"),
             services.PEER_STATE: self.on_state,
             services.BRICKS_STATUS: self.on_bricks,
+            services.VOLUME_ASK: self.on_ask,
             services.JOB_PROGRESS: self.on_job,
         }
 
@@ -121,6 +124,11 @@ class Remote:
             return services.Answer(b"{}")
         found = await brick_facts(volume, self._daemon.identity.peer_id, self._daemon.processes)
         return services.Answer(msgspec.json.encode(found))
+
+    async def on_ask(self, connection: Connection, request: services.VolumeAsk) -> services.VolumeAnswer:
+        arguments = msgspec.json.decode(request.arguments, type=dict[str, Any])
+        answered = await self._daemon.asked(request.volume, request.ask, arguments)
+        return services.VolumeAnswer(msgspec.json.encode(answered.value), answered.error)
 
     async def on_job(self, connection: Connection, request: services.JobQuery) -> services.Answer:
         job = jobs.find(self._daemon.view(), request.job)
@@ -195,6 +203,15 @@ class Remote:
         except RpcError:
             return {}
         return msgspec.json.decode(reply.payload, type=dict[str, Any])
+
+    async def ask(self, peer_id: str, volume: str, ask: str, arguments: Mapping[str, Any], timeout_s: float) -> Answered:
+        """Never raises for what the world does."""
+        request = services.VolumeAsk(volume, ask, msgspec.json.encode(arguments))
+        try:
+            reply = await self._call(peer_id, services.VOLUME_ASK, request, timeout_s)
+        except RpcError as error:
+            return Answered(error=f"the peer can't be asked: {error}")
+        return Answered(value=msgspec.json.decode(reply.payload, type=dict[str, Any]), error=reply.error)
 
     async def job(self, peer_id: str, job_id: str) -> jobs.Progress | None:
         """How far that peer is with a job; None when it can't be asked, or doesn't know the job yet."""

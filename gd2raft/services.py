@@ -173,6 +173,21 @@ class VolumeQuery(Message, frozen=True, array_like=True):
     volume: str
 
 
+class VolumeAsk(Message, frozen=True, array_like=True):
+    """Something to be asked of this peer about a volume (gd2raft/asks). `arguments`: JSON."""
+
+    volume: str
+    ask: str
+    arguments: bytes
+
+
+class VolumeAnswer(Message, frozen=True, array_like=True):
+    """`payload`: JSON. `error`: "" when it could be answered."""
+
+    payload: bytes
+    error: str
+
+
 class JobQuery(Message, frozen=True, array_like=True):
     job: str
 
@@ -193,5 +208,6 @@ JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
 PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
 PEER_STATE = Method(34, "peer.state", Empty, PeerState)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
+VOLUME_ASK = Method(41, "volume.ask", VolumeAsk, VolumeAnswer)
 JOB_PROGRESS = Method(50, "job.progress", JobQuery, Answer)
 PartMethod = Method[Revocation, Empty]

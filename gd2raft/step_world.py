@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gd2raft import services
 from gd2raft.core import model
 from gd2raft.engine.step_runner import StepError
+from gd2raft.process.mount import MountFailed
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
@@ -48,6 +51,23 @@ class Context:
 
     async def follow_volume(self, volume: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
         return await self._daemon.gluster.follow_volume(volume, timeout_s, bricks)
+
+    async def hold_brick(self, path: str, timeout_s: float) -> list[str]:
+        return await self._daemon.gluster.hold(path, self.transaction, timeout_s)
+
+    async def unhold_brick(self, path: str) -> None:
+        await self._daemon.gluster.unhold(path)
+
+    def keep_healing(self, volume: str) -> None:
+        self._daemon.healing.begin(volume)
+
+    @contextlib.asynccontextmanager
+    async def mounted(self, volume: str, client_pid: int, timeout_s: float) -> AsyncIterator[Path]:
+        try:
+            async with self._daemon.mounts.mounted(volume, client_pid=client_pid, timeout_s=timeout_s) as root:
+                yield root
+        except MountFailed as error:
+            raise StepFailed(str(error), hint=f"gd2 volume status {volume}") from error
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:
         return await self._daemon.gluster.brick_online(path, timeout_s)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from gd2cli import token
 from gd2cli.problems import OutcomeUnknown, Problem, of_answer
@@ -45,13 +45,13 @@ class Client:
         self.request_id = str(uuid.uuid4())
         self.writing = False
 
-    def get(self, *path: str) -> Answer:
+    def get(self, *path: str, query: Mapping[str, str] | None = None) -> Answer:
         """`path`: segments, not encoded yet. Raises Problem."""
-        return _Attempt(self, "GET", path, None).run()
+        return _Attempt(self, "GET", path, None, query).run()
 
-    def write(self, method: str, *path: str, body: Any = None) -> Answer:
+    def write(self, method: str, *path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Answer:
         self.writing = True
-        answer = _Attempt(self, method, path, body).run()
+        answer = _Attempt(self, method, path, body, query).run()
         self.writing = False
         return answer
 
@@ -59,7 +59,8 @@ class Client:
 class _Attempt:
     """One request, on its way through the endpoints."""
 
-    def __init__(self, client: Client, method: str, path: tuple[str, ...], body: Any) -> None:
+    def __init__(self, client: Client, method: str, path: tuple[str, ...], body: Any, query: Mapping[str, str] | None = None) -> None:
+        self.query = dict(query or {})
         self.client, self.settings, self.method = client, client.settings, method
         self.path = "/v1" + "".join(f"/{quote(p, safe='')}" for p in path)
         self.body = None if body is None else json.dumps(body).encode()
@@ -121,9 +122,10 @@ class _Attempt:
 
     def _query(self) -> str:
         """The server shall give up a little before us: its answer says more."""
-        if not self.write or not self.settings.timeout_s:
-            return ""
-        return f"?timeout={max(1, min(SERVER_LIMIT_S, int(self.settings.timeout_s - 0.5)))}s"
+        query = dict(self.query)
+        if self.write and self.settings.timeout_s:
+            query["timeout"] = f"{max(1, min(SERVER_LIMIT_S, int(self.settings.timeout_s - 0.5)))}s"
+        return f"?{urlencode(query)}" if query else ""
 
     def _answer(self, endpoint: Endpoint, raw: RawAnswer) -> Answer:
         if not 200 <= raw.status < 300:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gd2cli.client import Answer, Client
@@ -39,13 +39,13 @@ class Session:
                 trail=[("request id", self.client.request_id)],
             ) from None
 
-    def get(self, *path: str) -> Answer:
+    def get(self, *path: str, query: Mapping[str, str] | None = None) -> Answer:
         with progress(self.what):
-            return self._heard(self.client.get(*path))
+            return self._heard(self.client.get(*path, query=query))
 
-    def write(self, method: str, *path: str, body: Any = None) -> Answer:
+    def write(self, method: str, *path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Answer:
         with progress(self.what):
-            return self._heard(self.client.write(method, *path, body=body))
+            return self._heard(self.client.write(method, *path, body=body, query=query))
 
     def _heard(self, answer: Answer) -> Answer:
         for warning in answer.warnings:

@@ -9,7 +9,7 @@ from gd2cli.spec import Spec
 from gd2cli.volume_text import detail_text, status_text, volume_text, volumes_text
 from gd2cli.volume_words import CREATE as CREATE_GRAMMAR
 from gd2cli.volume_words import create_body
-from gd2cli.words import Grammar, Parsed, Word
+from gd2cli.words import Grammar, Parsed, Word, WordError
 
 if TYPE_CHECKING:
     from gd2cli.session import Session
@@ -59,7 +59,18 @@ def list_volumes(session: Session, words: Parsed) -> None:
     say_if_none(volumes.data)
 
 
+STATUS_WORDS = ("clients", "mem", "inode", "fd", "callpool", "tasks")
+
+
 def status(session: Session, words: Parsed) -> None:
+    wanted = [word for word in STATUS_WORDS if words.flag(word)]
+    if wanted:
+        if len(wanted) + words.flag("detail") > 1 or words.name(0) in ALL_VOLUMES:
+            raise WordError("name one volume, and one of detail, " + ", ".join(STATUS_WORDS))
+        from gd2cli.inspect_commands import status_of
+
+        status_of(session, words.name(0), wanted[0])
+        return
     render = detail_text if words.flag("detail") else status_text
     if words.name(0) not in ALL_VOLUMES:
         name = words.name(0)
@@ -104,7 +115,11 @@ COMMANDS = {
     "info": Spec(Grammar("[VOLUME]", optional=("VOLUME",)), "What a volume is made of (all volumes without a name).", info),
     "list": Spec(Grammar(""), "The names of all volumes.", list_volumes),
     "status": Spec(
-        Grammar("[VOLUME] [detail]", optional=("VOLUME",), words=(Word("detail"),)),
+        Grammar(
+            "[VOLUME] [detail|clients|mem|inode|fd|callpool|tasks]",
+            optional=("VOLUME",),
+            words=(Word("detail"), *(Word(word) for word in STATUS_WORDS)),
+        ),
         "Which bricks are online, on which port and pid (all started volumes without a name).",
         status,
     ),

@@ -8,7 +8,8 @@ from gd2raft.core.plan import Arguments, StepKind
 class PrepareBrick(Arguments, frozen=True, kw_only=True):
     """Check a path and make it a brick of the volume: folder, volume-id mark, .glusterfs/indices.
 
-    `force`: allow the root partition and mount points, and create the folder (glusterd's `force`).
+    `force`: allow the root partition and mount points, and create the folder (glusterd's `force`). `empty`: nothing may be in the
+    folder, whatever else is allowed: the brick is to be filled by self-heal, which would trust what it finds.
     """
 
     volume: str
@@ -19,6 +20,7 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     allow_root: bool = False
     allow_mount: bool = False
     reuse: bool = False
+    empty: bool = False
 
 
 class CheckBrick(Arguments, frozen=True, kw_only=True):
@@ -27,6 +29,34 @@ class CheckBrick(Arguments, frozen=True, kw_only=True):
     volume: str
     volume_id: str
     path: str
+
+
+class HoldBrick(Arguments, frozen=True, kw_only=True):
+    """Stop the process of a brick, and keep it stopped until the transaction is over."""
+
+    volume: str
+    path: str
+
+
+class BlameBrick(Arguments, frozen=True, kw_only=True):
+    """Have the other copies remember that the brick `<volume>-client-<index>` lacks everything, so that self-heal fills it.
+
+    `path`: of the new, empty folder on this peer. `others_min`: how many other bricks of its set (their client indices) must serve.
+    """
+
+    volume: str
+    path: str
+    index: int
+    subvolume: str
+    others: tuple[int, ...]
+    others_min: int
+    replicate: bool
+
+
+class KeepHealing(Arguments, frozen=True, kw_only=True):
+    """Let self-heal on this peer go on until nothing is left to heal; returns at once."""
+
+    volume: str
 
 
 class FollowVolume(Arguments, frozen=True, kw_only=True):
@@ -92,6 +122,9 @@ class StopJob(Arguments, frozen=True, kw_only=True):
 
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
 CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
+HOLD_BRICK = StepKind("brick.hold", HoldBrick, undoable=True, timeout_s=40)
+BLAME_BRICK = StepKind("brick.blame", BlameBrick, undoable=True, timeout_s=60)
+KEEP_HEALING = StepKind("volume.heal", KeepHealing, timeout_s=10)
 FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
 INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
 WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)

@@ -24,7 +24,7 @@ def plan_start(view: View, request: VolumeStart, ids: Ids) -> Plan:
     check = tuple(
         CHECK_BRICK.at(b.peer_id, CheckBrick(volume=volume.name, volume_id=volume.id, path=b.path), must=False)
         for b in volume.bricks()
-        if not request.force_start_bricks
+        if not request.force_start_bricks and not b.reset
     )
     started = msgspec.structs.replace(volume, state=model.VolumeState.STARTED, starts=volume.starts + 1)
     return Plan(

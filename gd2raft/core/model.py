@@ -84,7 +84,10 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A directory on a peer. `index` is the number in <volume>-client-<index>: it stays with the brick for life."""
+    """A directory on a peer. `index` is the number in <volume>-client-<index>: it stays with the brick for life.
+
+    `reset`: its process is kept away until reset-brick commit, so that its disk can be worked on.
+    """
 
     id: str
     peer_id: str
@@ -92,6 +95,7 @@ class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
     index: int
     type: BrickType = BrickType.BRICK
     decommissioned: bool = False
+    reset: bool = False
 
 
 class ThinArbiter(Record, frozen=True, kw_only=True, omit_defaults=True):

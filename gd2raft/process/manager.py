@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable
@@ -119,6 +120,14 @@ class ProcessManager:
         for key in keys:
             if keeper := self._keepers.get(key):
                 keeper.retry()
+
+    def signal(self, key: str, number: signal.Signals) -> bool:
+        """Send a signal that doesn't end it (SIGUSR1: write a statedump). False: it doesn't run."""
+        keeper = self._keepers.get(key)
+        if keeper is None or keeper.handle is None:
+            return False
+        keeper.handle.signal(number)
+        return True
 
     # what GlusterFS says
 

@@ -74,6 +74,13 @@ class BrickFacts(msgspec.Struct, frozen=True, kw_only=True):
     size: SizeInfo = SizeInfo()
 
 
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a peer answered when it was asked about a volume, or why it did not."""
+
+    value: dict[str, Any] = {}
+    error: str = ""
+
+
 class Watch(Protocol):
     """Batches of changes in revision order. A batch holds whole revisions. Raises Compacted when the reader is too slow."""
 
@@ -149,6 +156,12 @@ class Api(Protocol):
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         """What a client would see with df; zeros when that can't be known. Never raises."""
+        ...
+
+    async def ask(
+        self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float
+    ) -> Mapping[str, Answered]:
+        """Peer id -> answer of these peers to an ask of gd2raft/asks. Never raises for what the world does."""
         ...
 
     def watch(self, prefix: str, from_revision: int) -> Watch:

@@ -142,6 +142,21 @@ def mark_of(path: str) -> str | None:
     return None
 
 
+def check_empty(path: str) -> None:
+    """Nothing is in the folder, if it is there at all."""
+    try:
+        found = [name for name in os.listdir(path) if name != "lost+found"]
+    except (FileNotFoundError, NotADirectoryError):
+        return  # check_folder says what is wrong
+    except OSError as error:
+        raise explain(path, error) from error
+    if found:
+        raise StepFailed(
+            f"brick path {path} is not empty (it has {found[0]!r}): self-heal would take what is in it for good",
+            hint="empty it, or name another folder",
+        )
+
+
 def check_xattrs(path: str) -> None:
     """The file system must take trusted extended attributes."""
     try:

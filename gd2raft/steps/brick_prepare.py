@@ -45,8 +45,11 @@ async def undo(context: StepContext, arguments: PrepareBrick) -> Facts:
 def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -> Facts:
     path = arguments.path
     ours = uuid.UUID(arguments.volume_id).bytes
+    empty = arguments.empty and notes.read(context, _name_of(arguments), Note) is None
+    if empty:
+        brick_paths.check_empty(path)
     brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)
-    if brick_paths.volume_id_of(path) != ours:
+    if empty or brick_paths.volume_id_of(path) != ours:
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -35,6 +36,22 @@ class StepContext(Protocol):
 
         `bricks`: paths of those that are waited for; None: all.
         """
+        ...
+
+    async def hold_brick(self, path: str, timeout_s: float) -> list[str]:
+        """End the brick's process and keep it ended while the transaction lives; why it still runs, [] when it doesn't."""
+        ...
+
+    async def unhold_brick(self, path: str) -> None:
+        """What runs is again what the state says."""
+        ...
+
+    def keep_healing(self, volume: str) -> None:
+        """Let this peer's self-heal daemon go on until what its bricks have noted is healed; returns at once."""
+        ...
+
+    def mounted(self, volume: str, client_pid: int, timeout_s: float) -> AbstractAsyncContextManager[Path]:
+        """The volume, mounted on this peer as a client with that pid; StepFailed when it can't be."""
         ...
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:

@@ -22,7 +22,7 @@ import msgspec
 from gd2raft.commands.peer_add import FoundPeer, PeerAdd
 from gd2raft.commands.registry import commands
 from gd2raft.core import jobs, kv, model, plan
-from gd2raft.rest.api import BrickFacts, Compacted, Limits, RequestContext, SizeInfo
+from gd2raft.rest.api import Answered, BrickFacts, Compacted, Limits, RequestContext, SizeInfo
 from gd2raft.rest.server import RestServer
 from gd2volgen.tables import option_table
 
@@ -69,6 +69,8 @@ class MemoryApi:
         self.peer_id, self.version, self.option_table = PEER, "1.2.3", option_table()
         self.pids: dict[str, int] = {PEER: 4711, OTHER: 0}
         self.facts: dict[str, BrickFacts] = {}
+        self.answers: dict[str, Answered] = {}
+        self.asked: list[tuple[str, dict[str, Any], list[str]]] = []
         self.fail: BaseException | None = None
         self.hang: asyncio.Event | None = None
         self.warnings: tuple[str, ...] = ()
@@ -150,6 +152,12 @@ class MemoryApi:
 
     async def job_progress(self, job: jobs.Job) -> Mapping[str, jobs.Progress]:
         return {p: jobs.Progress(status=jobs.Status.UNKNOWN) for p in job.peers}
+
+    async def ask(
+        self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float
+    ) -> Mapping[str, Answered]:
+        self.asked.append((ask, dict(arguments), list(peers)))
+        return {p: self.answers.get(p, Answered(error="the peer is down")) for p in peers}
 
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return SizeInfo(capacity=100, used=40, free=60)

@@ -1,0 +1,17 @@
+"""All asks by name. A peer that is asked for one that it doesn't have says so."""
+
+from __future__ import annotations
+
+from gd2raft.asks import brick_asks, heal_asks, heal_tool, statedump
+from gd2raft.asks.ask import Ask
+
+ASKS: dict[str, Ask] = {
+    "brick-status": brick_asks.status,
+    "profile": brick_asks.profile,
+    "top": brick_asks.top,
+    "heal-count": heal_asks.count,
+    "heal-launch": heal_asks.launch,
+    "heal-info": heal_tool.info,
+    "heal-settle": heal_tool.settle,
+    "statedump": statedump.dump,
+}

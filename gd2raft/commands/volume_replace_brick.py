@@ -1,0 +1,105 @@
+"""volume replace-brick: an empty brick takes the place of another, also when that one's peer is dead; self-heal fills it.
+
+The new brick keeps the client index of the old one, so that what the good copies noted against the old one counts for the new one.
+Order: the new folder is prepared, the old process ends (clients then note what it misses), the good copies are made to remember that
+everything is missing, and only then does the state, and with it every volfile, name the new brick.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from gd2raft.commands import brick_change, layout, lookup, shrink
+from gd2raft.commands.step_kinds import HOLD_BRICK, PREPARE_BRICK, HoldBrick, PrepareBrick
+from gd2raft.commands.volume_create import FLAGS, Placed, check_claims, claim, resolve
+from gd2raft.core import model, plan
+from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+
+
+class VolumeReplaceBrick(Request, frozen=True, kw_only=True):
+    """`src_*`: the brick that goes; `dst_*`: where the new one is to be. Peers by id, name or address.
+
+    `force`: the new folder may be made, be on the root partition or be a mount point, and may share a peer with another copy.
+    """
+
+    volume: str
+    src_peerid: str
+    src_brickpath: str
+    dst_peerid: str
+    dst_brickpath: str
+    force: bool = False
+    flags: dict[str, bool] = {}
+
+
+def plan_replace(view: View, request: VolumeReplaceBrick, ids: Ids) -> Plan:
+    volume = lookup.started_volume(view, request.volume)
+    brick_change.check_redundant(volume, "replace-brick")
+    if unknown := sorted(set(request.flags) - FLAGS):
+        raise Refused(f"unknown flag {unknown[0]!r}", hint="known flags: " + ", ".join(sorted(FLAGS)), code="bad-flag")
+    position = brick_change.find(view, volume, request.src_peerid, request.src_brickpath)
+    place = resolve(view, layout.BrickPlace(request.dst_peerid, request.dst_brickpath))
+    check_place(view, request, position, place)
+    shrink.check_nothing_pending(view, volume)
+    brick_change.check_sources(view, volume, position)
+    old = position.brick
+    new = msgspec.structs.replace(old, id=ids.uuid(), peer_id=place.peer.id, path=place.path, reset=False)
+    changed = brick_change.with_brick(volume, old, new)
+    return Plan(
+        locks=(f"volume/{volume.name}",),
+        claims=(claim(volume.name, new),),
+        before=(
+            (prepare(request, volume, new),),
+            (HOLD_BRICK.at(old.peer_id, HoldBrick(volume=volume.name, path=old.path), must=False),),
+            (brick_change.blame(volume, position, new.peer_id, new.path),),
+        ),
+        changes=(
+            plan.put(view, model.volume_key(volume.name), changed),
+            plan.put(view, model.brick_key(new.peer_id, new.path), model.BrickClaim(volume=volume.name, brick=new.id), facts_from=0),
+            plan.delete(model.brick_key(old.peer_id, old.path)),
+        ),
+        after=(brick_change.follow((*changed.peer_ids(), old.peer_id), changed), brick_change.heal(changed)),
+        result={"volume": volume.name},
+    )
+
+
+def check_place(view: View, request: VolumeReplaceBrick, position: brick_change.Position, place: Placed) -> None:
+    """The new brick is elsewhere, free, and on a peer that is there."""
+    where = f"{place.peer.hostname}:{place.path}"
+    if (place.peer.id, place.path) == (position.brick.peer_id, position.brick.path):
+        raise Refused(f"brick {where} can't replace itself", hint="reset-brick is for that", code="same-brick")
+    check_claims(view, place)
+    if place.peer.id not in view.online:
+        raise Refused(f"brick {where}: peer {place.peer.hostname} is not online", hint="choose another peer", code="peer-offline", http=500)
+    if not request.force and any(b.peer_id == place.peer.id for b in position.others):
+        raise Refused(
+            f"brick {where}: another copy of the same data is on that peer",
+            hint="one machine down would take both; choose another peer, or add force",
+            code="same-peer",
+        )
+
+
+def prepare(request: VolumeReplaceBrick, volume: model.Volume, brick: model.Brick) -> plan.Step:
+    flags, force = request.flags, request.force
+    return PREPARE_BRICK.at(
+        brick.peer_id,
+        PrepareBrick(
+            volume=volume.name,
+            volume_id=volume.id,
+            path=brick.path,
+            force=force,
+            create_folder=force or flags.get("create-brick-dir", False),
+            allow_root=force or flags.get("allow-root-dir", False),
+            allow_mount=force or flags.get("allow-mount-as-brick", False),
+            reuse=flags.get("reuse-bricks", False),
+            empty=True,
+        ),
+    )
+
+
+COMMAND = Command(
+    name="volume-replace-brick",
+    request=VolumeReplaceBrick,
+    plan=plan_replace,
+    route=Route("POST", "/v1/volumes/{volume}/replacebrick", 200, "volume"),
+    summary="Put an empty brick in the place of another; self-heal fills it.",
+)

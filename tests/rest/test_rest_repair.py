@@ -1,0 +1,156 @@
+"""Repairing and inspecting volumes over REST: replies are as described, asks go to the peers concerned only, and bad requests are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rest_kit import OTHER, PEER, Answer, Rest
+from test_rest_openapi import check, document_of
+
+from gd2raft.rest.api import Answered
+
+pytestmark = pytest.mark.fast
+
+V1 = "/v1/volumes/v1"
+BRICK = {"error": "the brick is not online"}
+
+
+def started(rest: Rest) -> dict[str, Any]:
+    volume: dict[str, Any] = rest.create("v1", "/b1", "/b2", "/b3", replica=3, force=True).json
+    rest.ask("POST", f"{V1}/start")
+    return volume
+
+
+def bricks_of(volume: dict[str, Any]) -> list[dict[str, Any]]:
+    return [b for s in volume["subvols"] for b in s["bricks"]]
+
+
+def good(rest: Rest, method: str, path: str, template: str, body: Any = None) -> Any:
+    answer: Answer = rest.ask(method, path, body)
+    assert answer.status == 200, answer.body
+    check(document_of(rest), method, template, answer)
+    return answer.json
+
+
+def code_of(rest: Rest, method: str, path: str, body: Any = None) -> tuple[int, str]:
+    answer = rest.ask(method, path, body)
+    return answer.status, answer.error["fields"]["code"]
+
+
+def test_a_brick_is_replaced_and_keeps_its_place(rest: Rest) -> None:
+    started(rest)
+    body = {"src-peerid": "node1", "src-brickpath": "/b1", "dst-peerid": "node2", "dst-brickpath": "/new", "force": True}
+    info = good(rest, "POST", f"{V1}/replacebrick", "/v1/volumes/{volume}/replacebrick", body)
+    assert bricks_of(info)[0]["path"] == "/new"
+    assert code_of(rest, "POST", f"{V1}/replacebrick", body) == (400, "no-such-brick")
+
+
+def test_a_brick_is_reset_and_comes_back(rest: Rest) -> None:
+    started(rest)
+    body = {"peerid": "node1", "path": "/b1"}
+    assert code_of(rest, "POST", f"{V1}/resetbrick/commit", body) == (400, "not-reset")
+    good(rest, "POST", f"{V1}/resetbrick/start", "/v1/volumes/{volume}/resetbrick/start", body)
+    assert code_of(rest, "POST", f"{V1}/resetbrick/start", body) == (400, "already-reset")
+    good(rest, "POST", f"{V1}/resetbrick/commit", "/v1/volumes/{volume}/resetbrick/commit", {**body, "force": True})
+
+
+def test_profile_is_started_shown_and_stopped(rest: Rest) -> None:
+    volume = started(rest)
+    assert code_of(rest, "GET", f"{V1}/profile/info") == (400, "profile-not-started")
+    good(rest, "POST", f"{V1}/profile/start", "/v1/volumes/{volume}/profile/start")
+    stats = {"duration-s": 1, "read-bytes": 0, "write-bytes": 0, "blocks": [], "fops": []}
+    first = bricks_of(volume)[0]
+    rest.api.answers[first["peer-id"]] = Answered(value={first["id"]: {"cumulative": stats}})
+    found = good(rest, "GET", f"{V1}/profile/info-peek", "/v1/volumes/{volume}/profile/{option}")
+    assert found[0]["details"] == {"cumulative": stats}
+    assert found[1]["error"]
+    assert code_of(rest, "GET", f"{V1}/profile/infos") == (400, "bad-parameter")
+    good(rest, "POST", f"{V1}/profile/stop", "/v1/volumes/{volume}/profile/stop")
+    assert code_of(rest, "POST", f"{V1}/profile/stop") == (400, "profile-not-started")
+
+
+def test_status_asks_each_peer_with_bricks_once(rest: Rest) -> None:
+    started(rest)
+    found = good(rest, "GET", f"{V1}/status/clients", "/v1/volumes/{volume}/status/{what}")
+    assert [b["error"] for b in found] == ["the peer is down"] * 3
+    [(ask, arguments, peers)] = rest.api.asked
+    assert (ask, arguments) == ("brick-status", {"of": "clients"})
+    assert sorted(peers) == sorted({PEER, OTHER} & set(peers)), peers
+    assert code_of(rest, "GET", f"{V1}/status/everything") == (400, "bad-parameter")
+
+
+def test_top_refuses_what_makes_no_sense(rest: Rest) -> None:
+    started(rest)
+    good(rest, "GET", f"{V1}/top/open?count=5", "/v1/volumes/{volume}/top/{of}")
+    for query in ("top/close", "top/open?bs=1&blocks=1", "top/read-perf?bs=4096", "top/open?count=1000000", "top/open?count=x"):
+        assert code_of(rest, "GET", f"{V1}/{query}")[0] == 400, query
+    assert code_of(rest, "GET", f"{V1}/top/open?brick=node1:/nope") == (400, "no-such-brick")
+
+
+def test_a_statedump_says_what_was_written_where(rest: Rest) -> None:
+    started(rest)
+    assert code_of(rest, "POST", f"{V1}/statedump", {}) == (400, "bad-request")
+    assert code_of(rest, "POST", f"{V1}/statedump", {"bricks": True, "sections": ["soul"]}) == (400, "bad-parameter")
+    assert code_of(rest, "POST", f"{V1}/statedump", {"bricks": True}) == (500, "no-dump")
+    rest.api.answers[PEER] = Answered(value={"dumps": [{"key": "/b1", "pid": 7}], "folder": "/var/run/gluster"})
+    found = good(rest, "POST", f"{V1}/statedump", "/v1/volumes/{volume}/statedump", {"bricks": True})
+    assert {"key": "/b1", "pid": 7} in [d for p in found for d in p["dumps"]]
+
+
+def test_heal_info_counts_what_is_known(rest: Rest) -> None:
+    started(rest)
+    assert code_of(rest, "GET", f"{V1}/heal-info") == (500, "heal-tool")
+    brick = {
+        "brick": "node1:/b1",
+        "connected": True,
+        "status": "Connected",
+        "total-entries": 1,
+        "entries": [{"path": "/f", "state": "split-brain"}],
+    }
+    rest.api.answers[PEER] = Answered(value={"bricks": [brick]})
+    found = good(rest, "GET", f"{V1}/heal-info", "/v1/volumes/{volume}/heal-info")
+    assert (found[0]["host-id"], found[0]["entries"][0]["state"], found[0]["heal-pending"]) == (PEER, "split-brain", None)
+    good(rest, "GET", f"{V1}/info-summary/heal-info", "/v1/volumes/{volume}/{what}/heal-info")
+    assert code_of(rest, "GET", f"{V1}/gossip/heal-info") == (400, "bad-parameter")
+    counts = good(rest, "GET", f"{V1}/heal-count", "/v1/volumes/{volume}/heal-count")
+    assert [c["entries"] for c in counts] == [None] * 3
+
+
+def test_heal_tells_the_daemons_and_says_who_has_not_begun(rest: Rest) -> None:
+    started(rest)
+    assert code_of(rest, "POST", f"{V1}/heal?type=half") == (400, "bad-parameter")
+    assert code_of(rest, "POST", f"{V1}/heal") == (500, "not-begun")
+    rest.api.answers[PEER] = Answered(value={})
+    assert good(rest, "POST", f"{V1}/heal?type=full", "/v1/volumes/{volume}/heal")["begun"] == [PEER]
+    rest.ask("POST", f"{V1}/options", {"options": {"cluster.self-heal-daemon": "off"}})
+    assert code_of(rest, "POST", f"{V1}/heal") == (400, "shd-off")
+
+
+def test_split_brain_is_settled_by_a_file_or_a_brick_that_exists(rest: Rest) -> None:
+    started(rest)
+    rest.api.answers[PEER] = Answered(value={"done": True, "message": "Healed /f."})
+    found = good(rest, "POST", f"{V1}/split-brain/bigger-file", "/v1/volumes/{volume}/split-brain/{operation}", {"filename": "/f"})
+    assert found == {"message": "Healed /f."}
+    assert rest.api.asked[-1][1] == {"words": ["bigger-file", "/f"]}
+    assert code_of(rest, "POST", f"{V1}/split-brain/bigger-file", {}) == (400, "bad-request")
+    assert code_of(rest, "POST", f"{V1}/split-brain/toss-a-coin", {}) == (400, "bad-parameter")
+    assert code_of(rest, "POST", f"{V1}/split-brain/source-brick", {"hostname": "node1", "brickname": "/x"}) == (400, "no-such-brick")
+    rest.api.answers[PEER] = Answered(value={"done": False, "message": "Healing /f failed: File not in split-brain."})
+    assert code_of(rest, "POST", f"{V1}/split-brain/latest-mtime", {"filename": "/f"}) == (500, "not-healed")
+
+
+@pytest.mark.parametrize("path", ["heal-info", "heal-count", "status/mem", "top/open"])
+def test_nothing_is_asked_about_a_volume_that_is_not_started(rest: Rest, path: str) -> None:
+    rest.create("v1", "/b1", "/b2", "/b3", replica=3, force=True)
+    assert code_of(rest, "GET", f"{V1}/{path}") == (400, "not-started")
+    assert rest.api.asked == []
+
+
+def test_a_distribute_volume_has_nothing_to_heal(rest: Rest) -> None:
+    rest.create("v1", "/b1", force=True)
+    rest.ask("POST", f"{V1}/start")
+    assert code_of(rest, "GET", f"{V1}/heal-info") == (400, "not-redundant")
+    assert code_of(rest, "POST", f"{V1}/heal") == (400, "not-redundant")
+    body = {"src-peerid": "node1", "src-brickpath": "/b1", "dst-peerid": "node2", "dst-brickpath": "/new"}
+    assert code_of(rest, "POST", f"{V1}/replacebrick", body) == (400, "not-redundant")
