@@ -1,0 +1,179 @@
+"""A peer that was away undoes by itself what aborted transactions left on it, and throws old notes away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gd2raft.core import model
+from gd2raft.core.kv import Commit, Event, Put
+from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
+from gd2raft.core.plan import Arguments, Plan, StepKind
+from gd2raft.engine.calls import StepCall
+from gd2raft.engine.caretaker import Caretaker
+from gd2raft.engine.step_runner import StepError, StepRunner
+from gd2raft.store.interface import NoQuorum
+from gd2raft.store.memory import MemoryStore
+
+pytestmark = pytest.mark.fast
+
+ME, OTHER = "me", "other"
+ID = "11111111-2222-4333-8444-555555555555"
+DEADLINE_S = 20.0
+
+
+class Folder(Arguments, frozen=True, kw_only=True):
+    path: str
+
+
+KIND = StepKind("folder.make", Folder, undoable=True, timeout_s=5)
+
+
+class Peer:
+    """A caretaker with a store in memory; steps are only written down. `broken`: paths whose undo fails."""
+
+    def __init__(self, notes: Path) -> None:
+        self.store = MemoryStore()
+        self.ran: list[tuple[str, bool]] = []
+        self.broken: set[str] = set()
+        self.current = True
+        self.caretaker = Caretaker(lambda: self.store, self.do, {KIND.name: KIND}, lambda: ME, notes, lambda: self.current)
+        self.runner = StepRunner(lambda: self.store, self.do, {KIND.name: KIND}, lambda: ME, self.caretaker.tidy)
+
+    async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
+        if arguments.path in self.broken:
+            raise StepError("disk gone")
+        self.ran.append((arguments.path, undo))
+        return {}
+
+    async def put(self, key: str, record: model.Record) -> int:
+        return (await self.store.commit(Commit(put=(Put(key, model.dump(record)),)), timeout_s=1)).revision
+
+    async def leave(self, *paths: str, peer: str = ME, identity: str = ID) -> None:
+        undo = tuple(Undo(kind=KIND.name, arguments={"path": path}) for path in paths)
+        key = model.leftovers_prefix(peer) + identity
+        await self.put(key, Leftover(transaction=identity, command="c", since=1.0, undo=undo))
+        self.caretaker.on_events([Event(self.store.revision, key, b"")])
+
+    def left(self) -> list[str]:
+        return [key for key, _ in self.store.list(model.LEFTOVERS) if key.count("/") == 2]
+
+
+def with_peer(test: Callable[[Peer, Path], Awaitable[None]]) -> Callable[[Path], None]:
+    def run(tmp_path: Path) -> None:
+        async def body() -> None:
+            notes = tmp_path / "undo"
+            notes.mkdir()
+            peer = Peer(notes)
+            try:
+                await test(peer, notes)
+            finally:
+                await peer.caretaker.close()
+                await peer.runner.close()
+
+        asyncio.run(body())
+
+    run.__name__ = test.__name__
+    return run
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@with_peer
+async def test_what_was_left_is_undone_in_its_order_and_forgotten(peer: Peer, notes: Path) -> None:
+    await peer.leave("/b", "/a")
+    peer.caretaker.start()
+    await until(lambda: not peer.left())
+    assert peer.ran == [("/b", True), ("/a", True)]
+
+
+@with_peer
+async def test_what_is_left_to_another_peer_is_its_own_affair(peer: Peer, notes: Path) -> None:
+    await peer.leave("/a", peer=OTHER)
+    await peer.leave("/b")
+    peer.caretaker.start()
+    await until(lambda: len(peer.left()) == 1)
+    assert peer.ran == [("/b", True)]
+
+
+@with_peer
+async def test_an_undo_that_fails_stays_and_one_broken_disk_does_not_hold_up_another(peer: Peer, notes: Path) -> None:
+    peer.broken = {"/a"}
+    await peer.leave("/a")
+    await peer.leave("/b", identity=ID.replace("1", "9"))
+    await peer.caretaker.tidy()
+    assert peer.ran == [("/b", True)]
+    assert len(peer.left()) == 1
+    peer.broken = set()
+    await peer.caretaker.tidy()
+    assert peer.left() == []
+
+
+@with_peer
+async def test_a_leftover_of_a_step_that_this_daemon_lacks_stays(peer: Peer, notes: Path) -> None:
+    undo = (Undo(kind="later.step", arguments={}),)
+    await peer.put(model.leftovers_prefix(ME) + ID, Leftover(transaction=ID, command="c", since=1.0, undo=undo))
+    await peer.caretaker.tidy()
+    assert len(peer.left()) == 1
+
+
+@with_peer
+async def test_a_done_undo_that_could_not_be_noted_is_noted_later(peer: Peer, notes: Path) -> None:
+    await peer.leave("/a")
+    commit, peer.store.commit = peer.store.commit, no_quorum  # type: ignore[method-assign]
+    await peer.caretaker.tidy()
+    assert len(peer.left()) == 1
+    peer.store.commit = commit  # type: ignore[method-assign]
+    await peer.caretaker.tidy()
+    assert peer.left() == []
+
+
+async def no_quorum(commit: Commit, *, timeout_s: float) -> Any:
+    raise NoQuorum("no quorum")
+
+
+@with_peer
+async def test_a_later_step_runs_after_what_was_left_is_undone(peer: Peer, notes: Path) -> None:
+    await peer.leave("/a")
+    record = Transaction(id="t2", command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(Plan()), initiator="i", started=0.0)
+    revision = await peer.put(model.TRANSACTIONS + "t2", record)
+    outcome = await peer.runner.run(StepCall("t2", revision, KIND.name, b'{"path":"/a"}', False, "r", 5.0))
+    assert outcome.problem is None
+    assert peer.ran == [("/a", True), ("/a", False)]
+
+
+@with_peer
+async def test_notes_are_kept_while_their_transaction_lives_or_has_left_something_and_then_thrown_away(peer: Peer, notes: Path) -> None:
+    living, left, over = (ID.replace("1", digit) for digit in "678")
+    for identity in (living, left, over):
+        (notes / f"{identity}-abc.json").write_text("{}")
+    record = Transaction(id=living, command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(Plan()), initiator="i", started=0.0)
+    await peer.put(model.TRANSACTIONS + living, record)
+    peer.broken = {"/a"}
+    await peer.leave("/a", identity=left)
+    peer.caretaker.start()
+    await until(lambda: len(list(notes.iterdir())) < 3)
+    assert sorted(n.name[:36] for n in notes.iterdir()) == sorted([living, left])
+
+
+@with_peer
+async def test_an_old_state_throws_no_note_away(peer: Peer, notes: Path) -> None:
+    peer.current = False
+    note = notes / f"{ID}-abc.json"
+    note.write_text("{}")
+    peer.caretaker.start()
+    await peer.leave("/a")
+    await until(lambda: not peer.left())
+    assert note.exists()
+    peer.current = True
+    peer.caretaker.on_events(None)
+    await until(lambda: not note.exists())
