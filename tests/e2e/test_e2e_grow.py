@@ -184,6 +184,38 @@ def test_how_a_job_ended_is_known_after_all_daemons_died(make_pool: MakePool) ->
     assert rebalance_pids(pool, "v") == {}
 
 
+def test_a_rebalance_that_ended_while_its_daemon_was_dead_is_known_to_have_ended(make_pool: MakePool) -> None:
+    pool = make_pool(1).start()
+    pool.made("v", peers=[0, 0])
+    pool.online("v")
+    mount = pool.mount("v").path
+    for number in range(60):
+        (mount / f"file{number}").write_bytes(b"x" * 100)
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[0].brick("more")], "force": True})
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    pool[0].kill()
+    until(lambda: not rebalance_pids(pool, "v"), "the process ends without its daemon", JOB_S)
+    pool[0].start().ready()
+    over(pool[0], "v")
+    assert data_files(pool[0].brick_folder("more")), "nothing was moved"
+
+
+def test_a_brick_that_was_removed_by_force_ends_when_its_daemon_returns(make_pool: MakePool) -> None:
+    pool = make_pool(3).start().form()
+    pool.made("v", replica=3)
+    pids = pool.online("v")
+    third = pool[2].brick("v")
+    pool[2].kill()
+    until(lambda: [p["online"] for p in pool[0].peers()].count(True) == 2, "its absence is noticed")
+    refused = pool[0].call("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [third]})
+    assert refused.status == 400, refused.message
+    pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [third], "replica": 2, "force": True})
+    assert pids[third] in pool[2].machine.gluster_processes(), "nobody is there to end it"
+    pool[2].start().ready()
+    until(lambda: pids[third] not in pool[2].machine.gluster_processes(), "the brick ends")
+    assert len(pool.online("v")) == 2
+
+
 def test_a_rebalance_that_is_stopped_ends_and_can_be_started_again(make_pool: MakePool, writer: list[Writer]) -> None:
     pool = make_pool(1).start()
     pool.made("v", peers=[0, 0])
