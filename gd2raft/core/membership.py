@@ -56,17 +56,21 @@ def next_voter_change(
 ) -> VoterChange | None:
     """The one change to make now, or None. One at a time; never one that leaves the living voters without a majority."""
     known = {c.id: c for c in candidates}
-    wanted = voters_wanted(len(known), configured)
-    for voter in sorted(voters - known.keys()):
-        if voter != leader:
-            return VoterChange("remove", voter, "it is not a member of the pool any more")
-    dead = sorted(v for v in voters if known[v].gone_s >= dead_s and v != leader)
-    if len(voters) < wanted:
+    wanted, members = voters_wanted(len(known), configured), voters & known.keys()
+    silent = sorted((v for v in members if known[v].gone_s > 0 and v != leader), key=lambda v: (-known[v].gone_s, v))
+    for voter in sorted(voters - members - {leader}):
+        if silent and 2 * (len(voters) - len(silent) - 1) <= len(voters) - 1:
+            return VoterChange(
+                "remove", silent[0], f"it is out of sight, and without {voter}, which has left the pool, there is no majority"
+            )
+        return VoterChange("remove", voter, "it is not a member of the pool any more")
+    if len(members) < wanted:
         chosen = _best(candidates, voters, stable_s=0.0)
-        return VoterChange("add", chosen.id, f"{wanted} voters are wanted, there are {len(voters)}") if chosen else None
-    if len(voters) > wanted:
-        leaving = dead or sorted((v for v in voters if v != leader), key=lambda v: (known[v].gone_s <= 0, -_crowd(known, voters, v), v))
-        return VoterChange("remove", leaving[0], f"{wanted} voters are wanted, there are {len(voters)}")
+        return VoterChange("add", chosen.id, f"{wanted} voters are wanted, there are {len(members)}") if chosen else None
+    if len(members) > wanted:
+        leaving = silent or sorted(members - {leader}, key=lambda v: (-_crowd(known, members, v), v))
+        return VoterChange("remove", leaving[0], f"{wanted} voters are wanted, there are {len(members)}")
+    dead = [v for v in silent if known[v].gone_s >= dead_s]
     if dead and (chosen := _best(candidates, voters, stable_s=stable_s)) is not None:
         return VoterChange("add", chosen.id, f"voter {dead[0]} is gone for {known[dead[0]].gone_s:.0f} s")
     return None
