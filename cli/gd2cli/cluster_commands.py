@@ -65,9 +65,9 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
         *asked_lines(cluster, names),
         *unfinished_lines(cluster, paint),
         *(
-            f"{clean(key).capitalize() + ':':<10} {clean(str(value))}"
+            f"{clean(key).capitalize() + ':':<10} {paint('bad', 'YES') if value is True else clean(str(value))}"
             for key, value in sorted(cluster.items())
-            if key not in SHOWN and isinstance(value, str | int | float)
+            if key not in SHOWN and isinstance(value, str | int | float) and value is not False  # a flag is worth a line when it is set
         ),
         "",
         members_table(cluster, peers, paint),

@@ -8,6 +8,7 @@ from typing import Any
 FAILED, USAGE, NOT_FOUND, CONFLICT, NO_QUORUM, OUTCOME_UNKNOWN, INTERRUPTED, BROKEN_PIPE = 1, 2, 4, 5, 6, 7, 130, 141
 CODES = {404: NOT_FOUND, 409: CONFLICT, 412: CONFLICT, 503: NO_QUORUM, 504: OUTCOME_UNKNOWN}
 FIELD_CHARS_MAX = 2000
+OTHERS_MAX = 10
 
 Lines = Sequence[tuple[str, str]]
 
@@ -72,13 +73,29 @@ def _items(body: Any) -> list[Mapping[str, Any]]:
 
 def _details(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     labels = {"peer-id": "peer", "peer": "peer", "step": "step", "error": "why"}
-    known = {*labels, "hint", "request-id", "code"}
+    known = {*labels, "hint", "request-id", "code", "all"}
     lines = []
     for item in items:
         fields = _fields(item)
-        lines += [(label, _text(fields.get(name))) for name, label in labels.items()]
+        lines += [(label, _text(fields.get(name))) for name, label in labels.items() if fields.get(name) != item.get("message")]
+        lines += [("also", text) for text in _others(fields)]
         lines += [(name, _text(value)) for name, value in sorted(fields.items()) if name not in known]
     return lines
+
+
+def _others(fields: Mapping[str, Any]) -> list[str]:
+    """Steps that failed beside the one that is told already: `all` is a list of texts, as JSON."""
+    import json  # late: help needs none
+
+    try:
+        told = json.loads(_whole(fields.get("all")))
+    except ValueError:
+        return []
+    return [_text(text) for text in told[1 : 1 + OTHERS_MAX]] if isinstance(told, list) else []
+
+
+def _whole(value: Any) -> str:
+    return value if isinstance(value, str) else "null"
 
 
 def _fields(item: Mapping[str, Any]) -> Mapping[str, Any]:

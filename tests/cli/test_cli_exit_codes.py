@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from cli_kit import ADDRESS, Raw, error, free_port, volume_info
 
@@ -36,6 +38,16 @@ def test_a_failed_step_is_shown_with_peer_step_and_cause(gd2, peer):
     assert result.code == 1
     for line in ("peer: p-2", "step: brick-prepare", "why: /b is not a directory", "undo: done"):
         assert f"  {line}\n" in result.err
+
+
+def test_several_failed_steps_are_a_line_each_and_nothing_is_said_twice(gd2, peer):
+    told = ["brick.prepare on p-2: /b is a file", "brick.prepare on p-3: /c is a file"]
+    fields = {"peer-id": "p-2", "step": "brick.prepare", "error": "/b is a file", "all": json.dumps(told)}
+    peer.answers["POST /v1/volumes"] = (500, error("/b is a file", **fields))
+    err = gd2("volume", "create", "v1", "n1:/b", peers=peer).err
+    assert err.count("/b is a file") == 1
+    assert "  also: brick.prepare on p-3: /c is a file\n" in err
+    assert "[" not in err
 
 
 def test_a_late_read_has_changed_nothing_so_its_outcome_is_known(gd2, peer):
