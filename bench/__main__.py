@@ -9,6 +9,8 @@ from types import FrameType
 
 BENCHMARKS = {
     "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume, against the real glusterd"),
+    "sim": ("bench.sim", "the store on a simulated clock, network and disk: thousands of lives, and bugs planted to be found"),
+    "commit": ("bench.commit", "commits of three daemons with fsync, against etcd"),
 }
 
 

@@ -145,7 +145,7 @@ class Follower:
             return
         try:
             await self._follow(connection)
-        except (RpcError, TimeoutError) as error:
+        except (RpcError, TimeoutError, OSError, ValueError) as error:  # also: no space for what it sent, or no sense in it
             log.info("lost the upstream", upstream=upstream.address, error=str(error))
         finally:
             self._connection, self.upstream = None, ""

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gd2raft.store.raft import guard as guard_module
+import msgspec
+
 from gd2raft.store.raft import messages as m
+from gd2raft.store.raft.client import Request
+from gd2raft.store.raft.forwarding import LeaderClock
 from gd2raft.store.raft.guard import Guard, Out
+from gd2raft.store.raft.kernel import CANDIDATE
 from gd2raft.store.raft.log import Log
 from gd2raft.store.raft.node import RaftStore
 from gd2raft.store.raft.proposer import Proposer
@@ -50,6 +54,27 @@ def forget_the_vote() -> Any:
         return [change for change in original(self) if not hasattr(change, "vote")]
 
     return _replaced(Log, "take_changes", take_changes)
+
+
+def vote_twice() -> Any:
+    """A voter grants its vote to everyone who asks in a term, so that the term gets two leaders."""
+    original = Guard._on_vote
+
+    def on_vote(self: Guard, peer: str, message: Any, now: float) -> None:
+        original(self, peer, message, now)
+        if message.term == self.term and self.log.hard.vote not in ("", peer):
+            self._send_gated(peer, m.VoteReply(self.term))
+
+    return _replaced_handler(m.Vote, on_vote)
+
+
+def deadline_from_arrival() -> Any:
+    """A forwarded write's deadline is counted from when it arrives, so its time on the way is forgotten."""
+
+    def request(self: LeaderClock, leader: str, operation: bytes, deadline: float, now: float) -> bytes:
+        return msgspec.msgpack.encode(Request(operation, deadline - now))
+
+    return _replaced(LeaderClock, "request", request)
 
 
 def stale_read() -> Any:
@@ -120,7 +145,7 @@ def two_votes() -> Any:
     """D16: a voter's answer counts as often as it comes; and its stickiness is gone (D15)."""
 
     def on_vote_reply(self: Guard, peer: str, message: Any, now: float) -> None:
-        if self.kernel.state == guard_module.CANDIDATE and message.term == self.term:
+        if self.kernel.state == CANDIDATE and message.term == self.term:
             for _ in range(2):
                 self.kernel.receive(peer, {"type": "response_vote", "term": message.term}, now)
 
@@ -161,6 +186,8 @@ BUGS: dict[str, Callable[[], Any]] = {
         acknowledge_before_fsync,
         commit_before_own_fsync,
         forget_the_vote,
+        vote_twice,
+        deadline_from_arrival,
         stale_read,
         count_acknowledgements_of_old_terms,
         cut_what_matches,

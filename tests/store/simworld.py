@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, cast
 
 from gd2raft.store.interface import StoreError
+from gd2raft.store.raft import batch
 from gd2raft.store.raft.clock import LoopClock
-from gd2raft.store.raft.log import Entry
+from gd2raft.store.raft.errors import StorageError
+from gd2raft.store.raft.guard import Guard
+from gd2raft.store.raft.log import OPERATIONS, Entry
 from gd2raft.store.raft.memorydisk import MemoryDisk
 from gd2raft.store.raft.node import Links, RaftStore
 from gd2raft.store.raft.settings import Settings
+from tests.store.linearizability import Recorder
 
 POOL = "sim"
 ROUNDS_MAX = 60_000
@@ -54,21 +58,65 @@ class SimLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None: ...
 
 
+class Timer:
+    """A timer of a process that may be frozen when it fires."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work: Callable[[], None] | None = work
+        self.handle: asyncio.TimerHandle | None = None
+
+    def cancel(self) -> None:
+        self._work = None
+        if self.handle is not None:
+            self.handle.cancel()
+
+    def fire(self) -> None:
+        if self._work is not None:
+            self._work()
+
+
+class SimClock(LoopClock):
+    """A clock that runs at a rate of its own and jumps; its timers wait while the process is frozen."""
+
+    def __init__(self, peer: Peer, rate: float, offset_s: float) -> None:
+        super().__init__(rate, offset_s)
+        self._peer = peer
+        self.right = rate == 1.0
+
+    def jump(self, by_s: float) -> None:
+        self._offset_s += by_s
+        self.right = False
+
+    def call_at(self, at: float, work: Callable[[], None]) -> asyncio.TimerHandle:
+        timer = Timer(work)
+        timer.handle = super().call_at(at, lambda: self._fire(timer))
+        return cast(asyncio.TimerHandle, timer)
+
+    def _fire(self, timer: Timer) -> None:
+        if self._peer.frozen is not None:
+            self._peer.frozen.append(timer.fire)
+        else:
+            timer.fire()
+
+
 class Peer:
-    """One machine: its disk outlives its store."""
+    """One machine: its disk outlives its store. frozen: what waits until its process runs again; None while it does."""
 
     def __init__(self, name: str, disk: MemoryDisk) -> None:
         self.name, self.disk = name, disk
         self.store: RaftStore | None = None
+        self.clock: SimClock | None = None
+        self.frozen: list[Callable[[], None]] | None = None
+        self.broken = False  # stopped by itself, because its disk failed
         self.life = 0
         self.revision = 0
 
 
 class Write:
-    """One commit of a client: value is unique."""
+    """One commit of a client: value is unique. clock: by which the deadline was set."""
 
-    def __init__(self, key: str, value: bytes, invoked: float, deadline: float) -> None:
-        self.key, self.value, self.invoked, self.deadline = key, value, invoked, deadline
+    def __init__(self, key: str, value: bytes, invoked: float, deadline: float, clock: SimClock | None) -> None:
+        self.key, self.value, self.invoked, self.deadline, self.clock = key, value, invoked, deadline, clock
         self.outcome = "pending"
         self.revision = 0
         self.returned = float("inf")
@@ -76,6 +124,8 @@ class Write:
 
 class World:
     """Peers, what connects them, and what is checked while they run."""
+
+    settings = SETTINGS
 
     def __init__(self, seed: int, *, peers: int = 3, duration_s: float = 12.0, trace: bool = False) -> None:
         self.seed, self.duration_s, self.tracing = seed, duration_s, trace
@@ -88,6 +138,10 @@ class World:
         self.leaders: dict[int, str] = {}
         self.committed: dict[int, Entry] = {}
         self.writes: list[Write] = []
+        self.written: dict[bytes, Write] = {}
+        self.history = Recorder()
+        self.proposals = 0
+        self.suspect, self.suspect_until = "", 0.0
         self.acked_revision = 0
         self.reads = 0
         self.fatal: list[str] = []
@@ -126,12 +180,18 @@ class World:
                 self.on_change(me)
 
         def fatal(error: Exception) -> None:
-            if alive():
+            if alive() and me.disk.fail_sync and "contradicts" not in str(error):
+                me.broken = True  # as it must
+                self.loop.call_soon(self.crash, me)
+            elif alive():
                 self.fatal.append(f"{me.name}: {error}")
 
         return Links(send, forward, forward_read, committed, fatal, changed)
 
     def deliver(self, sender: str, to: str, data: bytes) -> None:
+        if (frozen := self.peers[sender].frozen) is not None:
+            frozen.append(lambda: self.deliver(sender, to, data))
+            return
         if (sender, to) in self.cut or self.rng.random() < self.loss:
             return
         for _ in range(2 if self.rng.random() < self.duplication else 1):
@@ -139,13 +199,22 @@ class World:
 
     def arrive(self, sender: str, to: str, data: bytes) -> None:
         store = self.peers[to].store
-        if store is not None and (sender, to) not in self.cut:
+        if (frozen := self.peers[to].frozen) is not None:
+            frozen.append(lambda: self.arrive(sender, to, data))
+        elif store is not None and (sender, to) not in self.cut:
             store.receive(sender, data)
             self.on_change(self.peers[to])
+
+    def thaw(self, peer: Peer) -> None:
+        waiting, peer.frozen = peer.frozen or [], None
+        for work in waiting:
+            work()
 
     async def call(self, me: str, to: str, work: Any) -> bytes:
         """An RPC: refused while the peer is down, without an answer when the network loses it."""
         await asyncio.sleep(self.latency())
+        while self.peers[to].frozen is not None:  # noqa: ASYNC110 (simple, and the time is virtual)
+            await asyncio.sleep(0.05)
         store = self.peers[to].store
         if (me, to) in self.cut or store is None:
             raise ConnectionRefusedError(to)
@@ -183,8 +252,37 @@ class World:
         peer.life += 1
         peer.revision = 0
         self.trace(f"start {peer.name}")
-        clock = LoopClock(self.rng.choice([1.0, 1.0, 0.5, 1.0, 2.0]), self.rng.random() * 1000)
-        peer.store = await RaftStore.open(peer.name, peer.disk, self.links(peer), SETTINGS, random.Random(self.rng.random()), clock)
+        peer.clock = clock = SimClock(peer, self.rng.choice([1.0, 1.0, 0.5, 1.0, 2.0]), self.rng.random() * 1000)
+        life = peer.life
+        try:
+            store = await RaftStore.open(peer.name, peer.disk, self.links(peer), SETTINGS, random.Random(self.rng.random()), clock)
+        except StorageError as error:
+            assert peer.disk.fail_sync and peer.life == life, f"{peer.name} does not start: {error}"
+            peer.broken = True
+            return
+        if peer.life != life:
+            kill(store)
+            return
+        peer.store = store
+        pump = store._proposer.pump
+        setattr(store._proposer, "pump", lambda guard, now: self.watch_proposals(peer, guard, lambda: pump(guard, now)))  # noqa: B010
+
+    def watch_proposals(self, peer: Peer, guard: Guard, pump: Callable[[], None]) -> None:
+        """Nothing is proposed after its deadline. (Where a clock was wrong the deadline was too.)"""
+        before = guard.log.last_index
+        pump()
+        for entry in guard.log.after(before, 1 << 30) if guard.log.last_index > before else ():
+            for operation in batch.decode(entry.payload) if entry.kind == OPERATIONS else ():
+                for put in operation.commit.put if operation.commit else ():
+                    self._check_proposal(peer, put.value)
+
+    def _check_proposal(self, peer: Peer, value: bytes) -> None:
+        write = self.written[value]
+        self.proposals += 1
+        right = peer.clock is not None and peer.clock.right and write.clock is not None and write.clock.right
+        late = self.loop.now - write.deadline
+        if right and late > 1e-6:
+            self.fatal.append(f"the write {value!r} was proposed by {peer.name} {late:.3f} s after its deadline")
 
     def crash(self, peer: Peer) -> None:
         store, peer.store = peer.store, None
@@ -192,111 +290,34 @@ class World:
             return
         self.trace(f"crash {peer.name}")
         peer.life += 1
+        peer.frozen = None
+        for other in self.peers.values():
+            if other is not peer and self.rng.random() < 0.7:
+                self.loop.call_later(self.latency(), self._notice, other, peer.name)
         peer.disk = peer.disk.crash()
         kill(store)
         for task in self.pool_of.pop(peer.name, []):
             task.cancel()
 
+    def _notice(self, peer: Peer, lost: str) -> None:
+        """The connection to a process that ended breaks."""
+        if peer.store is not None and peer.frozen is None and (lost, peer.name) not in self.cut:
+            peer.store.lost(lost)
+
     def latency(self) -> float:
         return self.rng.random() * self.delay_s * (20 if self.rng.random() < 0.02 else 1)
-
-    async def faults(self) -> None:
-        actions = [self.crash_one] * 4 + [self.crash_all, self.partition, self.partition, self.one_way, self.weather, self.heal_net]
-        actions += [self.lie_in_wait, self.lie_in_wait, self.cut_off_leader, self.cut_off_leader]
-        actions += [self.change_voters, self.change_voters, self.transfer, self.compact]
-        while self.loop.now < self.duration_s:
-            await asyncio.sleep(self.rng.random() * 1.5)
-            action = self.rng.choice(actions)
-            self.loop.create_task(self._quietly(action()))
 
     async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except StoreError as error:
+        except (StoreError, StorageError) as error:  # on_fatal says if that must not be
             self.trace(f"refused: {error}")
         except AssertionError as error:
             self.fatal.append(str(error))
 
-    async def crash_one(self) -> None:
-        peer = self.rng.choice(list(self.peers.values()))
-        if peer.store is not None:
-            self.crash(peer)
-            await asyncio.sleep(self.rng.random() * 2)
-            await self.start(peer)
-
-    async def crash_all(self) -> None:
-        down = [peer for peer in self.peers.values() if peer.store is not None]
-        for peer in down:
-            self.crash(peer)
-        await asyncio.sleep(self.rng.random())
-        for peer in down:
-            await self.start(peer)
-
-    async def lie_in_wait(self) -> None:
-        """Crash some at the very moment that a write is acknowledged."""
-        if self.ambush:
-            return
-        doomed = self.rng.sample(list(self.peers.values()), self.rng.randint(1, len(self.peers)))
-        self.ambush.append(lambda: self.loop.call_soon(self._strike, doomed))
-
-    def _strike(self, doomed: list[Peer]) -> None:
-        down = [peer for peer in doomed if peer.store is not None]
-        for peer in down:
-            self.crash(peer)
-            self.loop.call_later(self.rng.random() * 2, lambda peer=peer: self.loop.create_task(self.start(peer)))
-
-    async def cut_off_leader(self) -> None:
-        leader = self.leader()
-        if leader is not None:
-            self.trace(f"cut off the leader {leader.peer}")
-            self.cut = {pair for other in self.peers for pair in ((leader.peer, other), (other, leader.peer)) if other != leader.peer}
-
-    async def partition(self) -> None:
-        names = list(self.peers)
-        side = set(self.rng.sample(names, self.rng.randint(1, len(names) - 1)))
-        self.trace(f"cut off {sorted(side)}")
-        self.cut = {(x, y) for x in names for y in names if (x in side) != (y in side)}
-
-    async def one_way(self) -> None:
-        sender, to = self.rng.sample(list(self.peers), 2)
-        self.trace(f"cut {sender} -> {to}")
-        self.cut.add((sender, to))
-
-    async def weather(self) -> None:
-        self.loss, self.duplication = self.rng.choice([0, 0.02, 0.2]), self.rng.choice([0, 0.05, 0.3])
-        self.delay_s = self.rng.choice([0.002, 0.01, 0.1])
-        self.trace(f"loss {self.loss} duplication {self.duplication} delay {self.delay_s}")
-
-    async def heal_net(self) -> None:
-        self.trace("heal")
-        self.cut.clear()
-        self.loss = self.duplication = 0.0
-
     def leader(self) -> RaftStore | None:
         leading = [p.store for p in self.peers.values() if p.store is not None and p.store.leads()]
         return max(leading, key=lambda store: store.status().term) if leading else None
-
-    async def change_voters(self) -> None:
-        leader = self.leader()
-        if leader is None:
-            return
-        voters = leader.status().voters
-        peer = self.rng.choice(list(self.peers))
-        self.trace(f"{leader.peer} changes {peer}, voters {voters}")
-        if peer not in voters:
-            await leader.add_voter(peer, 3)
-        elif len(voters) > 1:
-            await leader.remove_voter(peer, 3)
-
-    async def transfer(self) -> None:
-        leader = self.leader()
-        if leader is not None:
-            await leader.transfer_leadership(self.rng.choice(leader.status().voters), 1)
-
-    async def compact(self) -> None:
-        peer = self.rng.choice(list(self.peers.values()))
-        if peer.store is not None and peer.store.pool and peer.store.last_applied[0]:
-            await peer.store.compact()
 
 
 def kill(store: RaftStore) -> None:

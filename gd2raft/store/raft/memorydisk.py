@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Inode:
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
-        self.synced = len(data)
+        self.synced = self.last_group = len(data)  # last_group: where the last synced group began
 
 
 class MemoryDisk:
@@ -36,10 +36,10 @@ class MemoryDisk:
         """The disk after a crash now; the operations on the old one never end."""
         self.dead = True
         disk = MemoryDisk(self.rng, self.latency_s)
-        disk.files = {name: Inode(self._after_crash(inode)) for name, inode in self.files.items()}
+        disk.files = {name: self._after_crash(inode) for name, inode in self.files.items()}
         return disk
 
-    def _after_crash(self, inode: Inode) -> bytes:
+    def _after_crash(self, inode: Inode) -> Inode:
         unsynced = len(inode.data) - inode.synced
         kept = inode.synced + (self.rng.randint(0, unsynced) if unsynced else 0)
         data = inode.data[:kept]
@@ -47,7 +47,9 @@ class MemoryDisk:
             start = self.rng.randint(inode.synced, kept - 1)
             end = min(kept, start + self.rng.randint(1, 64))
             data[start:end] = bytes(end - start)
-        return bytes(data)
+        after = Inode(bytes(data))
+        after.last_group = inode.last_group
+        return after
 
     def path(self, name: str) -> str:
         return f"memory:{name}"
@@ -72,10 +74,15 @@ class MemoryDisk:
                 raise DiskFull("no space left (simulated)")
             self.space -= size
 
+    def check_sync(self) -> None:
+        if self.fail_sync:
+            raise OSError(5, "Input/output error (simulated)")
+
     async def replace(self, name: str, chunks: Iterable[bytes]) -> None:
         data = b"".join(chunks)
         await self.wait()
         self.take_space(len(data))
+        self.check_sync()
         self.files[name] = Inode(data)  # the rename happened: from here on a crash may find the new one
         await self.wait()
 
@@ -83,6 +90,7 @@ class MemoryDisk:
         inode = self.files[name]
         del inode.data[size:]
         inode.synced = len(inode.data)
+        inode.last_group = min(inode.last_group, size)
         await self.wait()
         return MemoryAppendFile(self, inode)
 
@@ -112,8 +120,8 @@ class MemoryAppendFile:
         self._inode.data += data
         await self._disk.wait()
         if sync:
-            if self._disk.fail_sync:
-                raise OSError(5, "Input/output error (simulated)")
+            self._disk.check_sync()
+            self._inode.last_group = self._inode.synced
             self._inode.synced = len(self._inode.data)
         self._inode.data += after_sync
         return len(self._inode.data)

@@ -6,6 +6,7 @@ It must not know of elections or clients: what votes and who asks is node.py's, 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -127,7 +128,9 @@ class Replicated:
         return meta.index, meta.term, data
 
     async def install_snapshot(self, meta: bytes, chunks: AsyncIterator[bytes]) -> None:
-        """Learner: replace the state by a log snapshot of its pool. Raises BadMessage when it is none, or damaged."""
+        """Learner: replace the state by a log snapshot of its pool. Raises BadMessage when it is none, or damaged; OSError when
+        there is no space for it (nothing changed, it can be tried again), StorageError when the disk failed (the store stops).
+        """
         try:
             pool, index, term, size = msgspec.msgpack.decode(meta, type=tuple[str, int, int, int])
         except msgspec.DecodeError as error:
@@ -143,7 +146,17 @@ class Replicated:
             raise BadMessage("a log snapshot is shorter than announced")
         async with self._lock:
             if not self.is_voter and index > self._replica.applied[0]:
-                await self._install(index, term, bytes(data))
+                await self._install_or_fail(index, term, bytes(data))
+
+    async def _install_or_fail(self, index: int, term: int, data: bytes) -> None:
+        try:
+            await self._install(index, term, data)
+        except DiskFull as error:
+            raise OSError(errno.ENOSPC, f"no space for the log snapshot: {error}") from error
+        except OSError as error:
+            failed = StorageError(f"installing a log snapshot failed: {error}")
+            self._fail(failed)
+            raise failed from error
 
     async def _install(self, index: int, term: int, data: bytes) -> None:
         """First the snapshot, then the log: a crash in between leaves a log that ends before its snapshot, which load() resolves."""

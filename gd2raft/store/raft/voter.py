@@ -10,12 +10,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 from gd2raft.store.raft import messages
 from gd2raft.store.raft.clock import Clock
+from gd2raft.store.raft.disk import DiskFull
 from gd2raft.store.raft.errors import BadMessage, StorageError
 from gd2raft.store.raft.guard import Guard, Install, Out
-from gd2raft.store.raft.storage import Storage
+from gd2raft.store.raft.storage import FULL_RETRY_S, Storage
+
+T = TypeVar("T")
 
 LATE_S = 0.25
 """A timer that fires so late says that this process was not running: messages that wait are read before an election is called."""
@@ -193,16 +197,25 @@ class Voter:
 
     async def _give_snapshot(self, peer: str) -> None:
         try:
-            index, term, data = await self._read_snapshot()
+            index, term, data = await self._when_space(self._read_snapshot)
         except (OSError, StorageError) as error:
             self.stop()
             self._on_fatal(error if isinstance(error, StorageError) else StorageError(f"the log snapshot can't be read: {error}"))
             return
         self.do(lambda guard, now: guard.snapshot_ready(peer, index, term, data, now))
 
+    async def _when_space(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Nobody asks again for a log snapshot that failed, so a full disk is waited for."""
+        while True:
+            try:
+                return await work()
+            except DiskFull:
+                logger.warning("no space for a log snapshot: trying again until there is")
+                await asyncio.sleep(FULL_RETRY_S)
+
     async def _take_snapshot(self, install: Install) -> None:
         try:
-            installed = await self._install(install)
+            installed = await self._when_space(lambda: self._install(install))
         except BadMessage as error:
             logger.warning("refused a log snapshot: %s", error)
             installed = False
