@@ -19,9 +19,10 @@ def plan_remove(view: View, request: PeerRemove, ids: Ids) -> Plan:
     peer = lookup.peer(view, request.peer)
     check_removable(view, peer, request.force)
     dismiss = DISMISS_PEER.at(view.initiator, DismissPeer(address=peer.addresses[0], peer_id=peer.id), must=False)
+    left = view.reader.list(model.leftovers_prefix(peer.id))  # what it had to undo for the pool is its own affair now
     return Plan(
         locks=(f"peer/{peer.id}",),
-        changes=(plan.delete(model.peer_key(peer.id)),),
+        changes=(plan.delete(model.peer_key(peer.id)), *(plan.delete(key) for key, _ in left)),
         after=((dismiss,),),
         result={"peer": peer.id},
     )

@@ -14,8 +14,8 @@ import msgspec
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Operation, Put
-from gd2raft.core.phases import Phase, Transaction
-from gd2raft.core.plan import Ids, Plan, View, make_commit
+from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
+from gd2raft.core.plan import Change, Ids, Plan, View, make_commit
 from gd2volgen.tables import option_table
 
 PEERS = tuple(f"{i}{i}{i}{i}{i}{i}{i}{i}-1111-4111-8111-111111111111" for i in (1, 2, 3))
@@ -48,6 +48,14 @@ def a_stuck_transaction(state: KeyValueState) -> None:
     apply(state, Commit(put=puts))
 
 
+def an_undo_left_to_node3(state: KeyValueState) -> None:
+    undo = (Undo(kind="brick.prepare", arguments={}, error="gone"),)
+    key = model.leftovers_prefix(PEERS[2]) + STUCK
+    apply(
+        state, make_commit(state, (), (Change(key, msgspec.to_builtins(Leftover(transaction=STUCK, command="c", since=1.0, undo=undo))),))
+    )
+
+
 CREATED = ("volume-create", TWO_BRICKS)
 STARTED = ("volume-start", {"volume": "v1"})
 SPREAD = ("volume-create", {"name": "v1", "bricks": ["node1:/b1", "node2:/b1", "node3:/b1"], "force": True})
@@ -57,7 +65,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
-    "peer-remove": (Example({"peer": "node3"}),),
+    "peer-remove": (Example({"peer": "node3"}), Example({"peer": "node3"}, (an_undo_left_to_node3,))),
     "rebalance-start": (Example({"volume": "v1"}, (SPREAD, STARTED)),),
     "rebalance-stop": (Example({"volume": "v1"}, (SPREAD, STARTED, ("rebalance-start", {"volume": "v1"}))),),
     "remove-brick-commit": (

@@ -188,7 +188,7 @@ class World:
         """Every peer is back, and does what was left for it (engine/caretaker.py)."""
         self.down.clear()
         for peer in PEERS:
-            for key, item in self.state.list(model.leftovers_prefix(peer)):
+            for key, item in self.state.list(model.leftovers_prefix(peer) + ID):
                 for undo in model.load(key, item.value, Leftover).undo:
                     self.effects.discard(effect_of(Step(undo.kind, peer, undo.arguments)))
                 apply(self.state, make_commit(self.state, (Expect(key, item.modified),), (Change(key),)))
