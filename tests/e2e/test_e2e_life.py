@@ -178,7 +178,8 @@ def test_what_happens_while_a_peer_is_down_reaches_it_when_it_returns(pool: Pool
 
     away.start()
     pool.whole()
-    assert away.volumes()["with"]["options"]["performance.write-behind"] == "off"
+    assert pool.settled()["with"]["options"]["performance.write-behind"] == "off"
+    assert away.volumes()["with"]["state"] == "Stopped"
     until(lambda: not away.brick_pids(), "the returned peer ends the brick of the volume that was stopped meanwhile")
 
     pool[0].must("POST", "/v1/volumes/with/start")
