@@ -59,6 +59,8 @@ def an_undo_left_to_node3(state: KeyValueState) -> None:
 CREATED = ("volume-create", TWO_BRICKS)
 STARTED = ("volume-start", {"volume": "v1"})
 SPREAD = ("volume-create", {"name": "v1", "bricks": ["node1:/b1", "node2:/b1", "node3:/b1"], "force": True})
+BRICK_2 = {"volume": "v1", "peerid": "node2", "path": "/b1"}
+REPLACED = {"volume": "v1", "src-peerid": "node2", "src-brickpath": "/b1", "dst-peerid": "node3", "dst-brickpath": "/b1", "force": True}
 LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -76,6 +78,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "remove-brick-stop": (Example(LEAVING, (SPREAD, STARTED, ("remove-brick-start", LEAVING))),),
     "transaction-abort": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
     "transaction-resume": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
+    "volume-barrier": (Example({"volume": "v1", "enable": True}, (CREATED, STARTED)),),
     "volume-create": (Example(TWO_BRICKS), Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True})),
     "volume-delete": (Example({"volume": "v1"}, (CREATED,)),),
     "volume-edit": (Example({"volume": "v1", "metadata": {"a": "b"}}, (CREATED,)),),
@@ -84,6 +87,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED, STARTED)),
         Example({"volume": "v1", "bricks": ["node3:/b1"], "replica": 3, "force": True}, (CREATED, STARTED)),
     ),
+    "volume-profile-start": (Example({"volume": "v1"}, (CREATED, STARTED)),),
+    "volume-profile-stop": (Example({"volume": "v1"}, (CREATED, STARTED, ("volume-profile-start", {"volume": "v1"}))),),
+    "volume-replace-brick": (Example(REPLACED, (CREATED, STARTED)),),
+    "volume-reset-brick-commit": (Example({**BRICK_2, "force": True}, (CREATED, STARTED, ("volume-reset-brick-start", BRICK_2))),),
+    "volume-reset-brick-start": (Example(BRICK_2, (CREATED, STARTED)),),
     "volume-reset": (
         Example({"volume": "v1"}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)),
     ),
