@@ -9,8 +9,8 @@ import pytest
 from pool_kit import Pool, World, answer, broken, drive, peer_id, unreachable
 
 from gd2raft.core import model
-from gd2raft.core.kv import Commit, Expect, Put
-from gd2raft.core.phases import POSSIBLE, Phase, Remembered, Transaction
+from gd2raft.core.kv import Commit, Expect, Put, Versioned
+from gd2raft.core.phases import POSSIBLE, Phase, Remembered, Transaction, fence
 from gd2raft.core.plan import Arguments, Barrier, Change, Plan, Step, StepKind
 from gd2raft.core.transaction import Finish, Life, Propose, Run
 
@@ -378,3 +378,15 @@ def test_the_table_of_moves_is_what_a_life_obeys() -> None:
 def test_a_plan_that_makes_no_sense_is_our_bug(bad: dict[str, Any], why: str) -> None:
     with pytest.raises(AssertionError, match=why):
         plan(**bad).check()
+
+
+@pytest.mark.parametrize("undo", [False, True])
+@pytest.mark.parametrize("phase", [None, *Phase])
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_step_runs_only_while_the_record_is_where_its_leader_says(phase: Phase | None, undo: bool, moved: bool) -> None:
+    item = None
+    if phase is not None:
+        record = Transaction(id="t", command="test", phase=phase, initiator="p", started=1.0)
+        item = Versioned(model.dump(record), 1, 8 if moved else 7)
+    allowed = {True: {Phase.UNDOING}, False: {Phase.PREPARING, Phase.COMPLETING}}[undo]
+    assert (fence(item, "t", 7, undo=undo) is None) == (phase in allowed and not moved)
