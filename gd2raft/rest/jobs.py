@@ -100,10 +100,9 @@ def stored(view: model.View, job: jobs.Job) -> JobInfo:
     return job_info(view, job, {p: known.get(p, waiting) for p in job.peers})
 
 
-async def list_jobs(call: Call) -> Reply:
-    view = call.view()
-    found = [model.load(key, item.value, jobs.Job) for key, item in view.reader.list(jobs.JOBS)]
-    return Reply(body=[stored(view, job) for job in found])
+def all_jobs(view: model.View) -> list[jobs.Job]:
+    """In the order of their ids."""
+    return [model.load(key, item.value, jobs.Job) for key, item in view.reader.list(jobs.JOBS)]
 
 
 async def get_job(call: Call) -> Reply:

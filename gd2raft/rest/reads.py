@@ -96,6 +96,12 @@ async def get_transaction(call: Call) -> Reply:
     return Reply(body=transactions.one_transaction(call.view(), call.fields["transaction"]))
 
 
+async def list_jobs(call: Call) -> Reply:
+    view = call.view()
+    page, headers = paged(call, jobs.all_jobs(view), lambda job: job.id)
+    return Reply(body=[jobs.stored(view, job) for job in page], headers=headers)
+
+
 def wanted(call: Call, metadata: dict[str, str]) -> bool:
     """Filters of GlusterD2: ?key=, ?value=, or both of one entry."""
     key, value = call.query.get("key"), call.query.get("value")
@@ -175,7 +181,7 @@ def read_endpoints() -> list[Endpoint]:
             "A command: whether and how it ended.",
             **missing,
         ),
-        get("/v1/jobs", "job-list", jobs.list_jobs, list[jobs.JobInfo], "The latest long work of each volume, as stored."),
+        get("/v1/jobs", "job-list", list_jobs, list[jobs.JobInfo], "The latest long work of each volume, as stored.", parameters=PAGED),
         get("/v1/jobs/{job}", "job-get", jobs.get_job, jobs.JobInfo, "One job, with its progress asked of its peers.", **missing),
         get(
             "/v1/volumes/{volume}/rebalance",

@@ -108,3 +108,15 @@ def test_no_secret_of_the_volume_is_in_a_job(two: Rest) -> None:
     volume: model.Volume = two.do(lambda: two.api.view().volume("v1"))
     body = two.get(f"/v1/jobs/{volume.job}").body
     assert volume.username.encode() not in body and volume.password.encode() not in body
+
+
+def test_jobs_come_in_pages(two: Rest) -> None:
+    for name in ("a", "b", "c"):
+        job = jobs.Job(
+            id=f"j{name}", kind=jobs.Kind.REBALANCE, volume=name, volume_id="i", how=jobs.How.PLAIN, commit_hash=1, peers=(), started=0.0
+        )
+        two.do(lambda job=job: two.api.put(jobs.job_key(job.id), job))
+    first = two.ask("GET", "/v1/jobs?limit=2")
+    assert [j["id"] for j in first.json] == ["ja", "jb"]
+    rest = two.ask("GET", f"/v1/jobs?limit=2&cursor={first.headers['x-gluster-next-cursor']}")
+    assert [j["id"] for j in rest.json] == ["jc"] and "x-gluster-next-cursor" not in rest.headers
