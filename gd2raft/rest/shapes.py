@@ -69,8 +69,11 @@ class BrickInfo(Shape, frozen=True, kw_only=True):
 
 
 class BrickStatus(Shape, frozen=True, kw_only=True):
+    """`known` False: the brick's peer didn't answer; the brick may well run, its processes outlive the daemon."""
+
     info: BrickInfo
     online: bool
+    known: bool
     pid: int
     port: int
     fs_type: str
@@ -209,9 +212,11 @@ def brick_info(volume: model.Volume, brick: model.Brick, hosts: Mapping[str, str
     )
 
 
-def brick_status(volume: model.Volume, brick: model.Brick, hosts: Mapping[str, str], facts: BrickFacts) -> BrickStatus:
+def brick_status(volume: model.Volume, brick: model.Brick, hosts: Mapping[str, str], facts: BrickFacts | None) -> BrickStatus:
+    known, facts = facts is not None, facts or BrickFacts()
     return BrickStatus(
         info=brick_info(volume, brick, hosts),
+        known=known,
         online=facts.online,
         pid=facts.pid,
         port=facts.port,
