@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gd2raft.core.liveness import LEASE_S
 from gd2raft.core.phases import MOVES, POSSIBLE, Phase
 from gd2raft.core.plan import LOCK_WAIT_S
 from gd2raft.engine import caretaker, leader
+from gd2raft.rpc.limits import RpcLimits
 
 pytestmark = pytest.mark.fast
 
@@ -45,6 +47,8 @@ def test_what_is_committed_is_never_undone_again() -> None:
         (r"commit has (\d+) s", leader.COMMIT_TIMEOUT_S),
         (r"tries its undos again every (\d+) s", caretaker.RETRY_S),
         (r"last (\d+) answers", leader.RESULTS_KEPT),
+        (r"takes to notice \((\d+) s\)", LEASE_S),
+        (r"lost after (\d+) s of silence", RpcLimits().dead_after_s),
     ],
 )
 def test_a_number_in_the_text_is_that_of_the_code(pattern: str, value: float) -> None:
