@@ -90,7 +90,10 @@ def test_what_is_known_of_former_members_is_dropped() -> None:
 
 
 EVENTS = st.lists(
-    st.tuples(st.sampled_from(["lease", "below", "lost", "seed", "look"]), st.sampled_from("abcd"), st.floats(0.0, 4.0)), max_size=40
+    st.tuples(
+        st.sampled_from(["lease", "below", "lost", "seed", "look"]), st.sampled_from("abcd"), st.integers(0, 32).map(lambda n: n / 8)
+    ),
+    max_size=40,
 )
 
 
