@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from porting_kit import run
 
 HERE = Path(__file__).resolve().parent
 EXAMPLE = HERE / "example_package"
 collect_ignore = ["example_package"]  # its tests run where it is installed
 
 sys.path.insert(0, str(HERE.parent / "e2e"))  # the kit for real daemons
-
-
-def run(*command: str, **options: object) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False, **options)  # type: ignore[call-overload]
-    assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
-    return done  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="session")

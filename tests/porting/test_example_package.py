@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import run
 from kit.peer import Peer
 from kit.pool import Pool, open_pool
 from kit.waiting import until
+from porting_kit import run
 
 XATTR = "trusted.gd2.label"
 
