@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gd2cli.session import Session
 
 POOL = "all"
-SET_GRAMMAR = Grammar("VOLUME|all KEY VALUE [KEY VALUE ...] | help", names=("VOLUME",), rest="KEY VALUE")
+SET_GRAMMAR = Grammar("VOLUME|all KEY VALUE [KEY VALUE ...] | VOLUME group NAME | help", names=("VOLUME",), rest="KEY VALUE")
 
 
 def set_options(session: Session, words: Parsed) -> None:
@@ -22,10 +22,20 @@ def set_options(session: Session, words: Parsed) -> None:
     if name == "help" and not words.rest:
         show_help(session)
         return
+    if words.rest[:1] == ("group",):
+        set_group(session, name, words.rest[1:])
+        return
     options = pairs(words.rest)
     where = ("cluster",) if name == POOL else ("volumes", name)
     answer = session.write("POST", *where, "options", body={"options": options})
     session.show(answer, lambda _: "volume set: success")
+
+
+def set_group(session: Session, name: str, rest: Sequence[str]) -> None:
+    if len(rest) != 1 or name == POOL:
+        raise WordError("a volume and one group are needed", "gd2 volume set VOLUME group NAME")
+    answer = session.write("POST", "volumes", name, "options", body={"group": rest[0]})
+    session.show(answer, lambda _: f"volume set: {name} has the options of group {rest[0]}")
 
 
 def pairs(words: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from gd2raft.sunrpc.brickop import BrickOpClient, BrickOpFailed, HealOp
 INDEX = ".glusterfs/indices/xattrop"
 COUNT_TIMEOUT_S = 8.0
 LAUNCH_TIMEOUT_S = 10.0
+STARTED = "Started"
 
 
 async def count(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
@@ -49,6 +50,8 @@ async def launch(here: Here, volume: model.Volume, arguments: Mapping[str, Any])
         reply = await client.heal(op, [f"{volume.name}-{volume.kind}-{n}" for n in numbers])
     except BrickOpFailed as error:
         raise AskFailed(str(error)) from error
-    if reply.op_ret != 0:
-        raise AskFailed(reply.error or "the self-heal daemon refused it")
+    said = sorted({str(value) for key, value in reply.output.items() if key.endswith("-status")})
+    if reply.op_ret != 0 and not any(text.startswith(STARTED) for text in said):  # one brick that is away makes it -1 too
+        why = reply.error or ", ".join(said) or "it does not say why"
+        raise AskFailed(f"the self-heal daemon did not begin: {why}")
     return {"output": {k: str(v) for k, v in reply.output.items()}}

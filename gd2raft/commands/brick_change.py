@@ -77,7 +77,7 @@ def blame(volume: model.Volume, position: Position, peer_id: str, path: str) -> 
             path=path,
             index=position.brick.index,
             subvolume=f"{volume.name}-{position.subvol.type.value}-{position.number}",
-            others=tuple(b.index for b in sources(position)),
+            others=[b.index for b in sources(position)],
             others_min=others_needed(position),
             replicate=position.subvol.type is model.SubvolumeType.REPLICATE,
         ),

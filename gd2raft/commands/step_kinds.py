@@ -48,7 +48,7 @@ class BlameBrick(Arguments, frozen=True, kw_only=True):
     path: str
     index: int
     subvolume: str
-    others: tuple[int, ...]
+    others: list[int]
     others_min: int
     replicate: bool
 

@@ -9,6 +9,7 @@ Keys:
     volumes/NAME                Volume;             guard key: volumes
     bricks/PEER-ID/PATH         BrickClaim;         guard key: bricks/PEER-ID
     options/global              GlobalOptions
+    options/groups/NAME         OptionGroup
     locks/NAME                  Lock
     jobs/ID                     core.jobs.Job
     job-results/ID/PEER-ID      core.jobs.Progress
@@ -180,6 +181,13 @@ class GlobalOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, str] = {}
 
 
+class OptionGroup(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Options that a volume can be given at once, as administrators defined them."""
+
+    options: dict[str, str]
+    description: str = ""
+
+
 class Lock(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Held by a transaction from begin to finish. `since`: seconds since the epoch by the clock of the peer that took it."""
 
@@ -194,6 +202,7 @@ PEERS = "peers/"
 VOLUMES = "volumes/"
 BRICKS = "bricks/"
 GLOBAL_OPTIONS = "options/global"
+OPTION_GROUPS = "options/groups/"
 LOCKS = "locks/"
 TRANSACTIONS = "txn/"
 RESULTS = "results/"
@@ -218,6 +227,10 @@ def brick_key(peer_id: str, path: str) -> str:
 
 def brick_prefix(peer_id: str) -> str:
     return f"{BRICKS}{peer_id}/"
+
+
+def option_group_key(name: str) -> str:
+    return f"{OPTION_GROUPS}{name}"
 
 
 def lock_key(name: str) -> str:

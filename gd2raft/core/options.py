@@ -49,9 +49,10 @@ class Option(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
 
 
 class OptionTable(msgspec.Struct, frozen=True):
-    """All options by full name, in the order in which they are applied."""
+    """All options by full name, in the order in which they are applied; and the groups of options that come with GlusterFS."""
 
     options: Mapping[str, Option]
+    groups: Mapping[str, Mapping[str, str]] = {}
 
 
 def find(table: OptionTable, name: str) -> Option:

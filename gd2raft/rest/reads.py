@@ -79,6 +79,15 @@ async def get_option_help(call: Call) -> Reply:
     return Reply(body=options.option_help(call.api.option_table))
 
 
+async def list_option_groups(call: Call) -> Reply:
+    builtin = [shapes.option_group(name, values, builtin=True) for name, values in call.api.option_table.groups.items()]
+    stored = [
+        (key.removeprefix(model.OPTION_GROUPS), model.load(key, item.value, model.OptionGroup))
+        for key, item in call.view().reader.list(model.OPTION_GROUPS)
+    ]
+    return Reply(body=[*builtin, *(shapes.option_group(name, g.options, g.description) for name, g in stored)])
+
+
 async def get_global_options(call: Call) -> Reply:
     return Reply(body=options.global_options(call.api.option_table, call.view().global_options()))
 
@@ -163,6 +172,13 @@ def read_endpoints() -> list[Endpoint]:
             **missing,
         ),
         get("/v1/volumes/{volume}/options/{option}", "volume-option", get_option, shapes.OptionInfo, "One option of a volume.", **missing),
+        get(
+            "/v1/volumes/options-group",
+            "option-groups",
+            list_option_groups,
+            list[shapes.OptionGroupInfo],
+            "Groups of options that a volume can be given at once.",
+        ),
         get("/v1/options", "option-help", get_option_help, list[shapes.OptionHelp], "All options that can be set, with what they do."),
         get("/v1/cluster/options", "cluster-options", get_global_options, list[shapes.GlobalOptionInfo], "Options of the whole pool."),
         get(

@@ -143,6 +143,25 @@ class OptionHelp(Shape, frozen=True, kw_only=True):
     help: str
 
 
+class GroupOptionInfo(Shape, frozen=True, kw_only=True):
+    name: str
+    onvalue: str
+
+
+class OptionGroupInfo(Shape, frozen=True, kw_only=True):
+    """`builtin`: comes with GlusterFS."""
+
+    name: str
+    options: list[GroupOptionInfo]
+    description: str = ""
+    builtin: bool = False
+
+
+def option_group(name: str, values: Mapping[str, str], description: str = "", *, builtin: bool = False) -> OptionGroupInfo:
+    found = [GroupOptionInfo(name=key, onvalue=value) for key, value in values.items()]
+    return OptionGroupInfo(name=name, options=found, description=description, builtin=builtin)
+
+
 class GlobalOptionInfo(Shape, frozen=True, kw_only=True):
     key: str
     value: str

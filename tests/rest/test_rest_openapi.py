@@ -92,6 +92,7 @@ BODIES: dict[str, Any] = {
     "peer-edit": {"zone": "z"},
     "volume-create": {"name": "v2", "bricks": ["node1:/new", "node2:/new"], "replica": 2, "force": True},
     "volume-set": {"options": {"performance.io-cache": "on"}},
+    "option-group-create": {"name": "own", "options": [{"name": "performance.io-cache", "onvalue": "on"}]},
     "volume-edit": {"metadata": {"a": "b"}},
     "cluster-set": {"options": {"cluster.server-quorum-ratio": "51%"}},
 }
@@ -107,7 +108,11 @@ LAST = ("volume-stop", "volume-delete", "peer-remove")
 
 def fill(path: str) -> str:
     return (
-        path.replace("{volume}", "v1").replace("{peer}", "node2").replace("{option}", "performance.io-cache").replace("{transaction}", "t1")
+        path.replace("{volume}", "v1")
+        .replace("{peer}", "node2")
+        .replace("{option}", "performance.io-cache")
+        .replace("{transaction}", "t1")
+        .replace("{group}", "own")
     )
 
 

@@ -67,7 +67,7 @@ def _read(name: str) -> dict[str, object]:
 def option_table() -> OptionTable:
     """Every option of GlusterFS 10.3 that a volume or a pool can have."""
     rows = _read("options.toml")
-    return OptionTable({name: msgspec.convert({"name": name} | dict(_row(row)), Option) for name, row in rows.items()})
+    return OptionTable({name: msgspec.convert({"name": name} | dict(_row(row)), Option) for name, row in rows.items()}, option_groups())
 
 
 def _row(row: object) -> dict[str, object]:

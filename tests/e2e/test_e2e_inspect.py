@@ -1,0 +1,114 @@
+"""What can be seen of a running volume, and told to its processes, on real bricks: heal, status, profile, top, statedump, groups."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.pool import MakePool, Mount, Pool
+from kit.waiting import until
+
+pytestmark = pytest.mark.real
+
+HEAL_S = 60.0
+
+
+def test_a_volume_is_inspected_and_healed(make_pool: MakePool) -> None:
+    """One pool, in chapters."""
+    pool = make_pool(3).start().form()
+    pool.made("v1", peers=(0, 1, 2), replica=3)
+    pool.online("v1")
+    mount = pool.mount("v1")
+    (mount.path / "f").write_bytes(os.urandom(1 << 20))
+    every_brick_tells_of_its_clients_and_memory(pool)
+    a_profile_counts_what_was_written(pool, mount)
+    a_statedump_is_written_where_it_says(pool)
+    a_group_of_options_is_set_at_once(pool)
+    entries_wait_while_a_brick_is_away_and_none_when_it_was_healed(pool, mount)
+
+
+def every_brick_tells_of_its_clients_and_memory(pool: Pool) -> None:
+    def known() -> bool:
+        bricks = pool[1].gd2_done("--json", "volume", "status", "v1", "clients").json
+        return all({"fuse", "glustershd"} <= {c["name"] for c in b["details"]["client"]} for b in bricks)
+
+    until(known, "every brick names the mount and the self-heal daemon as its clients")
+    for what, key in (("mem", "mallinfo"), ("inode", "conn"), ("fd", "conncount"), ("callpool", "callpool")):
+        found = pool[2].gd2_done("--json", "volume", "status", "v1", what).json
+        assert all(key in b["details"] and not b["error"] for b in found), (what, found)
+        assert pool[2].gd2_done("volume", "status", "v1", what).out.count("Brick ") == 3
+    assert "no active volume tasks" in pool[0].gd2_done("volume", "status", "v1", "tasks").out
+
+
+def a_profile_counts_what_was_written(pool: Pool, mount: Mount) -> None:
+    assert pool[0].gd2("volume", "profile", "v1", "info").code == 1
+    pool[0].gd2_done("volume", "profile", "v1", "start")
+
+    def counted() -> Any:
+        (mount.path / "profiled").write_bytes(b"x" * 100_000)
+        bricks = pool[1].gd2_done("--json", "volume", "profile", "v1", "info", "peek").json
+        fops = [{f["name"]: f["hits"] for f in b["details"]["cumulative"]["fops"]} for b in bricks]
+        return len(fops) == 3 and all(f.get("WRITE", 0) > 0 for f in fops)
+
+    until(counted, "every brick has counted writes")
+    assert pool[0].gd2_done("volume", "profile", "v1", "info").out.count("WRITE") >= 3
+    top = pool[0].gd2_done("--json", "volume", "top", "v1", "write", "list-cnt", "3").json
+    assert all("/profiled" in [f["path"] for f in b["details"]["files"]] for b in top), top
+    measured = (
+        pool[0].gd2_done("--json", "volume", "top", "v1", "write-perf", "bs", "4096", "count", "64", "brick", pool[1].brick("v1")).json
+    )
+    assert [b["details"]["throughput-mb-s"] > 0 for b in measured] == [True]
+    pool[2].gd2_done("volume", "profile", "v1", "stop")
+
+
+def a_statedump_is_written_where_it_says(pool: Pool) -> None:
+    dumps = pool[0].gd2_done("--json", "volume", "statedump", "v1", "mem", "callpool").json
+    pids = {d["pid"]: Path(p["folder"]) for p in dumps for d in p["dumps"]}
+    assert set(pids) == set(pool.online("v1").values())
+    for pid, folder in pids.items():
+        found = until(lambda pid=pid, folder=folder: list(folder.glob(f"*.{pid}.dump.*")), f"the dump of {pid} is in {folder}")
+        found[0].unlink()
+
+
+def a_group_of_options_is_set_at_once(pool: Pool) -> None:
+    pool[1].gd2_done("volume", "set", "v1", "group", "metadata-cache")
+    options = pool[2].volumes()["v1"]["options"]
+    assert options["features.cache-invalidation"] == "on"
+    assert options["performance.md-cache-timeout"] == "600"
+    pool[0].must("POST", "/v1/volumes/options-group", {"name": "own", "options": [{"name": "read-ahead", "onvalue": "on"}]})
+    pool[0].gd2_done("volume", "set", "v1", "group", "own")
+    assert pool[0].volumes()["v1"]["options"]["performance.read-ahead"] == "on"
+    assert pool[0].gd2("volume", "set", "v1", "group", "nonsense").code == 4
+    pool[0].must("DELETE", "/v1/volumes/options-group/own")
+
+
+def entries_of(pool: Pool, volume: str, *words: str) -> list[set[tuple[str, str]]]:
+    bricks = pool[0].gd2_done("--json", "volume", "heal", volume, "info", *words).json
+    return [{(e["path"], e["state"]) for e in b["entries"]} for b in bricks]
+
+
+def counts_of(pool: Pool, volume: str) -> list[int]:
+    return [b["entries"] for b in pool[1].gd2_done("--json", "volume", "heal", volume, "statistics", "heal-count").json]
+
+
+def entries_wait_while_a_brick_is_away_and_none_when_it_was_healed(pool: Pool, mount: Mount) -> None:
+    brick = pool[2].brick("v1")
+    pool[0].gd2_done("volume", "reset-brick", "v1", brick, "start")
+    until(lambda: not pool.brick_status("v1")[2]["online"], "the brick is away")
+    (mount.path / "missed").write_bytes(b"m" * 5000)
+    until(lambda: ("/missed", "heal-pending") in entries_of(pool, "v1")[0], "the entry waits")
+    assert ("/missed", "heal-pending") in entries_of(pool, "v1")[1]
+    summary = pool[1].gd2_done("--json", "volume", "heal", "v1", "info", "summary").json
+    assert [b["connected"] for b in summary] == [True, True, False]
+    assert summary[0]["heal-pending"] >= 1
+    assert counts_of(pool, "v1")[0] >= 1
+    assert entries_of(pool, "v1", "split-brain") == [set(), set(), set()]
+    pool[0].gd2_done("volume", "reset-brick", "v1", brick, brick, "commit", "force")
+    pool.online("v1")
+    pool[1].gd2_done("volume", "heal", "v1")
+    until(lambda: counts_of(pool, "v1") == [0, 0, 0], "nothing waits any more", HEAL_S)
+    assert entries_of(pool, "v1") == [set(), set(), set()]
+    assert (pool[2].brick_folder("v1") / "missed").read_bytes() == b"m" * 5000
+    assert len(pool[0].gd2_done("--json", "volume", "heal", "v1", "full").json["begun"]) >= 1
