@@ -26,6 +26,10 @@ log = structlog.get_logger("gd2raft.rpc")
 OnClose = Callable[["Connection"], None]
 
 
+GATHER_BYTES_MAX = 32 * 1024
+"""Larger things are sent at once, so that a peer that does not read is noticed."""
+
+
 class Connection(asyncio.Protocol):
     """`peer` is what the other end said about itself, `remote` the address seen on the socket, `dialled` the address
     by which the dialer reached the listener, `join_mode` whether only join=True methods may be used."""
@@ -51,6 +55,8 @@ class Connection(asyncio.Protocol):
         self._closed = asyncio.Event()
         self._heard_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._gathered: list[bytes] | None = None  # written since the last send of this turn of the loop
+        self._gathered_bytes = 0
 
     def start(self, transport: asyncio.Transport) -> None:
         """Take over a transport whose handshake is done."""
@@ -70,7 +76,7 @@ class Connection(asyncio.Protocol):
     @property
     def pending_bytes(self) -> int:
         """Bytes that wait to be sent."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        return 0 if self._transport is None else self._transport.get_write_buffer_size() + self._gathered_bytes
 
     @property
     def calls_in_progress(self) -> int:
@@ -241,12 +247,32 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if transport.get_write_buffer_size() + len(data) > self._limits.send_bytes_max:
+        if self.pending_bytes + len(data) > self._limits.send_bytes_max:
             log.warning("rpc connection closed: the other end does not read", peer=self.peer.peer_id, remote=self.remote)
             self.abort(f"the other end does not read: {self.pending_bytes} bytes are unsent")
             return
-        transport.write(data)
+        if self._gathered is None:
+            transport.write(data)
+            self._gathered = []
+            self._loop.call_soon(self._send_gathered)
+        else:
+            self._gathered.append(data)
+            self._gathered_bytes += len(data)
+            if self._gathered_bytes > GATHER_BYTES_MAX:
+                self._flush()
         self._traffic.sent(self._tally, name, len(data))
+
+    def _flush(self) -> None:
+        """Send what was written after the first frame of this turn: hundreds of small answers are one system call."""
+        if self._gathered is None:
+            return
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        if gathered and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(gathered))
+
+    def _send_gathered(self) -> None:
+        self._flush()
+        self._gathered = None
 
     def _shut(self, reason: str) -> None:
         """First step of every way to close: no new work, nobody waits in vain."""
@@ -258,6 +284,7 @@ class Connection(asyncio.Protocol):
                 answer.set_exception(RpcClosed(f"{method.name} on {self.describe()}: {self.close_reason}"))
         self._may_write.set()
         if self._transport is not None:
+            self._flush()
             self._transport.close()
 
     def _check_usable(self, method: Method[Any, Any], *, one_way: bool) -> None:
