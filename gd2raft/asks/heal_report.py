@@ -22,8 +22,10 @@ _COUNTS = {
 _COUNT = re.compile(r"((?:Total )?Number of entries[a-z -]*): (-|[0-9]+)")
 
 
-def report_of(text: str) -> list[dict[str, Any]]:
+def report_of(text: str, listed: str = PENDING) -> list[dict[str, Any]]:
     """One map for each brick, in the volume's order: `brick` (HOST:PATH), `connected`, `status`, counts (None: not known), `entries`.
+
+    `listed`: state of entries without a mark (a list of split-brains doesn't mark them).
 
     >>> report_of("Brick n1:/b\\n/f - Is in split-brain\\n\\nStatus: Connected\\nNumber of entries: 1\\n")[0]["entries"]
     [{'path': '/f', 'state': 'split-brain'}]
@@ -33,22 +35,22 @@ def report_of(text: str) -> list[dict[str, Any]]:
         if line.startswith("Brick ") and (not found or found[-1]["status"]):
             found.append({"brick": line[len("Brick ") :], "connected": False, "status": "", "total-entries": None, "entries": []})
         elif found:
-            _read(found[-1], line)
+            _read(found[-1], line, listed)
     return found
 
 
-def _read(brick: dict[str, Any], line: str) -> None:
+def _read(brick: dict[str, Any], line: str, listed: str) -> None:
     if line.startswith("Status: "):
         brick["status"] = line[len("Status: ") :]
         brick["connected"] = brick["status"] == CONNECTED
     elif match := _COUNT.fullmatch(line):
         brick[_COUNTS.get(match[1], match[1])] = None if match[2] == "-" else int(match[2])
     elif line.strip():
-        brick["entries"].append(_entry(line))
+        brick["entries"].append(_entry(line, listed))
 
 
-def _entry(line: str) -> dict[str, str]:
+def _entry(line: str, listed: str) -> dict[str, str]:
     for mark, state in _MARKS.items():
         if line.endswith(mark):
             return {"path": line[: -len(mark)], "state": state}
-    return {"path": line.rstrip(), "state": PENDING}
+    return {"path": line.rstrip(), "state": listed}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gd2raft.asks.ask import Answer, AskFailed, Here
-from gd2raft.asks.heal_report import report_of
+from gd2raft.asks.heal_report import PENDING, SPLIT_BRAIN, report_of
 from gd2raft.core import model
 
 PLACES = (
@@ -35,7 +35,7 @@ async def info(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -
     """{"bricks": [...]}: `of` "" (all entries), "info-summary" or "split-brain-info"."""
     of = str(arguments["of"])
     code, text = await run(here, volume, [of] if of else [])
-    bricks = report_of(text)
+    bricks = report_of(text, listed=SPLIT_BRAIN if of == "split-brain-info" else PENDING)
     if not bricks:
         raise AskFailed(f"glfsheal ended with {code}: {text.strip()[:500] or 'no output'}")
     return {"bricks": bricks}

@@ -19,6 +19,7 @@ def test_a_volume_is_inspected_and_healed(make_pool: MakePool) -> None:
     """One pool, in chapters."""
     pool = make_pool(3).start().form()
     pool.made("v1", peers=(0, 1, 2), replica=3)
+    pool.made("v2", peers=(0, 1), replica=2)
     pool.online("v1")
     mount = pool.mount("v1")
     (mount.path / "f").write_bytes(os.urandom(1 << 20))
@@ -27,6 +28,7 @@ def test_a_volume_is_inspected_and_healed(make_pool: MakePool) -> None:
     a_statedump_is_written_where_it_says(pool)
     a_group_of_options_is_set_at_once(pool)
     entries_wait_while_a_brick_is_away_and_none_when_it_was_healed(pool, mount)
+    a_split_brain_is_shown_and_settled(pool, pool.mount("v2"))
 
 
 def every_brick_tells_of_its_clients_and_memory(pool: Pool) -> None:
@@ -112,3 +114,25 @@ def entries_wait_while_a_brick_is_away_and_none_when_it_was_healed(pool: Pool, m
     assert entries_of(pool, "v1") == [set(), set(), set()]
     assert (pool[2].brick_folder("v1") / "missed").read_bytes() == b"m" * 5000
     assert len(pool[0].gd2_done("--json", "volume", "heal", "v1", "full").json["begun"]) >= 1
+
+
+def a_split_brain_is_shown_and_settled(pool: Pool, mount: Mount) -> None:
+    """Each copy is written while the other is away, and self-heal is kept from the file."""
+    heals = [f"cluster.{kind}-self-heal" for kind in ("data", "metadata", "entry")]
+    pool[0].gd2_done("volume", "set", "v2", "cluster.quorum-type", "none", *(word for key in heals for word in (key, "off")))
+    pool[0].gd2_done("volume", "heal", "v2", "disable")
+    (mount.path / "f").write_bytes(b"first")
+    bricks = [pool[0].brick("v2"), pool[1].brick("v2")]
+    for away, text in ((1, b"a" * 10), (0, b"b" * 20)):
+        pool[0].gd2_done("volume", "reset-brick", "v2", bricks[away], "start")
+        until(lambda away=away: not pool.brick_status("v2")[away]["online"], "one copy is away")
+        until(lambda text=text: (mount.path / "f").write_bytes(text) > 0, "the other copy takes the write")
+        pool[0].gd2_done("volume", "reset-brick", "v2", bricks[away], bricks[away], "commit", "force")
+        pool.online("v2")
+    for words in ((), ("split-brain",)):  # a brick may know an entry by its gfid only
+        seen = lambda words=words: ("/f", "split-brain") in set().union(*entries_of(pool, "v2", *words))  # noqa: E731
+        until(seen, "the split-brain is seen")
+    assert pool[0].gd2("volume", "heal", "v2").code == 1, "a heal was begun that is switched off"
+    pool[1].gd2_done("volume", "heal", "v2", "split-brain", "bigger-file", "/f")
+    folders = [pool[i].brick_folder("v2") for i in (0, 1)]
+    until(lambda: [(f / "f").read_bytes() for f in folders] == [b"b" * 20] * 2, "both copies are the bigger one")
