@@ -27,6 +27,9 @@ POLL_S = 5.0
 RETRY_S = 0.2
 ASK_S = 3.0
 STOP_AGAIN_S = 5.0
+FAILED_RUNS_MAX = 6
+"""So often a process that says that it failed is started again, with the back-off of the process room: some 20 s in all. It fails
+when a brick can't be found at its start, as while a daemon restarts; a brick that stays away makes the job fail."""
 EVENT_DEFRAG_STATUS = 0
 STATUSES = {
     1: Status.RUNNING, 2: Status.STOPPED, 3: Status.COMPLETED, 4: Status.FAILED,
@@ -45,6 +48,7 @@ class Note(msgspec.Struct, frozen=True):
     earlier: Progress = Progress(status=Status.RUNNING)
     seen: Progress = Progress(status=Status.RUNNING)
     pid: int = 0
+    failed_runs: int = 0
 
 
 class Rebalances:
@@ -138,7 +142,14 @@ class Rebalances:
         if told is None or told.status not in jobs.ENDED:
             log.warning("a rebalance process told what nobody understands", volume=name, info=dict(info))
             return
-        self._ended(job, told.plus(self._note(job).earlier))
+        note = self._note(job)
+        result = told.plus(note.earlier)
+        if told.status is Status.FAILED and job.phase is Phase.WANTED and note.failed_runs < FAILED_RUNS_MAX:
+            log.info("a rebalance process failed, it is tried again", volume=name, failed_runs=note.failed_runs + 1)
+            fresh = Progress(status=Status.RUNNING)
+            self._keep(msgspec.structs.replace(note, earlier=result, seen=fresh, pid=0, failed_runs=note.failed_runs + 1))
+            return
+        self._ended(job, result)
 
     def _ended(self, job: Job, result: Progress) -> None:
         log.info("rebalance ended", volume=job.volume, job=job.id, status=result.status.value, files=result.files, failures=result.failures)

@@ -266,7 +266,7 @@ def test_with_a_brick_down_nothing_is_emptied_and_a_rebalance_fails_and_says_so(
     assert pool[0].get("/v1/jobs") == []
     for _ in range(2):  # one that has failed is over: the next can be started
         pool[0].must("POST", "/v1/volumes/v/rebalance/start")
-        failed = until(lambda: (j := job_of(pool[0], "v"))["status"] != "in progress" and j, "the rebalance ends")
+        failed = until(lambda: (j := job_of(pool[0], "v"))["status"] != "in progress" and j, "the rebalance ends", JOB_S)
         assert failed["status"] == "failed", failed
     folder.with_name("away").rename(folder)
 

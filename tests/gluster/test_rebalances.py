@@ -270,3 +270,17 @@ def test_waiting_for_the_end_of_a_process_has_a_deadline(peer: Peer) -> None:
 def test_counts_are_read_as_glusterfs_writes_them() -> None:
     read = progress_of({**DONE, "status": "7", "time-left": "12"})
     assert read is not None and (read.status, read.time_left_s, read.lookups) == (Status.COMPLETED, 12, 9)
+
+
+def test_a_process_that_fails_is_tried_again_and_the_job_fails_when_that_does_not_help(peer: Peer) -> None:
+    async def work(made: Rebalances) -> None:
+        peer.runs(5)
+        made.process_changed(KEY)
+        for _ in range(rebalance.FAILED_RUNS_MAX):
+            made.event(0, {**DONE, "status": "4", "files": "1"})
+            assert made.spec(peer.volume) is not None
+        made.event(0, {**DONE, "status": "4", "files": "1"})
+        await until(lambda: peer.reported)
+
+    during(peer, work)
+    assert (peer.reported[0].status, peer.reported[0].files) == (Status.FAILED, rebalance.FAILED_RUNS_MAX + 1)
