@@ -245,6 +245,22 @@ def test_d15_without_a_majority_of_pre_votes_the_term_does_not_move() -> None:
     assert scene.guard.term == 0
 
 
+def test_a_late_pre_vote_does_not_make_a_leader_campaign() -> None:
+    scene = Scene(FIVE)
+    scene.pass_time(3.0)
+    for peer in "bc":
+        scene.say(peer, m.PreVoteReply(1, True, False))
+    scene.pass_time(3.0)  # no votes in time: it asks for pre-votes again, and then the votes arrive
+    for peer in "bc":
+        scene.say(peer, m.VoteReply(1))
+    assert scene.guard.role == "leader"
+    for peer in "bc":
+        scene.say(peer, m.PreVoteReply(2, True, False))
+    scene.pass_time(3.0)  # nobody answers: it steps down
+    scene.pass_time(0.01)
+    assert scene.guard.term == 1
+
+
 def test_d16_a_vote_of_one_voter_counts_once() -> None:
     scene = Scene(FIVE)
     scene.pass_time(3.0)

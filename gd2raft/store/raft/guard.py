@@ -226,6 +226,7 @@ class Guard(Inbox):
     def _begin_leading(self, now: float) -> None:
         self._own_term_index = self.log.last_index
         self._searching_since = None
+        self._pre_votes = None  # a late answer must not make a leader campaign
         self._sender.term, self._sender.commit = self.term, self.commit_index
         self._round = 0
         self._heartbeat_at = now + self.settings.heartbeat_s

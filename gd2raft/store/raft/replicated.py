@@ -45,6 +45,7 @@ class Replicated:
         self._snapshot_meta: snapshot.Meta | None = None
         self._compacting: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()  # one change of the log as a whole at a time
+        self._snapshotting = asyncio.Lock()
         self._failed: StorageError | None = None
 
     def _attach(self, storage: Storage) -> None:
@@ -168,16 +169,17 @@ class Replicated:
             raise BadMessage(str(error)) from error
         if (meta.pool, meta.index, meta.term) != (self.pool, index, term):
             raise BadMessage(f"a log snapshot of ({meta.pool}, {meta.index}, {meta.term}) was announced as ({self.pool}, {index}, {term})")
-        await self._storage.save_snapshot_bytes(data)
-        self._snapshot_meta = meta
-        log = self._storage.log
-        if log.term_at(index) == term:
-            log.compact(index)
-        else:
-            log.reset(index, term, meta.config)
-        self._replica.replace(frozen, (index, term))
-        self._storage.rewrite()
-        await self._storage.flush()
+        async with self._snapshotting:
+            await self._storage.save_snapshot_bytes(data)
+            self._snapshot_meta = meta
+            log = self._storage.log
+            if log.term_at(index) == term:
+                log.compact(index)
+            else:
+                log.reset(index, term, meta.config)
+            self._replica.replace(frozen, (index, term))
+            self._storage.rewrite()
+            await self._storage.flush()
         self._follow_mode()
 
     async def accept_frames(self, frames: Sequence[Frame]) -> None:
@@ -242,16 +244,17 @@ class Replicated:
         """The snapshot is durable before the log is cut, and the log is cut by one rename."""
         storage = self._storage
         assert storage is not None
-        index, term = self._replica.applied
-        frozen = self._replica.state.freeze()
-        meta = snapshot.make_meta(self.pool, index, term, storage.log.config_at(index), frozen)
-        await storage.save_snapshot(meta, frozen)
-        self._snapshot_meta = meta
-        base = self._new_base(storage.log, index)
-        if base > storage.log.base_index and storage is self._storage:
-            storage.log.compact(base)
-            self._log_compacted()
-            storage.rewrite()
+        async with self._snapshotting:  # or an older snapshot could take the place of one that was installed meanwhile
+            index, term = self._replica.applied
+            frozen = self._replica.state.freeze()
+            meta = snapshot.make_meta(self.pool, index, term, storage.log.config_at(index), frozen)
+            await storage.save_snapshot(meta, frozen)
+            self._snapshot_meta = meta
+            base = self._new_base(storage.log, index)
+            if base > storage.log.base_index and storage is self._storage:
+                storage.log.compact(base)
+                self._log_compacted()
+                storage.rewrite()
 
     def _new_base(self, log: Log, index: int) -> int:
         """Where the log may begin: some entries before the snapshot stay for those who lag a little."""
