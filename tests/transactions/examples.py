@@ -23,6 +23,7 @@ INITIATOR = PEERS[0]
 STUCK = "99999999-1111-4111-8111-111111111111"
 OPTIONS = option_table()
 TWO_BRICKS: dict[str, Any] = {"name": "v1", "bricks": ["node1:/b1", "node2:/b1"], "replica": 2, "force": True}
+GROUP: dict[str, Any] = {"name": "mine", "options": [{"name": "performance.io-cache", "onvalue": "on"}]}
 FOUND = {
     "id": "44444444-1111-4111-8111-111111111111", "pool": "", "address": "node4:24008", "hostname": "node4", "client_address": "node4:24007",
     "op_version_min": model.OP_VERSION_MIN, "op_version_max": model.OP_VERSION,
@@ -78,6 +79,8 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "remove-brick-stop": (Example(LEAVING, (SPREAD, STARTED, ("remove-brick-start", LEAVING))),),
     "transaction-abort": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
     "transaction-resume": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
+    "option-group-create": (Example(GROUP),),
+    "option-group-delete": (Example({"group": "mine"}, (("option-group-create", GROUP),)),),
     "volume-barrier": (Example({"volume": "v1", "enable": True}, (CREATED, STARTED)),),
     "volume-create": (Example(TWO_BRICKS), Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True})),
     "volume-delete": (Example({"volume": "v1"}, (CREATED,)),),
