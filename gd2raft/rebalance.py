@@ -239,13 +239,21 @@ class Rebalances:
 
     # what can be asked
 
+    def _ended_part(self, job: Job) -> Progress | None:
+        if (stored := jobs.results(self._view(), job).get(self._peer_id())) is not None:
+            return stored
+        noted = self._note(job).result
+        return (
+            None if noted is None else msgspec.structs.replace(noted, status=Status.RUNNING, note="it has ended, which is being reported")
+        )
+
     async def progress(self, job: Job) -> Progress:
-        """This peer's part, now."""
-        if (result := self.result(job)) is not None:
+        """This peer's part, now. It has ended when the store says so: a command that follows is decided on that."""
+        if (result := self._ended_part(job)) is not None:
             return result
         if (now := await self._ask(job)) is not None:
             return msgspec.structs.replace(now, status=Status.RUNNING)
-        if (result := self.result(job)) is not None:  # it ended while it was asked
+        if (result := self._ended_part(job)) is not None:  # it ended while it was asked
             return result
         status = self._processes.status(key_of(job.volume))
         note = self._note(job)

@@ -155,7 +155,13 @@ class LeaderEngine:
         request = self._decode(command, call)
         deadline = time.monotonic() + LOCK_WAIT_S
         for _ in range(REPLANS_MAX):
-            finish, life = await self._attempt(command, request, call)
+            seen = self._store.revision
+            try:
+                finish, life = await self._attempt(command, request, call)
+            except Refused:
+                if await self._is_current(seen):
+                    raise
+                continue
             if finish.outcome == "lost":
                 return await self._wait_for_other(call)
             if finish.outcome != "conflict":
@@ -164,6 +170,16 @@ class LeaderEngine:
                 return ended
             await self._wait_for_locks(life.plan, deadline)
         raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
+
+    async def _is_current(self, revision: int) -> bool:
+        """Whether a refusal was decided on the newest state: one that just began to lead, or is deposed, may have an older one.
+
+        (A plan that isn't refused needs no such care: its commit fails when the state has moved.)
+        """
+        try:
+            return await self._store.linearizable(timeout_s=COMMIT_TIMEOUT_S) == revision
+        except (NoQuorum, NoLeader) as error:
+            raise Unavailable(str(error), hint="bring the other voters back; `gd2 cluster status` shows them") from error
 
     @staticmethod
     def _decode(command: Command[Any], call: CommandCall) -> object:
