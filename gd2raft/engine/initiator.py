@@ -19,6 +19,7 @@ from gd2raft.engine.calls import CommandCall, Done, NotLeader
 from gd2raft.store.interface import Store, StoreStatus
 
 ELECTION_WAIT_S = 3.0
+QUORUM_GRACE_S = 1.5
 RETRY_EVERY_S = 0.1
 LEADER_CHECK_S = 0.2
 IDEMPOTENCY_KEY_MAX = 256
@@ -38,6 +39,7 @@ class Leading(Protocol):
 class Initiator:
     def __init__(self, store: Store, engine: Leading, forward: Forward, *, peer_id: str) -> None:
         self._store, self._engine, self._forward, self._peer_id = store, engine, forward, peer_id
+        self._no_quorum_since: float | None = None
 
     async def run(
         self,
@@ -87,7 +89,7 @@ class Initiator:
                 began, last = True, error
             status = self._store.status()
             now = time.monotonic()
-            if not began and (not status.quorum or now - waiting_since > ELECTION_WAIT_S):
+            if not began and (not self._quorum() or now - waiting_since > ELECTION_WAIT_S):
                 raise no_leader(status)
             if (ended := remembered(self._store, call)) is not None:
                 return ended
@@ -98,10 +100,20 @@ class Initiator:
                 )
             await asyncio.sleep(RETRY_EVERY_S)
 
+    def _quorum(self) -> bool:
+        """Whether a quorum is in sight, or was until a moment ago: an election on a busy machine looks like a lost quorum at first."""
+        now = time.monotonic()
+        if self._store.status().quorum:
+            self._no_quorum_since = None
+            return True
+        if self._no_quorum_since is None:
+            self._no_quorum_since = now
+        return now - self._no_quorum_since < QUORUM_GRACE_S
+
     async def _once(self, call: CommandCall, deadline: float) -> Done:
         status = self._store.status()
         if not status.leader:
-            if not status.quorum:
+            if not self._quorum():
                 raise no_leader(status)
             raise NotLeader("no leader is known at the moment")
         if status.role == "leader":

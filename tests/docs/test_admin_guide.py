@@ -55,7 +55,7 @@ def test_the_codes_of_health_are_all_explained() -> None:
 
 def gd2_lines(path: Path) -> list[str]:
     """Every `gd2 ...` that a reader may type: in the blocks, behind `do`, and in the text."""
-    typed = [line for block in blocks(path) for step in block.steps for line in re.split(r"[\n;]| & ", step.command)]
+    typed = [line for block in blocks(path) for step in block.steps for line in re.split(r"[\n;]| & | \| (?=grep)", step.command)]
     found = [line.strip().removeprefix("do ") for line in typed]
     found += [command for command in INLINE.findall(path.read_text()) if " " in command.strip()]
     return sorted({line for line in found if line.startswith("gd2 ")})
