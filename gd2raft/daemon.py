@@ -30,6 +30,7 @@ from gd2raft.core.plan import BadExtension, NotFound, Refused, View
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
+from gd2raft.engine.turns import Turns
 from gd2raft.gluster import Gluster
 from gd2raft.healing import Healing
 from gd2raft.member import Member
@@ -188,11 +189,11 @@ class Daemon:
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
         kinds = {name: step.kind for name, step in steps().items()}
-        do, store = StepWorld(self).do, lambda: self.member.store
+        do, store, turns = StepWorld(self).do, lambda: self.member.store, Turns()
         self.caretaker = Caretaker(
-            store, do, kinds, lambda: self.identity.peer_id, self.state / notes.FOLDER, lambda: self.member.current.is_set()
+            store, do, kinds, lambda: self.identity.peer_id, self.state / notes.FOLDER, lambda: self.member.current.is_set(), turns
         )
-        self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, self.caretaker.tidy)
+        self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.tidy)
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
 
     def new_connections(self) -> ConnectionPool:

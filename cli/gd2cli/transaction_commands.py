@@ -83,7 +83,9 @@ def info_text(found: dict[str, Any], paint: Paint) -> str:
         lines += ["Still to be undone, by the peer itself when it is back:"]
         lines += [f"  {clean(u['step'])} on {clean(u['peer'])}: {clean(u['error'])}" for u in found["left-undone"]]
     if found["phase"] == "stuck":
-        lines += ["What to do: bring the peer back (then it is tried again by itself), gd2 transaction resume, or gd2 transaction abort"]
+        lines += [
+            "What to do: mend that peer, then gd2 transaction resume; or gd2 transaction abort, which frees the locks and leaves the undo to the peer"
+        ]
     return "\n".join(lines)
 
 

@@ -43,10 +43,10 @@ MOVES = (
     Move(Phase.PREPARING, None, "the same, when no step is to follow"),
     Move(Phase.PREPARING, Phase.UNDOING, "a step failed, the leader changed, or an administrator aborts it"),
     Move(Phase.UNDOING, Phase.UNDOING, "an administrator aborts it: what can't be undone is left for its peer"),
-    Move(Phase.UNDOING, Phase.STUCK, "an undo failed: locks and claims are kept until somebody clears it"),
-    Move(Phase.UNDOING, None, "everything is undone, or left for its peer in a Leftover"),
+    Move(Phase.UNDOING, Phase.STUCK, "an undo failed on a peer that answers: locks and claims are kept until somebody clears it"),
+    Move(Phase.UNDOING, None, "everything is undone, or left in a Leftover for a peer that can't be reached"),
     Move(Phase.PREPARING, None, "a step failed, and none has left anything to undo"),
-    Move(Phase.STUCK, Phase.UNDOING, "resume or abort by an administrator, or the lost peer is back"),
+    Move(Phase.STUCK, Phase.UNDOING, "resume or abort by an administrator"),
     Move(Phase.COMPLETING, Phase.COMPLETING, "an administrator aborts the waiting for steps after"),
     Move(Phase.COMPLETING, None, "the steps after are over: locks are freed"),
 )

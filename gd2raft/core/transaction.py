@@ -266,7 +266,7 @@ class Life:
             step = steps[index]
             if (problem := outcome.problem) is None:
                 self._undone.add(index)
-            elif self.record.giving_up or (problem.unreachable and not step.must):
+            elif self.record.giving_up or problem.unreachable:
                 self._left.append((step, problem))
             else:
                 grave.append(problem)

@@ -43,7 +43,7 @@ def stuck(record: Transaction) -> Failed:
     return Failed(
         f"{record.command} failed ({record.cause.get('error', 'interrupted')}) and could not be undone"
         f" (transaction {record.id}): {first.get('error', '')}",
-        hint=f"look at it: gd2 transaction show {record.id}; it is tried again when the peer is back, `gd2 transaction abort` gives it up",
+        hint=f"mend that peer, then: gd2 transaction resume {record.id}; `gd2 transaction abort {record.id}` leaves it to the peer and frees its locks",
         code="stuck",
         fields={"peer-id": first.get("peer", ""), "step": first.get("step", ""), "transaction": record.id},
     )

@@ -1,6 +1,6 @@
 """Undoes by itself what a transaction left on this peer, and throws away the notes of those that need no undo any more.
 
-A transaction that was aborted while this peer couldn't be reached has a Leftover in the state: this peer runs the undos, then
+A transaction that was undone while this peer couldn't be reached has a Leftover in the state: this peer runs the undos, then
 deletes it. The notes that steps write before they touch anything (steps/notes.py) are kept until the transaction is gone from
 the state; without a Leftover it was committed or undone, and the note is of no use. A state that may be old says nothing.
 """
@@ -21,6 +21,7 @@ from gd2raft.core.kv import Event, Expect, Versioned
 from gd2raft.core.phases import Leftover, Undo
 from gd2raft.core.plan import Change, StepKind, make_commit
 from gd2raft.engine.step_runner import Do, StepError
+from gd2raft.engine.turns import Turns
 from gd2raft.store.interface import Store, StoreError
 
 RETRY_S = 10.0
@@ -41,9 +42,10 @@ class Caretaker:
         peer_id: Callable[[], str],
         notes: Path,
         current: Callable[[], bool],
+        turns: Turns,
     ) -> None:
         self._store, self._do, self._kinds, self._peer_id = store, do, kinds, peer_id
-        self._notes, self._current = notes, current
+        self._notes, self._current, self._turns = notes, current, turns
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -112,7 +114,7 @@ class Caretaker:
         if kind is None:
             raise StepError(f"this peer's daemon has no step {undo.kind!r}", "upgrade it")
         arguments = msgspec.convert(undo.arguments, kind.arguments)
-        async with asyncio.timeout(kind.timeout_s):
+        async with asyncio.timeout(kind.timeout_s), self._turns.take(transaction, undo.kind, arguments):
             await self._do(undo.kind, transaction, arguments, True)
 
     async def _forget(self, key: str, item: Versioned) -> None:

@@ -42,8 +42,10 @@ from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 REPLANS_MAX = 50
 LOOK_EVERY_S = 0.5
 RETRY_S = 1.0
-RETRY_STUCK_S = 10.0
-"""So long after a failed undo it is tried again, once the peers that were out of reach are back."""
+RETRY_BROKEN_S = 10.0
+"""So long after a transaction broke here (a bug) it is taken up again."""
+UNSEEN_S = 1.0
+"""A step on a peer that is out of sight for so long is not waited for."""
 RUNNING_MAX = 1024
 COMMIT_TIMEOUT_S = 10.0
 UNKNOWN_STEP_TIMEOUT_S = 60.0
@@ -236,7 +238,6 @@ class LeaderEngine:
         finally:
             self._driven.discard(identity)
         if instruction.outcome == "stuck":
-            self._try_again(identity, RETRY_STUCK_S)
             log.error("a failed command could not be undone", transaction=identity, problems=[describe(p) for p in instruction.problems])
         return instruction
 
@@ -292,21 +293,23 @@ class LeaderEngine:
         )
         if run.undo and self._store.get(model.peer_key(step.peer_id)) is None:
             return StepOutcome()  # it isn't in the pool any more: what it has is its own affair
-        if step.must:
-            return await self._run_step(step.peer_id, call)
         return await self._run_while_in_sight(step, call)
 
     async def _run_while_in_sight(self, step: Step, call: StepCall) -> StepOutcome:
-        """For a step that may be passed over: a peer that goes down holds no locks for longer than it takes to notice."""
+        """A peer that dies or hangs holds locks for no longer than it takes to notice. One that need not be there isn't even
+        asked when it is down; one that must be is, because a new leader may not have seen it yet."""
         down = StepProblem(peer_id=step.peer_id, step=step.kind, error="the peer is down", unreachable=True)
-        if step.peer_id not in self._online():
+        if not step.must and step.peer_id not in self._online():
             return StepOutcome(problem=msgspec.structs.replace(down, begun=call.undo))
         task = asyncio.ensure_future(self._run_step(step.peer_id, call))
+        seen = time.monotonic()
         try:
-            while step.peer_id in self._online():
+            while time.monotonic() - seen < UNSEEN_S:
                 await asyncio.wait([task], timeout=LOOK_EVERY_S)
                 if task.done():
                     return task.result()
+                if step.peer_id in self._online():
+                    seen = time.monotonic()
             return StepOutcome(problem=down)
         finally:
             task.cancel()
@@ -369,23 +372,16 @@ class LeaderEngine:
             revision, at = self._not_before.get(record.id, (0, 0.0))
             if record.id in self._driven or (revision == item.modified and now < at):
                 continue
-            if record.phase is not Phase.STUCK or self._in_sight_again(record):
-                log.info("resuming", transaction=record.id, command=record.command, phase=record.phase.value)
-                self._driven.add(record.id)
-                self._spawn(f"resumed {record.id}", self._resume(record, item.modified))
+            if record.phase is Phase.STUCK:
+                continue  # a peer that answers could not undo it: somebody has to look at that peer first
+            log.info("resuming", transaction=record.id, command=record.command, phase=record.phase.value)
+            self._driven.add(record.id)
+            self._spawn(f"resumed {record.id}", self._resume(record, item.modified))
 
     def _try_again(self, identity: str, seconds: float) -> None:
         """Not before so many seconds, unless its record is changed."""
         if (item := self._store.get(model.TRANSACTIONS + identity)) is not None:
             self._not_before[identity] = (item.modified, time.monotonic() + seconds)
-
-    def _in_sight_again(self, record: Transaction) -> bool:
-        """A stuck one whose only trouble was that peers were out of reach, and they are in sight again (or out of the pool)."""
-        online = self._online()
-        return all(
-            p.get("kind") == "unreachable" and (p["peer"] in online or self._store.get(model.peer_key(p["peer"])) is None)
-            for p in record.problems
-        )
 
     async def _resume(self, record: Transaction, revision: int) -> Done:
         try:
@@ -396,7 +392,7 @@ class LeaderEngine:
             self._try_again(record.id, RETRY_S)
             return Done(revision, {})
         except Exception:
-            self._try_again(record.id, RETRY_STUCK_S)
+            self._try_again(record.id, RETRY_BROKEN_S)
             raise
         finally:
             self._driven.discard(record.id)

@@ -14,6 +14,7 @@ from gd2raft.core import model
 from gd2raft.core.phases import StepOutcome, StepProblem, fence
 from gd2raft.core.plan import StepKind
 from gd2raft.engine.calls import StepCall
+from gd2raft.engine.turns import Turns
 from gd2raft.store.interface import Store
 
 STATE_WAIT_S = 10.0
@@ -33,14 +34,6 @@ class StepError(Exception):
         self.hint = hint
 
 
-class _Turn:
-    """One step of one transaction: whoever wants to do or undo it takes turns."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.users = 0
-
-
 class StepRunner:
     """`do` runs the code of a step; `kinds` are the steps that this peer has; `tidy` undoes what earlier transactions left here."""
 
@@ -50,10 +43,10 @@ class StepRunner:
         do: Do,
         kinds: Mapping[str, StepKind[Any]],
         peer_id: Callable[[], str],
+        turns: Turns,
         tidy: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._store, self._do, self._kinds, self._peer_id, self._tidy = store, do, kinds, peer_id, tidy
-        self._turns: dict[tuple[str, str, bytes], _Turn] = {}
+        self._store, self._do, self._kinds, self._peer_id, self._turns, self._tidy = store, do, kinds, peer_id, turns, tidy
         self._tasks: set[asyncio.Task[StepOutcome]] = set()
 
     async def run(self, call: StepCall) -> StepOutcome:
@@ -72,7 +65,7 @@ class StepRunner:
 
     async def _logged(self, call: StepCall) -> StepOutcome:
         began = time.monotonic()
-        outcome = await self._run(call)
+        outcome = await self._run_fenced(call)
         log.info(
             "step",
             step=call.kind,
@@ -83,18 +76,6 @@ class StepRunner:
             ms=round((time.monotonic() - began) * 1000, 1),
         )
         return outcome
-
-    async def _run(self, call: StepCall) -> StepOutcome:
-        key = (call.transaction, call.kind, call.arguments)
-        turn = self._turns.setdefault(key, _Turn())
-        turn.users += 1
-        try:
-            async with turn.lock:  # an undo waits for the do that is still running
-                return await self._run_fenced(call)
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[key]
 
     async def _run_fenced(self, call: StepCall) -> StepOutcome:
         kind = self._kinds.get(call.kind)
@@ -110,7 +91,10 @@ class StepRunner:
             async with asyncio.timeout(call.timeout_s):
                 if self._tidy is not None and not call.undo:
                     await self._tidy()
-                facts = await self._do(call.kind, call.transaction, arguments, call.undo)
+                async with self._turns.take(call.transaction, call.kind, arguments):
+                    if (refusal := self._fenced_off(call)) is not None:  # the record may have moved while it waited
+                        return self._problem(call, refusal)
+                    facts = await self._do(call.kind, call.transaction, arguments, call.undo)
         except StepError as error:
             return self._problem(call, str(error), hint=error.hint)
         except TimeoutError:
@@ -129,7 +113,10 @@ class StepRunner:
             await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
         except TimeoutError:
             return f"this peer's state is too old: revision {store.revision}, {call.revision} is needed"
-        return fence(store.get(model.TRANSACTIONS + call.transaction), call.transaction, call.revision, undo=call.undo)
+        return self._fenced_off(call)
+
+    def _fenced_off(self, call: StepCall) -> str | None:
+        return fence(self._store().get(model.TRANSACTIONS + call.transaction), call.transaction, call.revision, undo=call.undo)
 
     def _problem(self, call: StepCall, error: str, *, hint: str = "") -> StepOutcome:
         return StepOutcome(problem=StepProblem(peer_id=self._peer_id(), step=call.kind, error=error, hint=hint))

@@ -248,8 +248,9 @@ def test_an_undo_that_is_stuck_stays_stuck_when_it_fails_again() -> None:
     assert tracer.lines == ["commit undoing", "undo 1", "commit stuck", "stuck"]
 
 
-def test_an_undo_that_need_not_be_there_is_left_to_its_peer() -> None:
-    before = ((step(1), step(2, must=False)),)
+@pytest.mark.parametrize("must", [True, False])
+def test_an_undo_on_a_peer_that_is_out_of_reach_is_left_to_it_and_nothing_stays_locked(must: bool) -> None:
+    before = ((step(1), step(2, must=must)),)
     pool, lines, _ = trace(plan(before=before), anyway(on(1, undo=False), on(2, undo=True, how=unreachable)))
     assert lines == ["commit preparing", "do 1 2", "commit undoing", "undo 2 1", "commit the end", "failed"]
     assert free(pool)
@@ -275,7 +276,7 @@ def given_up(pool: Pool) -> None:
 
 
 def test_an_abort_of_a_stuck_one_leaves_the_rest_to_its_peer_and_frees_the_locks() -> None:
-    fails = anyway(on(2, undo=False), on(1, undo=True, how=unreachable))
+    fails = anyway(on(2, undo=False), on(1, undo=True))
     pool, _, _ = trace(plan(before=(barrier(1, 2),)), fails)
     given_up(pool)
     record = model.load("", pool.state.get("txn/t").value, Transaction)  # type: ignore[union-attr]

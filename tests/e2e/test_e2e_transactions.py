@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -38,14 +39,20 @@ class Background:
 
 
 class Cast:
-    """Four peers: one leads, `asked` takes requests, `slow` is a voter that is stopped and continued, `dead` has no vote and is killed."""
+    """Four peers: one leads, `asked` takes requests, `slow` is a voter that is stopped and continued, `dead` has no vote and is killed.
+
+    `dead` doesn't follow `slow`: it would hang with it until it has another upstream.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self.leader = pool.leader()
         voters = self.leader.status["voters"]
         self.dead = next(p for p in pool.peers if p.id not in voters)
-        self.asked, self.slow = (p for p in pool.peers if p.id in voters and p is not self.leader)
+        self.broken: list[str] = []
+        upstream = self.dead.status["upstream"]
+        others = [p for p in pool.peers if p.id in voters and p is not self.leader]
+        self.asked, self.slow = sorted(others, key=lambda p: p.id != upstream)
 
     def stop(self) -> None:
         assert self.slow.process is not None
@@ -65,16 +72,36 @@ class Cast:
         until(lambda: mark_of(self.dead.brick_folder(name)), "the brick is made on the peer that will die")
         return asked
 
-    def made_stuck(self, name: str) -> str:
-        """`dead` dies with its brick made, and can't be asked to undo it: the id of the stuck transaction."""
+    def made_to_fail(self, name: str) -> Answer:
+        """`dead` dies with its brick made, and can't be asked to undo it; the stopped one dies too."""
         asked = self.a_half_made_volume(name)
         self.dead.kill()
-        self.slow.kill()  # a stopped one counts as lost after 15 s only
+        self.slow.kill()
+        answer = asked.wait()
+        assert answer is not None
+        assert answer.status == 500, answer.message
+        return answer
+
+    def made_stuck(self, name: str) -> str:
+        """The disk of `dead` fails after its brick was made, so that it can't undo it: the id of the stuck transaction."""
+        asked = self.a_half_made_volume(name)
+        self.break_disk(name)
+        self.slow.kill()
         answer = asked.wait()
         assert answer is not None
         assert answer.status == 500, answer.message
         assert "could not be undone" in answer.message
         return str(answer.body["errors"][0]["fields"]["transaction"])
+
+    def break_disk(self, name: str) -> None:
+        folder = str(self.dead.brick_folder(name).parent)
+        for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
+            subprocess.run(command, check=True, timeout=20, stdin=subprocess.DEVNULL)
+        self.broken.append(folder)
+
+    def mend_disk(self) -> None:
+        while self.broken:
+            subprocess.run(["umount", "--lazy", self.broken.pop()], check=True, timeout=20, stdin=subprocess.DEVNULL)
 
     def phase(self, identity: str) -> str:
         return str(self.asked.get(f"/v1/transactions/{identity}")["phase"])
@@ -84,11 +111,12 @@ class Cast:
 def cast(make_pool: MakePool) -> Iterator[Cast]:
     found = Cast(make_pool(4).start().form())
     yield found
+    found.mend_disk()
     if found.slow.alive:
         found.go_on()
 
 
-def test_a_stuck_command_is_visible_holds_its_locks_and_ends_when_the_dead_peer_returns(cast: Cast) -> None:
+def test_a_stuck_command_is_visible_holds_its_locks_and_ends_when_its_disk_is_mended(cast: Cast) -> None:
     identity = cast.made_stuck("v1")
     cast.slow.start().ready()
     listed = cast.asked.gd2_done("transaction", "list").out
@@ -102,17 +130,17 @@ def test_a_stuck_command_is_visible_holds_its_locks_and_ends_when_the_dead_peer_
     assert (refused.status, refused.code) == (409, "locked"), refused.message
     assert identity in str(refused.body["errors"][0]["fields"])
     again = cast.asked.gd2("transaction", "resume", identity)
-    assert again.code == 1, "the peer is still dead"
+    assert again.code == 1, "the disk is still broken"
     assert "stuck again" in again.err
-    cast.dead.start().ready()
-    until(lambda: not cast.asked.get("/v1/transactions"), "it is tried again by itself when the peer is back", 60)
+    cast.mend_disk()
+    assert "failed" in cast.asked.gd2_done("transaction", "resume", identity).out
     assert cast.phase(identity) == "failed"
     assert mark_of(cast.dead.brick_folder("v1")) is None, "the brick of a volume that never was"
     assert cast.pool.settled() == {}
     cast.asked.must("POST", "/v1/volumes", cast.body("v1", cast.asked, cast.slow, cast.dead))
 
 
-def test_an_aborted_command_frees_its_locks_and_the_dead_peer_undoes_its_part_when_it_returns(cast: Cast) -> None:
+def test_an_aborted_stuck_command_frees_its_locks_and_its_peer_undoes_its_part_when_the_disk_is_mended(cast: Cast) -> None:
     identity = cast.made_stuck("v1")
     cast.slow.start().ready()
     aborted = cast.asked.gd2_done("transaction", "abort", identity)
@@ -121,6 +149,19 @@ def test_an_aborted_command_frees_its_locks_and_the_dead_peer_undoes_its_part_wh
     status = cast.asked.status
     assert (status["locks"], status["transactions"]) == ([], [])
     assert status["leftovers"] == [f"{dead_id(cast)}/{identity}"]
+    cast.mend_disk()
+    until(lambda: not cast.asked.status["leftovers"], "the peer has done its undo", 40)
+    assert mark_of(cast.dead.brick_folder("v1")) is None
+
+
+def test_a_peer_that_dies_in_the_middle_holds_no_lock_and_undoes_its_part_when_it_returns(cast: Cast) -> None:
+    answer = cast.made_to_fail("v1")
+    identity = str(answer.body["errors"][0]["fields"]["transaction"])
+    cast.slow.start().ready()
+    status = cast.asked.status
+    assert (status["locks"], status["transactions"]) == ([], [])
+    assert f"{dead_id(cast)}/{identity}" in status["leftovers"]
+    assert "UNDO_LEFT" in cast.asked.gd2("health").out
     cast.asked.must("POST", "/v1/volumes", cast.body("v1", cast.asked, cast.slow))
     assert mark_of(cast.dead.brick_folder("v1")) is not None
     cast.dead.start().ready()

@@ -59,15 +59,20 @@ class Gate:
 
     def __init__(self, pool: EnginePool, kind: str = "") -> None:
         self.waiting, self._open, self._kind = 0, asyncio.Event(), kind
+        self._open_for: dict[str, asyncio.Event] = {}
         pool.before_step = self.hold
 
     async def hold(self, peer: str, call: StepCall) -> None:
         if not self._kind or call.kind == self._kind:
             self.waiting += 1
-            await self._open.wait()
+            opened = self._open_for.setdefault(peer, asyncio.Event())
+            await asyncio.wait([asyncio.ensure_future(event.wait()) for event in (self._open, opened)], return_when="FIRST_COMPLETED")
 
     def open(self) -> None:
         self._open.set()
+
+    def open_for(self, peer: str) -> None:
+        self._open_for.setdefault(peer, asyncio.Event()).set()
 
 
 CREATE: dict[str, Any] = {"name": "v", "bricks": ["node1:/b/1", "node2:/b/1"]}
@@ -538,3 +543,29 @@ async def test_a_peer_that_is_out_of_sight_is_not_asked_for_what_need_not_be(poo
     pool.plan_of = lambda view, request, ids: Plan(locks=("x",), before=(steps,), changes=(Change("options/x", {}),))
     await pool.run("test")
     assert pool.world.ran == [(DO.name, peer_id(3), False)]
+
+
+@scenario
+async def test_a_peer_that_hangs_in_a_step_before_fails_the_command_and_keeps_no_lock(pool: EnginePool) -> None:
+    gate = Gate(pool, "brick.prepare")
+    caller = asyncio.create_task(pool.run("volume-create", **CREATE))
+    await until(lambda: gate.waiting == 2)
+    pool.records.online.discard(peer_id(2))
+    gate.open_for(peer_id(1))
+    with pytest.raises(Failed, match="the peer is down") as caught:
+        await caller
+    assert caught.value.fields["peer-id"] == peer_id(2) and pool.quiet()
+    [left] = [key for key, _ in pool.records.state.list(model.LEFTOVERS) if key.count("/") == 2]
+    assert left.startswith(model.leftovers_prefix(peer_id(2))), "what the hanging peer may have done is left to it"
+    assert not pool.world.marks, "the peer that answers has undone its part"
+    gate.open()
+    await pool.run("volume-create", name="v", bricks=["node1:/b/1", "node3:/b/1"])
+
+
+@scenario
+async def test_a_peer_that_a_new_leader_has_not_seen_yet_is_asked_all_the_same(pool: EnginePool) -> None:
+    steps = (DO.at(peer_id(2), Nothing()),)
+    pool.plan_of = lambda view, request, ids: Plan(locks=("x",), before=(steps,), changes=(Change("options/x", {}),))
+    pool.records.online.discard(peer_id(2))
+    await pool.run("test")
+    assert pool.world.ran == [(DO.name, peer_id(2), False)] and pool.quiet()

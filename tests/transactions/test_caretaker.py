@@ -17,6 +17,7 @@ from gd2raft.core.plan import Arguments, Plan, StepKind
 from gd2raft.engine.calls import StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepError, StepRunner
+from gd2raft.engine.turns import Turns
 from gd2raft.store.interface import NoQuorum
 from gd2raft.store.memory import MemoryStore
 
@@ -42,12 +43,18 @@ class Peer:
         self.ran: list[tuple[str, bool]] = []
         self.broken: set[str] = set()
         self.current = True
-        self.caretaker = Caretaker(lambda: self.store, self.do, {KIND.name: KIND}, lambda: ME, notes, lambda: self.current)
-        self.runner = StepRunner(lambda: self.store, self.do, {KIND.name: KIND}, lambda: ME, self.caretaker.tidy)
+        self.hangs: asyncio.Event | None = None  # a "do" waits for it
+        self.begun: Callable[[], None] = lambda: None
+        turns, kinds = Turns(), {KIND.name: KIND}
+        self.caretaker = Caretaker(lambda: self.store, self.do, kinds, lambda: ME, notes, lambda: self.current, turns)
+        self.runner = StepRunner(lambda: self.store, self.do, kinds, lambda: ME, turns, self.caretaker.tidy)
 
     async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
         if arguments.path in self.broken:
             raise StepError("disk gone")
+        if not undo and self.hangs is not None:
+            self.begun()
+            await self.hangs.wait()
         self.ran.append((arguments.path, undo))
         return {}
 
@@ -149,6 +156,26 @@ async def test_a_later_step_runs_after_what_was_left_is_undone(peer: Peer, notes
     outcome = await peer.runner.run(StepCall("t2", revision, KIND.name, b'{"path":"/a"}', False, "r", 5.0))
     assert outcome.problem is None
     assert peer.ran == [("/a", True), ("/a", False)]
+
+
+@with_peer
+async def test_what_was_left_is_undone_after_the_step_that_still_runs_here(peer: Peer, notes: Path) -> None:
+    """The leader gave this peer up while it hung in the middle of the step."""
+    record = Transaction(id=ID, command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(Plan()), initiator="i", started=0.0)
+    revision = await peer.put(model.TRANSACTIONS + ID, record)
+    hanging, peer.hangs = asyncio.Event(), asyncio.Event()
+    peer.begun = hanging.set
+    doing = asyncio.create_task(peer.runner.run(StepCall(ID, revision, KIND.name, b'{"path":"/a"}', False, "r", 5.0)))
+    await hanging.wait()
+    await peer.store.commit(Commit(delete=(model.TRANSACTIONS + ID,)), timeout_s=1)
+    await peer.leave("/a")
+    peer.caretaker.start()
+    late = await peer.runner.run(StepCall(ID, revision, KIND.name, b'{"path":"/b"}', False, "r", 5.0))
+    assert late.problem is not None and "ended already" in late.problem.error
+    peer.hangs.set()
+    await doing
+    await until(lambda: not peer.left())
+    assert peer.ran == [("/a", False), ("/a", True)]
 
 
 @with_peer

@@ -43,7 +43,7 @@ def test_what_is_committed_is_never_undone_again() -> None:
     ("pattern", "value"),
     [
         (r"waited for up to (\d+) s", LOCK_WAIT_S),
-        (r"tried again (\d+) s after", leader.RETRY_STUCK_S),
+        (r"out of sight for (\d+) s", LEASE_S),
         (r"commit has (\d+) s", leader.COMMIT_TIMEOUT_S),
         (r"tries its undos again every (\d+) s", caretaker.RETRY_S),
         (r"last (\d+) answers", leader.RESULTS_KEPT),

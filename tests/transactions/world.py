@@ -25,6 +25,8 @@ from gd2raft.steps.registry import steps
 TRACELESS = frozenset(name for name, code in steps().items() if code.kind.traceless)
 ID = "77777777-1111-4111-8111-111111111111"
 LEADERS_MAX = 12
+CLEARED_BY = ("transaction-resume", "transaction-abort")
+"""Choices that are no faults: an administrator does one or the other."""
 
 Effect = tuple[str, str, str]
 
@@ -55,8 +57,8 @@ class World:
             if item is None:
                 break
             record = model.load("", item.value, Transaction)
-            if record.phase is Phase.STUCK and not self.clear(record):
-                continue
+            if record.phase is Phase.STUCK:
+                self.clear(record)
             item = self.state.get(model.TRANSACTIONS + ID)
             assert item is not None
             record = model.load("", item.value, Transaction)
@@ -77,22 +79,15 @@ class World:
         )
         return Life(record, self.plan, self.expect, self.state, owner="o", traceless=TRACELESS)
 
-    def clear(self, record: Transaction) -> bool:
-        """What an administrator, or time, does about a stuck one; whether a leader has to go on now."""
+    def clear(self, record: Transaction) -> None:
+        """What an administrator does about a stuck one; then a leader has to go on."""
         self.was_stuck = True
         assert record.problems, "stuck without a reason"
+        assert not any(problem["kind"] == "unreachable" for problem in record.problems), "stuck because of a peer that is away"
         assert not self.committed, "stuck after the commit"
         for name in self.plan.locks:
             assert self.state.get(model.lock_key(name)) is not None, "a stuck transaction lost its locks"
-        how = self.choose(("peers-return", "abort", "resume"))
-        if how == "peers-return":
-            self.down.clear()
-            return True
-        if how == "resume" and self.down:
-            self.command("transaction-resume")
-            return True
-        self.command("transaction-abort")
-        return True
+        self.command(self.choose(CLEARED_BY))
 
     def command(self, name: str) -> None:
         plan, expect = planned(name, {"transaction": ID}, self.state)
