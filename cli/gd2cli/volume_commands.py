@@ -71,15 +71,20 @@ def status(session: Session, words: Parsed) -> None:
 
         status_of(session, words.name(0), wanted[0])
         return
-    render = detail_text if words.flag("detail") else status_text
+
+    def render(name: str, bricks: list[dict[str, Any]]) -> str:
+        if words.flag("detail"):
+            return detail_text(name, bricks, session.paint)
+        return status_text(name, bricks, session.get("volumes", name, "services").data, session.paint)
+
     if words.name(0) not in ALL_VOLUMES:
         name = words.name(0)
-        session.show(session.get("volumes", name, "bricks"), lambda bricks: render(name, bricks, session.paint))
+        session.show(session.get("volumes", name, "bricks"), lambda bricks: render(name, bricks))
         return
     volumes = session.get("volumes").data
     say_if_none(volumes)
     found = {name: session.get("volumes", name, "bricks").data for name in started(volumes)}
-    session.show_data(found, lambda all_: "\n\n".join(render(name, bricks, session.paint) for name, bricks in all_.items()))
+    session.show_data(found, lambda all_: "\n\n".join(render(name, bricks) for name, bricks in all_.items()))
     for name in sorted({v["name"] for v in volumes} - found.keys()):
         print(f"volume {name} is not started", file=sys.stderr)
 

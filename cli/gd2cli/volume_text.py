@@ -56,8 +56,9 @@ def brick_name(brick: dict[str, Any]) -> str:
     return f"[{host}]:{brick['path']}" if ":" in host else f"{host}:{brick['path']}"
 
 
-def status_text(name: str, bricks: list[dict[str, Any]], paint: Paint) -> str:
+def status_text(name: str, bricks: list[dict[str, Any]], services: list[dict[str, Any]], paint: Paint) -> str:
     rows = [[f"Brick {brick_name(b['info'])}", *process_cells(b)] for b in bricks]
+    rows += [[f"{s['name']} on {s['host']}", *process_cells({**s, "port": "N/A"})] for s in services if s["name"]]
     return f"Status of volume: {clean(name)}\n" + table(["Gluster process", "Port", "Online", "Pid"], rows, paint)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gd2raft.asks import brick_asks, heal_asks, heal_tool, statedump
+from gd2raft.asks import brick_asks, heal_asks, heal_tool, service_asks, statedump
 from gd2raft.asks.ask import Ask
 
 ASKS: dict[str, Ask] = {
@@ -13,5 +13,6 @@ ASKS: dict[str, Ask] = {
     "heal-launch": heal_asks.launch,
     "heal-info": heal_tool.info,
     "heal-settle": heal_tool.settle,
+    "services": service_asks.status,
     "statedump": statedump.dump,
 }

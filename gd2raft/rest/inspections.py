@@ -16,6 +16,7 @@ from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import READ, TIMEOUT, Endpoint, Parameter
 
 ASK_S = 15.0
+SERVICES_S = 3.0
 TOP_S = 25.0
 STATUS = ("clients", "mem", "inode", "fd", "callpool")
 PROFILES = ("info", "info-incremental", "info-cumulative", "info-clear")
@@ -34,6 +35,17 @@ class BrickAnswer(shapes.Shape, frozen=True, kw_only=True):
 
     info: shapes.BrickInfo
     details: dict[str, Any] = {}
+    error: str = ""
+
+
+class ServiceStatus(shapes.Shape, frozen=True, kw_only=True):
+    """A daemon that a volume has on a peer beside its bricks. `error`: why nothing is known of that peer's (`name` is empty then)."""
+
+    peer_id: str
+    host: str
+    name: str = ""
+    online: bool = False
+    pid: int = 0
     error: str = ""
 
 
@@ -67,6 +79,21 @@ async def get_status(call: Call) -> Reply:
     of = one_of("status", call.fields["what"], STATUS)
     volume = lookup.started_volume(call.view(), call.fields["volume"])
     return bricks_reply(call, volume, await ask(call, volume, "brick-status", {"of": of}))
+
+
+async def get_services(call: Call) -> Reply:
+    view = call.view()
+    volume = lookup.volume(view, call.fields["volume"])
+    hosts = shapes.hosts_of_volume(view, volume)
+    found = await ask(call, volume, "services", {}, SERVICES_S)
+    return Reply(body=[service for peer, host in hosts.items() for service in services_of(peer, host, found[peer])])
+
+
+def services_of(peer_id: str, host: str, answered: Answered) -> list[ServiceStatus]:
+    if answered.error:
+        return [ServiceStatus(peer_id=peer_id, host=host, error=answered.error)]
+    found = answered.value["services"]
+    return [ServiceStatus(peer_id=peer_id, host=host, name=s["name"], online=s["online"], pid=s["pid"]) for s in found]
 
 
 async def get_profile(call: Call) -> Reply:
@@ -166,6 +193,16 @@ def endpoints() -> list[Endpoint]:
         get("/v1/volumes/{volume}/status/{what}", "volume-status-of", get_status, "What bricks tell: clients, mem, inode, fd, callpool."),
         get("/v1/volumes/{volume}/profile/{option}", "profile-info", get_profile, "Calls, latencies and sizes, brick by brick."),
         get("/v1/volumes/{volume}/top/{of}", "top", get_top, "The busiest files of each brick.", COUNT, BRICK, BLOCK_BYTES, BLOCKS),
+        Endpoint(
+            name="volume-services",
+            method="GET",
+            path="/v1/volumes/{volume}/services",
+            handler=get_services,
+            summary="The daemons of a volume beside its bricks (self-heal and the like), asked of its peers.",
+            reply=list[ServiceStatus],
+            parameters=READ,
+            errors=(404,),
+        ),
         Endpoint(
             name="volume-statedump",
             method="POST",

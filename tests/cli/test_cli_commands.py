@@ -98,6 +98,7 @@ def test_a_change_is_one_request_with_a_key_of_its_own(gd2, peer, line, request_
 )
 def test_a_look_is_one_get_and_json_is_the_body_as_it_came(gd2, peer, line, path, body, shown):
     peer.answers[f"GET {path}"] = (200, body)
+    peer.answers["GET /v1/volumes/v1/services"] = (200, [])  # only the table of `volume status` has them
     result = gd2(*line.split(), peers=peer)
     assert (result.code, result.err) == (0, "")
     assert shown in result.out
@@ -155,7 +156,11 @@ def test_bricks_are_counted_in_sets(gd2, peer, subvols, count):
 def test_volume_status_of_all_asks_for_started_volumes_only(gd2, peer):
     peer.answers["GET /v1/volumes"] = (200, [volume_info(), volume_info(name="v2", state="Created")])
     peer.answers["GET /v1/volumes/v1/bricks"] = (200, [brick_status("node1", "/b"), brick_status("node2", "/b", online=False)])
+    shd = {"peer-id": PEER_2, "host": "node2", "name": "Self-heal Daemon", "online": True, "pid": 77, "error": ""}
+    peer.answers["GET /v1/volumes/v1/services"] = (200, [shd, {**shd, "name": "", "host": "node3", "error": "the peer is down"}])
     result = gd2("volume", "status", peers=peer)
+    assert "Self-heal Daemon on node2  N/A    Y       77" in result.out
+    assert "node3" not in result.out
     rows = [line.split() for line in result.out.splitlines()]
     assert ["Brick", "node1:/b", "49152", "Y", "4711"] in rows
     assert ["Brick", "node2:/b", "N/A", "N", "N/A"] in rows

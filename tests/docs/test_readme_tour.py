@@ -46,7 +46,11 @@ def masks(command: str) -> dict[str, str]:
     """What may differ. Who leads is decided by chance after the leader was killed, so there addresses don't count."""
     if "cluster status" in command:
         return {r"^((Term|Revision|Log): .*)$": r"\2: N", r"\b127(\.\d+){3}\b": "ADDRESS", r"\((leader|follower)[^)]*\)": "(ROLE)"}
-    return {r"\b\d+ +Y +\d+$": "PORT Y PID"}
+    return {
+        r" +\d+ +Y +\d+$": " PORT Y PID",
+        r" +N/A +Y +\d+$": " N/A Y PID",
+        r"^(Gluster process) +": r"\1 ",
+    }  # widths follow the folder's name
 
 
 def same(step: Step, said: Said) -> bool:

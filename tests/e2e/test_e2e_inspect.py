@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ def every_brick_tells_of_its_clients_and_memory(pool: Pool) -> None:
         return all({"fuse", "glustershd"} <= {c["name"] for c in b["details"]["client"]} for b in bricks)
 
     until(known, "every brick names the mount and the self-heal daemon as its clients")
+    status = pool[2].gd2_done("volume", "status", "v1").out
+    for peer in pool.peers:
+        assert re.search(rf"Self-heal Daemon on {re.escape(peer.address)} +N/A +Y +[0-9]+", status), status
     for what, key in (("mem", "mallinfo"), ("inode", "conn"), ("fd", "conncount"), ("callpool", "callpool")):
         found = pool[2].gd2_done("--json", "volume", "status", "v1", what).json
         assert all(key in b["details"] and not b["error"] for b in found), (what, found)
