@@ -50,6 +50,6 @@ COMMAND = Command(
     name="remove-brick-start",
     request=RemoveBrickStart,
     plan=plan_start,
-    route=Route("POST", "/v1/volumes/{volume}/remove-brick/start", 200, "job"),
+    route=Route("POST", "/v1/volumes/{volume}/remove-brick/start", 202, "job"),
     summary="Start to move the files of some bricks to the others, so that they can be removed.",
 )

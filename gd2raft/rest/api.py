@@ -188,6 +188,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     command_s: float = 120.0
     """For a command, when the client doesn't say ?timeout=."""
     command_s_max: float = 600.0
+    wait_s_max: float = 300.0
     read_s: float = 30.0
     """For anything but a command."""
     catch_up_s: float = 5.0

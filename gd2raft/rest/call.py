@@ -101,12 +101,18 @@ class Call:
 
     def timeout_s(self) -> float:
         """How long the client's answer may take."""
-        text = self.query.get("timeout")
-        if text is None:
-            return self.limits.command_s
+        return self._seconds("timeout", self.limits.command_s, 1, self.limits.command_s_max)
+
+    def wait_s(self) -> float:
+        """How long the client wants to wait for long work to end."""
+        return self._seconds("wait", 0.0, 0, self.limits.wait_s_max)
+
+    def _seconds(self, name: str, default: float, least: int, most: float) -> float:
+        if (text := self.query.get(name)) is None:
+            return default
         match = _SECONDS.fullmatch(text)
-        if match is None or not 1 <= int(match[1]) <= self.limits.command_s_max:
-            raise Refused(f"timeout {text[:40]!r} is not a time from 1s to {self.limits.command_s_max:g}s", code="bad-parameter")
+        if match is None or not least <= int(match[1]) <= most:
+            raise Refused(f"{name} {text[:40]!r} is not a time from {least}s to {most:g}s", code="bad-parameter")
         return float(match[1])
 
     # the body

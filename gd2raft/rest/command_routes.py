@@ -12,12 +12,12 @@ from gd2raft.commands import lookup
 from gd2raft.core import jobs as records
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
-from gd2raft.core.plan import Command, CommandError, Moved, Refused
+from gd2raft.core.plan import Command, CommandError, Moved, NotFound, Refused
 from gd2raft.rest import body, jobs, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
 from gd2raft.rest.call import REVISION_MAX, Call
 from gd2raft.rest.reply import Reply
-from gd2raft.rest.routes import TIMEOUT, Endpoint, fields_of
+from gd2raft.rest.routes import TIMEOUT, WAIT, Endpoint, fields_of
 
 COMMAND_ERRORS = (400, 403, 404, 409, 412, 422, 500, 503, 504)
 
@@ -53,7 +53,8 @@ def endpoint_of(command: Command[Any]) -> Endpoint:
         reply=_REPLIES[route.reply],
         request=command.request,
         not_in_body=(*in_path.values(), *internal),
-        parameters=(TIMEOUT,),
+        statuses=tuple({200, 202} - {route.status}) if route.reply == "job" else (),
+        parameters=(TIMEOUT, WAIT) if route.reply == "job" else (TIMEOUT,),
         errors=COMMAND_ERRORS,
         etag=route.reply in ("volume", "peer"),
         if_match=next((name for name in in_path if name in THINGS), ""),
@@ -87,7 +88,21 @@ async def run(call: Call, command: Command[Any], in_path: Mapping[str, str], int
     )
     done = await call.api.run(command.name, request, context)
     await call.reach(done.revision)
+    if command.route.reply == "job":
+        return await reply_with_job(call, command, done)
     return reply_to(call, command, done)
+
+
+async def reply_with_job(call: Call, command: Command[Any], done: Done) -> Reply:
+    """Long work: 200 once it has ended; until then what the route says, but 202 to a client that asked to wait."""
+    try:
+        job = await jobs.ended(call, str(done.result.get("job", "")))
+    except NotFound:
+        raise Gone(f"it was done at revision {done.revision}, but its job is gone since") from None
+    info = jobs.stored(call.view(), job)
+    going = info.status is records.Status.RUNNING
+    status = 202 if going and "wait" in call.query else command.route.status if going else 200
+    return Reply(status=status, body=info, headers={"Location": f"/v1/jobs/{job.id}"}, warnings=done.warnings)
 
 
 def reply_to(call: Call, command: Command[Any], done: Done) -> Reply:
@@ -127,16 +142,8 @@ def _transaction(call: Call, view: model.View, done: Done) -> tuple[Any, str, in
     return transactions.one_transaction(view, str(done.result.get("transaction", ""))), "", 0
 
 
-def _job(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
-    job = records.find(view, str(done.result.get("job", "")))
-    if job is None:
-        raise Gone(f"it was done at revision {done.revision}, but its job is gone since")
-    return jobs.stored(view, job), job.id, 0
-
-
 _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
     "volume": _volume,
-    "job": _job,
     "peer": _peer,
     "options": _options,
     "transaction": _transaction,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from gd2raft.commands import lookup, shrink
@@ -106,10 +108,23 @@ def all_jobs(view: model.View) -> list[jobs.Job]:
 
 
 async def get_job(call: Call) -> Reply:
-    job = jobs.find(call.view(), call.fields["job"])
-    if job is None:
-        raise NotFound(f"there is no job {call.fields['job'][:100]}", hint="a volume keeps its latest job only", code="job-not-found")
-    return await _live(call, job)
+    return await _live(call, await ended(call, call.fields["job"]))
+
+
+async def ended(call: Call, job_id: str) -> jobs.Job:
+    """The job, once it has ended or the client's `wait` is over. Raises NotFound."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + call.wait_s()
+    while True:
+        revision, view = call.api.revision(), call.view()
+        job = jobs.find(view, job_id)
+        if job is None:
+            raise NotFound(f"there is no job {job_id[:100]}", hint="a volume keeps its latest job only", code="job-not-found")
+        left = until - loop.time()
+        if left <= 0 or jobs.overall(job, jobs.results(view, job)) is not jobs.Status.RUNNING:
+            return job
+        with contextlib.suppress(TimeoutError):
+            await call.api.wait_revision(revision + 1, left)
 
 
 async def get_rebalance(call: Call) -> Reply:

@@ -75,7 +75,7 @@ def _operation(endpoint: Endpoint, schema_of: Json, components: Json) -> Json:
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "parameters": _parameters(endpoint),
-        "responses": {str(endpoint.status): _success(endpoint, schema_of)},
+        "responses": {str(status): _success(endpoint, status, schema_of) for status in (endpoint.status, *endpoint.statuses)},
     }
     for status in errors_of(endpoint):
         operation["responses"][str(status)] = _error(status)
@@ -113,18 +113,20 @@ def _header(name: str, text: str) -> Json:
     return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
-def _success(endpoint: Endpoint, schema_of: Json) -> Json:
+def _success(endpoint: Endpoint, status: int, schema_of: Json) -> Json:
     headers = _reply_headers()
     if endpoint.etag:
         headers["ETag"] = _plain_header("Revision at which the thing was last changed.")
     if endpoint.status == 201:
         headers["Location"] = _plain_header("Path of the new thing.")
+    if endpoint.statuses:
+        headers["Location"] = _plain_header("Path of the job.")
     if any(p.name == "limit" for p in endpoint.parameters):
         headers["X-Gluster-Next-Cursor"] = _plain_header("For the next page; absent on the last one.")
         headers["Link"] = _plain_header("The next page.")
     if endpoint.command:
         headers["X-Gluster-Warning"] = _plain_header("What was done, but not wholly.")
-    response: Json = {"description": HTTPStatus(endpoint.status).phrase, "headers": headers}
+    response: Json = {"description": HTTPStatus(status).phrase, "headers": headers}
     if endpoint.reply is not None:
         response["content"] = {JSON_TYPE.partition(";")[0]: {"schema": schema_of[repr(endpoint.reply)]}}
     elif endpoint.media:

@@ -13,7 +13,7 @@ from gd2raft.rest import jobs, options, shapes, transactions
 from gd2raft.rest.call import Call, link_next
 from gd2raft.rest.command_routes import modified
 from gd2raft.rest.reply import Reply
-from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, Endpoint
+from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, WAIT, Endpoint
 
 T = TypeVar("T")
 
@@ -198,7 +198,15 @@ def read_endpoints() -> list[Endpoint]:
             **missing,
         ),
         get("/v1/jobs", "job-list", list_jobs, list[jobs.JobInfo], "The latest long work of each volume, as stored.", parameters=PAGED),
-        get("/v1/jobs/{job}", "job-get", jobs.get_job, jobs.JobInfo, "One job, with its progress asked of its peers.", **missing),
+        get(
+            "/v1/jobs/{job}",
+            "job-get",
+            jobs.get_job,
+            jobs.JobInfo,
+            "One job, with its progress asked of its peers.",
+            parameters=(*READ, WAIT),
+            **missing,
+        ),
         get(
             "/v1/volumes/{volume}/rebalance",
             "rebalance-status",

@@ -36,6 +36,8 @@ KEY = Parameter("key", "Only items that have this metadata key.")
 VALUE = Parameter("value", "Only items that have this metadata value.")
 TIMEOUT = Parameter("timeout", "How long the client waits for the answer, in seconds (`30` or `30s`).")
 
+WAIT = Parameter("wait", "Wait so long for the job to end, in seconds (`30` or `30s`); 202 when it has not.")
+
 READ = (MIN_REVISION, CONSISTENCY)
 PAGED = (*READ, LIMIT, CURSOR)
 
@@ -44,7 +46,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A route.
 
     `public`: no token needed. `reply`: type of the body (None: no body), `request`: of the JSON body without `not_in_body`.
-    `media`: content type of a body that isn't JSON. `etag`: whether the reply has one. `if_match`: path field whose thing If-Match is about.
+    `statuses`: other statuses of success, with the same body. `media`: content type of a body that isn't JSON. `etag`: whether the reply has one. `if_match`: path field whose thing If-Match is about.
     `command`: it changes the state by this command. `errors`: statuses besides those that every route has.
     """
 
@@ -54,6 +56,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     handler: Handler
     summary: str
     status: int = 200
+    statuses: tuple[int, ...] = ()
     reply: Any = None
     request: Any = None
     not_in_body: tuple[str, ...] = ()

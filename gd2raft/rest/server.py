@@ -139,7 +139,7 @@ class RestServer:
         endpoint, call.fields = self._router.find(call.method, call.raw_path)
         call.endpoint = endpoint
         call.read_query(endpoint)
-        limit_s = (call.timeout_s() if endpoint.command else self.limits.read_s) + HANDLER_GRACE_S
+        limit_s = (call.timeout_s() if endpoint.command else self.limits.read_s) + call.wait_s() + HANDLER_GRACE_S
         try:
             async with asyncio.timeout(limit_s):
                 await call.catch_up()

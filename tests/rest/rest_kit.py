@@ -151,7 +151,8 @@ class MemoryApi:
         return self.facts
 
     async def job_progress(self, job: jobs.Job) -> Mapping[str, jobs.Progress]:
-        return {p: jobs.Progress(status=jobs.Status.UNKNOWN) for p in job.peers}
+        known = jobs.results(self.view(), job)
+        return {p: known.get(p, jobs.Progress(status=jobs.Status.UNKNOWN)) for p in job.peers}
 
     async def ask(
         self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def test_the_counts_of_a_job_are_the_sums_of_its_parts(two: Rest) -> None:
 
 def test_bricks_leave_by_start_and_commit(two: Rest) -> None:
     body = {"bricks": ["node2:/b2"]}
-    started = asked(two, "POST", "/v1/volumes/{volume}/remove-brick/start", body)
+    started = asked(two, "POST", "/v1/volumes/{volume}/remove-brick/start", body, status=202)
     assert (started["kind"], started["bricks"], [p["peer-id"] for p in started["parts"]]) == ("remove-brick", ["node2:/b2"], [OTHER])
     assert asked(two, "GET", "/v1/volumes/{volume}/remove-brick")["id"] == started["id"]
     end(two)
@@ -69,7 +70,7 @@ def test_bricks_leave_by_start_and_commit(two: Rest) -> None:
 
 
 def test_bricks_stay_when_their_removal_is_stopped(two: Rest) -> None:
-    asked(two, "POST", "/v1/volumes/{volume}/remove-brick/start", {"bricks": ["node2:/b2"]})
+    asked(two, "POST", "/v1/volumes/{volume}/remove-brick/start", {"bricks": ["node2:/b2"]}, status=202)
     assert asked(two, "POST", "/v1/volumes/{volume}/remove-brick/stop")["status"] == "stopped"
     refused(two.ask("GET", "/v1/volumes/v1/remove-brick"), 400, "no-remove-brick")
 
@@ -120,3 +121,31 @@ def test_jobs_come_in_pages(two: Rest) -> None:
     assert [j["id"] for j in first.json] == ["ja", "jb"]
     rest = two.ask("GET", f"/v1/jobs?limit=2&cursor={first.headers['x-gluster-next-cursor']}")
     assert [j["id"] for j in rest.json] == ["jc"] and "x-gluster-next-cursor" not in rest.headers
+
+
+# ---- waiting
+
+
+def test_long_work_says_where_its_job_is_and_202_when_it_did_not_end_within_the_wait(two: Rest) -> None:
+    answer = two.ask("POST", "/v1/volumes/v1/rebalance/start?wait=1s")
+    assert (answer.status, answer.headers["location"]) == (202, f"/v1/jobs/{answer.json['id']}")
+    check(document_of(two), "POST", "/v1/volumes/{volume}/rebalance/start", answer)
+    again = two.ask("GET", f"{answer.headers['location']}?wait=1")
+    assert (again.status, again.json["status"]) == (200, "in progress")
+
+
+def test_a_client_that_waits_is_answered_as_soon_as_the_job_ends(two: Rest) -> None:
+    job = two.ask("POST", "/v1/volumes/v1/rebalance/start").json["id"]
+    waiting = threading.Thread(target=lambda: answers.append(two.ask("GET", f"/v1/jobs/{job}?wait=60s")), daemon=True)
+    answers: list[Answer] = []
+    waiting.start()
+    end(two, files=2)
+    waiting.join(30)
+    (answer,) = answers
+    assert (answer.status, answer.json["status"], answer.json["files"]) == (200, "completed", 4)
+
+
+@pytest.mark.parametrize("wait", ["", "x", "-1", "1.5", "301", "9" * 30])
+def test_a_wait_that_is_no_time_is_refused_and_nothing_is_begun(two: Rest, wait: str) -> None:
+    refused(two.ask("POST", f"/v1/volumes/v1/rebalance/start?wait={wait}"), 400, "bad-parameter")
+    assert two.ask("GET", "/v1/jobs").json == []

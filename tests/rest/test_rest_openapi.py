@@ -101,7 +101,7 @@ JOBS = ("rebalance-start", "rebalance-stop", "rebalance-status", "remove-brick-s
 """Each needs a state of its own: test_rest_jobs.py."""
 REPAIRS = ("volume-replace-brick", "volume-reset-brick-start", "volume-reset-brick-commit", "volume-barrier", "volume-profile-start",
            "volume-profile-stop", "heal", "heal-info", "heal-info-of", "heal-count", "split-brain", "volume-status-of", "profile-info",
-           "top", "volume-statedump")  # fmt: skip
+           "top", "volume-statedump", "volume-services")  # fmt: skip
 """These too: test_rest_repair.py."""
 LAST = ("volume-stop", "volume-delete", "peer-remove")
 

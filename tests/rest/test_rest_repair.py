@@ -80,6 +80,15 @@ def test_status_asks_each_peer_with_bricks_once(rest: Rest) -> None:
     assert code_of(rest, "GET", f"{V1}/status/everything") == (400, "bad-parameter")
 
 
+def test_the_daemons_beside_the_bricks_are_named_peer_by_peer(rest: Rest) -> None:
+    started(rest)
+    rest.api.answers[PEER] = Answered(value={"services": [{"name": "Self-heal Daemon", "online": True, "pid": 7}]})
+    found = good(rest, "GET", f"{V1}/services", "/v1/volumes/{volume}/services")
+    assert {s["peer-id"]: (s["name"], s["pid"], s["error"]) for s in found}[PEER] == ("Self-heal Daemon", 7, "")
+    assert all(s["error"] == "the peer is down" for s in found if s["peer-id"] != PEER)
+    assert code_of(rest, "GET", "/v1/volumes/nope/services")[0] == 404
+
+
 def test_top_refuses_what_makes_no_sense(rest: Rest) -> None:
     started(rest)
     good(rest, "GET", f"{V1}/top/open?count=5", "/v1/volumes/{volume}/top/{of}")
