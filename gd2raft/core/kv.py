@@ -123,26 +123,15 @@ def check_limits(commit: Commit) -> None:
         raise ValueError("a commit changes a key twice")
 
 
-class KeyValueState:
-    """The state machine.
+class Items:
+    """An ordered map of keys to values with their revisions. Whoever fills it sees to the revisions."""
 
-    >>> state = KeyValueState()
-    >>> result, events = state.apply(Operation(commit=Commit(put=(Put("a", b"1"),))))
-    >>> result.revision, state.get("a").value
-    (1, b'1')
-    """
-
-    def __init__(self) -> None:
-        self.revision = 0
-        self._items: dict[str, Versioned] = {}
-        self._keys: list[str] = []  # sorted; rebuilt lazily would make list() slow at the wrong moment
-        self._sessions: dict[str, Session] = {}
-        self._applied = 0  # operations applied: the clock of session expiry
-
-    # reading
+    def __init__(self, items: dict[str, Versioned] | None = None) -> None:
+        self.by_key: dict[str, Versioned] = dict(items or {})
+        self._keys = sorted(self.by_key)  # rebuilt lazily would make list() slow at the wrong moment
 
     def get(self, key: str) -> Versioned | None:
-        return self._items.get(key)
+        return self.by_key.get(key)
 
     def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> list[tuple[str, Versioned]]:
         """Items whose key starts with `prefix`, in key order, those after the key `after` only, at most `limit`."""
@@ -156,8 +145,51 @@ class KeyValueState:
             key = self._keys[index]
             if not key.startswith(prefix) or limit == 0:
                 return
-            yield key, self._items[key]
+            yield key, self.by_key[key]
             limit = None if limit is None else limit - 1
+
+    def put(self, key: str, item: Versioned) -> None:
+        if key not in self.by_key:
+            insort(self._keys, key)
+        self.by_key[key] = item
+
+    def remove(self, key: str) -> bool:
+        """False when there is no such key."""
+        if self.by_key.pop(key, None) is None:
+            return False
+        del self._keys[bisect_left(self._keys, key)]
+        return True
+
+    def __len__(self) -> int:
+        return len(self.by_key)
+
+    def check(self) -> None:
+        assert self._keys == sorted(self.by_key), "key index differs from the items"
+
+
+class KeyValueState:
+    """The state machine.
+
+    >>> state = KeyValueState()
+    >>> result, events = state.apply(Operation(commit=Commit(put=(Put("a", b"1"),))))
+    >>> result.revision, state.get("a").value
+    (1, b'1')
+    """
+
+    def __init__(self) -> None:
+        self.revision = 0
+        self._items = Items()
+        self._sessions: dict[str, Session] = {}
+        self._applied = 0  # operations applied: the clock of session expiry
+
+    # reading
+
+    def get(self, key: str) -> Versioned | None:
+        return self._items.get(key)
+
+    def list(self, prefix: str, *, after: str = "", limit: int | None = None) -> list[tuple[str, Versioned]]:
+        """Items whose key starts with `prefix`, in key order, those after the key `after` only, at most `limit`."""
+        return self._items.list(prefix, after=after, limit=limit)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -214,14 +246,11 @@ class KeyValueState:
         self.revision += 1
         events: list[Event] = []
         for key in commit.delete:
-            if self._items.pop(key, None) is not None:
-                del self._keys[bisect_left(self._keys, key)]
+            if self._items.remove(key):
                 events.append(Event(self.revision, key, None))
         for put in commit.put:
             old = self._items.get(put.key)
-            if old is None:
-                insort(self._keys, put.key)
-            self._items[put.key] = Versioned(put.value, old.created if old else self.revision, self.revision)
+            self._items.put(put.key, Versioned(put.value, old.created if old else self.revision, self.revision))
             events.append(Event(self.revision, put.key, put.value))
         return Result("done", self.revision), events
 
@@ -234,22 +263,21 @@ class KeyValueState:
     def freeze(self) -> Frozen:
         """A consistent copy that later changes don't touch. Cheap (values are immutable): a shallow copy."""
         sessions = [(name, s.used, s.acked, list(s.answers.items())) for name, s in self._sessions.items()]
-        return Frozen(self.revision, self._applied, dict(self._items), sessions)
+        return Frozen(self.revision, self._applied, dict(self._items.by_key), sessions)
 
     @classmethod
     def thaw(cls, frozen: Frozen) -> KeyValueState:
         state = cls()
         state.revision, state._applied = frozen.revision, frozen.applied
-        state._items = dict(frozen.items)
-        state._keys = sorted(state._items)
+        state._items = Items(frozen.items)
         state._sessions = {name: Session(used, acked, dict(answers)) for name, used, acked, answers in frozen.sessions}
         state.check()
         return state
 
     def check(self) -> None:
         """Assert the invariants: keys sorted and the same as the items', revisions in order, sessions within limits."""
-        assert self._keys == sorted(self._items), "key index differs from the items"
-        for key, item in self._items.items():
+        self._items.check()
+        for key, item in self._items.by_key.items():
             assert 0 < item.created <= item.modified <= self.revision, f"revisions of {key!r} out of order: {item}"
         assert len(self._sessions) <= SESSIONS_MAX, "too many sessions"
         for name, session in self._sessions.items():

@@ -266,15 +266,15 @@ def test_a_commit_that_changes_a_key_twice_is_our_bug(commit: Commit) -> None:
 
 
 def broken_index(state: KeyValueState) -> None:
-    state._keys.pop()
+    state._items._keys.pop()
 
 
 def broken_order(state: KeyValueState) -> None:
-    state._items["a"] = Versioned(b"", 2, 1)
+    state._items.by_key["a"] = Versioned(b"", 2, 1)
 
 
 def broken_revision(state: KeyValueState) -> None:
-    state._items["a"] = Versioned(b"", 1, 99)
+    state._items.by_key["a"] = Versioned(b"", 1, 99)
 
 
 def broken_sessions(state: KeyValueState) -> None:
