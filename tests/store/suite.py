@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from gd2raft.core.kv import ABSENT, KEY_BYTES_MAX, VALUE_BYTES_MAX, Commit, Event, Expect, Put, TooLarge
+from gd2raft.core.kv import (
+    ABSENT,
+    COMMIT_BYTES_MAX,
+    COMMIT_ITEMS_MAX,
+    KEY_BYTES_MAX,
+    VALUE_BYTES_MAX,
+    Commit,
+    Event,
+    Expect,
+    Put,
+    TooLarge,
+)
 from gd2raft.store.interface import Compacted, Store
 
 T = 20.0
@@ -83,6 +94,96 @@ class StoreSuite:
 
         self.run(tmp_path, body)
 
+    def test_of_two_commits_under_one_guard_key_at_the_same_time_one_is_refused(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            guard = await store.commit(put("vol/guard", b"0"), timeout_s=T)
+
+            async def add(name: str) -> str:
+                change = Commit((Expect("vol/guard", guard.revision),), (Put("vol/guard", b"1"), Put(f"vol/{name}", b"x")))
+                return (await store.commit(change, timeout_s=T)).outcome
+
+            outcomes = await asyncio.gather(*(add(f"{n}") for n in range(5)))
+            assert sorted(outcomes) == ["conflict"] * 4 + ["done"]
+            assert len(store.list("vol/")) == 2, "the guard, and what the one that was done has added"
+
+        self.run(tmp_path, body)
+
+    def test_counting_by_compare_and_swap_loses_no_step(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            await store.commit(put("n", b"0"), timeout_s=T)
+
+            async def count() -> None:
+                while True:
+                    item = store.get("n")
+                    assert item is not None
+                    result = await store.commit(put("n", b"%d" % (int(item.value) + 1), Expect("n", item.modified)), timeout_s=T)
+                    if result.outcome == "done":
+                        return
+                    assert store.revision >= result.revision, "after a conflict the state shows what moved"
+
+            await asyncio.gather(*(count() for _ in range(8)))
+            item = store.get("n")
+            assert item is not None and item.value == b"8"
+
+        self.run(tmp_path, body)
+
+    def test_a_commit_that_puts_and_deletes_is_one_revision_and_one_batch_of_a_watch(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            await store.commit(Commit(put=(Put("a", b"1"), Put("b", b"1"))), timeout_s=T)
+            watch = store.watch()
+            refused = await store.commit(Commit((Expect("a", ABSENT),), (Put("c", b"1"),), ("b",)), timeout_s=T)
+            done = await store.commit(Commit(put=(Put("c", b"1"), Put("a", b"2")), delete=("b",)), timeout_s=T)
+            async with asyncio.timeout(T):
+                batch = await anext(watch)
+            assert refused.outcome == "conflict"
+            assert list(batch) == [Event(done.revision, "b", None), Event(done.revision, "c", b"1"), Event(done.revision, "a", b"2")]
+            watch.close()
+
+        self.run(tmp_path, body)
+
+    def test_a_rewritten_key_keeps_when_it_was_created_and_a_deleted_one_begins_anew(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            first = await store.commit(put("k", b"1"), timeout_s=T)
+            second = await store.commit(put("k", b"2"), timeout_s=T)
+            item = store.get("k")
+            assert item is not None and (item.created, item.modified) == (first.revision, second.revision)
+            await store.commit(Commit((Expect("k", second.revision),), delete=("k",)), timeout_s=T)
+            assert store.get("k") is None
+            third = await store.commit(put("k", b"3", Expect("k", ABSENT)), timeout_s=T)
+            item = store.get("k")
+            assert item is not None and (item.created, item.modified) == (third.revision, third.revision)
+
+        self.run(tmp_path, body)
+
+    def test_deleting_a_key_that_is_not_there_is_done_and_no_change(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            watch = store.watch()
+            assert (await store.commit(Commit(delete=("never",)), timeout_s=T)).outcome == "done"
+            last = await store.commit(put("k", b"1"), timeout_s=T)
+            assert await read(watch, 1) == [Event(last.revision, "k", b"1")]
+            watch.close()
+
+        self.run(tmp_path, body)
+
+    def test_a_commit_that_only_expects_checks_and_changes_no_key(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            done = await store.commit(put("k", b"1"), timeout_s=T)
+            check = Commit((Expect("k", done.revision), Expect("other", ABSENT)))
+            assert (await store.commit(check, timeout_s=T)).outcome == "done"
+            wrong = await store.commit(Commit((Expect("k", done.revision), Expect("other", 1), Expect("third", 2))), timeout_s=T)
+            assert (wrong.outcome, wrong.moved) == ("conflict", ("other", "third"))
+            assert [key for key, _ in store.list("")] == ["k"]
+
+        self.run(tmp_path, body)
+
+    def test_keys_are_text_of_any_script_and_listed_by_code_point(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            names = ["v/a b", "v/z", "v/é", "v/\u65e5\u672c", "v/\U0001f4be"]
+            await store.commit(Commit(put=tuple(Put(name, name.encode()) for name in reversed(names))), timeout_s=T)
+            assert [(key, item.value.decode()) for key, item in store.list("v/")] == [(name, name) for name in names]
+
+        self.run(tmp_path, body)
+
     def test_concurrent_commits_each_get_their_own_revision(self, tmp_path: Path) -> None:
         async def body(store: Store) -> None:
             results = await asyncio.gather(*[store.commit(put(f"k{n}", b"v"), timeout_s=T) for n in range(50)])
@@ -96,10 +197,23 @@ class StoreSuite:
     def test_a_commit_past_the_limits_is_refused_before_anything_happens(self, tmp_path: Path) -> None:
         async def body(store: Store) -> None:
             before = store.revision
-            for commit in (put("k", bytes(VALUE_BYTES_MAX + 1)), put("x" * (KEY_BYTES_MAX + 1), b""), put("", b"")):
+            many = Commit(put=tuple(Put(f"k{n}", bytes(VALUE_BYTES_MAX)) for n in range(COMMIT_BYTES_MAX // VALUE_BYTES_MAX)))
+            wide = Commit(tuple(Expect(f"k{n}", ABSENT) for n in range(COMMIT_ITEMS_MAX + 1)))
+            for commit in (put("k", bytes(VALUE_BYTES_MAX + 1)), put("x" * (KEY_BYTES_MAX + 1), b""), put("", b""), many, wide):
                 with pytest.raises(TooLarge):
                     await store.commit(commit, timeout_s=T)
+            with pytest.raises(ValueError, match="twice"):
+                await store.commit(Commit(put=(Put("k", b""),), delete=("k",)), timeout_s=T)
             assert store.revision == before
+
+        self.run(tmp_path, body)
+
+    def test_a_key_and_a_value_as_large_as_the_limits_are_kept(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            key, value = "x" * KEY_BYTES_MAX, bytes(range(256)) * (VALUE_BYTES_MAX // 256)
+            assert (await store.commit(put(key, value), timeout_s=T)).outcome == "done"
+            item = store.get(key)
+            assert item is not None and item.value == value
 
         self.run(tmp_path, body)
 
@@ -145,6 +259,29 @@ class StoreSuite:
                 await store.commit(Commit(put=tuple(Put(f"{key}", value) for key in "abc")), timeout_s=T)
             with pytest.raises(Compacted):
                 await read(store.watch("", 1), 1)
+
+        self.run(tmp_path, body)
+
+    def test_a_reader_that_was_told_to_list_again_misses_nothing_from_there(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            slow = store.watch()
+            for number in range(24):
+                value = bytes([number]) * VALUE_BYTES_MAX
+                await store.commit(Commit(put=tuple(Put(f"{key}", value) for key in "abc")), timeout_s=T)
+            with pytest.raises(Compacted):
+                await read(slow, 1)
+            listed, revision = dict(store.list("")), store.revision
+            resumed = store.watch("", revision)
+            changes = [await store.commit(put(f"d{n}", b"x"), timeout_s=T) for n in range(3)]
+            assert [(e.revision, e.key) for e in await read(resumed, 3)] == [(r.revision, f"d{n}") for n, r in enumerate(changes)]
+            assert sorted(listed) == ["a", "b", "c"] and all(item.value == bytes([23]) * VALUE_BYTES_MAX for item in listed.values())
+
+        self.run(tmp_path, body)
+
+    def test_a_linearizable_read_of_a_quiet_store_is_at_the_revision_of_its_state(self, tmp_path: Path) -> None:
+        async def body(store: Store) -> None:
+            await store.commit(put("k", b"v"), timeout_s=T)
+            assert await store.linearizable(timeout_s=T) == store.revision == await store.linearizable(timeout_s=T)
 
         self.run(tmp_path, body)
 
