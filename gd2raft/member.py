@@ -193,6 +193,8 @@ class Member:
         members = self.members()
         self.sight.forget(members)
         now = self._now()
+        if self._known_since and self.leads():  # it was just probed, so it is there; its first lease may be a second on its way
+            self.sight.seed(members - self._known_since.keys(), now)
         for peer_id in members:
             self._known_since.setdefault(peer_id, now)
         for gone in self._known_since.keys() - members:

@@ -202,3 +202,11 @@ def test_a_pool_of_five_forms_in_one_go_and_every_peer_answers_any_request(tmp_p
         assert set(pool.settled()) == {"asked-a-learner"}
         pool.remove("asked-a-learner", by=(by + 3) % 5)
         assert pool.settled() == {}
+
+
+def test_a_peer_that_was_just_probed_can_be_used_at_once(make_pool: MakePool) -> None:
+    pool = make_pool(5).start()
+    for number, peer in enumerate(pool.peers[1:], 1):
+        pool[0].must("POST", "/v1/peers", {"addresses": [peer.address]})
+        asked = pool.peers[number - 1]
+        asked.must("POST", "/v1/volumes", {"name": f"v{number}", "bricks": [peer.brick(f"b{number}")], "force": True})
