@@ -56,6 +56,7 @@ from gd2raft.store.raft.errors import StorageError
 from gd2raft.sunrpc.brickop import BrickOpClient
 from gd2raft.sunrpc.peek import PortMux
 from gd2raft.sunrpc.server import SunRpcServer
+from gd2raft.telemetry import Telemetry
 from gd2raft.tenure import OrphanedLog, Tenure
 from gd2volgen.tables import option_table
 
@@ -195,6 +196,7 @@ class Daemon:
         )
         self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.tidy)
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
+        Telemetry(self).register(self.rest.metrics.registry)
 
     def new_connections(self) -> ConnectionPool:
         local = self.peer_host or None

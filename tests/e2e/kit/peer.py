@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,10 +164,15 @@ class Peer:
         assert answer.status == 200, f"GET {path} on {self}: {answer.status} {answer.message}"
         return answer.body
 
+    def text(self, path: str) -> str:
+        """The body of a read that isn't JSON."""
+        with urllib.request.urlopen(f"http://{self.address}:{REST_PORT}{path}", timeout=20) as reply:
+            return str(reply.read().decode())
+
     def must(self, method: str, path: str, body: object = None) -> Any:
         """The body of a write that must succeed."""
         answer = self.call(method, path, body)
-        assert answer.status in (200, 201, 204), f"{method} {path} on {self}: {answer.status} {answer.message}"
+        assert answer.status in (200, 201, 202, 204), f"{method} {path} on {self}: {answer.status} {answer.message}"
         return answer.body
 
     def gd2(self, *words: object, timeout_s: float = 90.0) -> Ran:
