@@ -87,6 +87,7 @@ class Remote:
     # asked by others
 
     def on_raft(self, connection: Connection, message: services.RaftMessage) -> None:
+        self._daemon.tenure.courier.heard(connection)
         self._daemon.member.store.receive(connection.peer.peer_id, message.payload)
 
     async def on_forward(self, connection: Connection, request: services.Forwarded) -> services.Answer:

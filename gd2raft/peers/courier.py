@@ -1,4 +1,7 @@
-"""Carries the voters' messages: one connection to each of them, dialled when there is something to say. Messages may get lost."""
+"""Carries the voters' messages: one connection to each of them, dialled when there is something to say. Messages may get lost.
+
+A peer that has just been invited doesn't know yet where the leader is: it answers on the connection by which it was asked.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ class _Line:
 
     def __init__(self) -> None:
         self.connection: Connection | None = None
+        self.incoming: Connection | None = None  # that peer's, to us
         self.waiting: list[bytes] = []
         self.waiting_bytes = 0
         self.dialling: asyncio.Task[None] | None = None
@@ -39,14 +43,25 @@ class Courier:
 
     def send(self, peer_id: str, message: bytes) -> None:
         line = self._lines.setdefault(peer_id, _Line())
-        if line.connection is not None and not line.connection.closed:
-            line.connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+        if (connection := self._open(peer_id, line)) is not None:
+            connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
             return
         if len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
             line.waiting.append(message)
             line.waiting_bytes += len(message)
         if line.dialling is None:
             line.dialling = asyncio.create_task(self._connect(peer_id, line), name=f"dial voter {peer_id}")
+
+    def heard(self, connection: Connection) -> None:
+        """A message came by this connection of that peer's."""
+        self._lines.setdefault(connection.peer.peer_id, _Line()).incoming = connection
+
+    def _open(self, peer_id: str, line: _Line) -> Connection | None:
+        if line.connection is not None and not line.connection.closed:
+            return line.connection
+        if line.incoming is not None and not line.incoming.closed and not self._address_of(peer_id):
+            return line.incoming
+        return None
 
     async def _connect(self, peer_id: str, line: _Line) -> None:
         loop = asyncio.get_running_loop()
