@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gd2raft import __version__
+from gd2raft.commands import quota
 from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.commands.quota_limit import QuotaSetLimit
+from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
-from gd2raft.core.plan import Unavailable
+from gd2raft.core.plan import Failed, NotFound, Unavailable, View
 from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
 from gd2raft.member import cluster_status
@@ -81,6 +84,8 @@ class DaemonApi:
     async def run(self, command: str, request: object, context: RequestContext) -> Done:
         if isinstance(request, PeerAdd):
             request = await self._found(request)
+        if isinstance(request, QuotaSetLimit | QuotaRemove):
+            request = await self._looked_up(request)
         left = context.timeout_s - (asyncio.get_running_loop().time() - context.received)
         return await self._daemon.member.initiator.run(
             command,
@@ -101,6 +106,24 @@ class DaemonApi:
         if found.id != self.peer_id:
             await self._know_own_address(found.address)
         return msgspec.structs.replace(request, found=found)
+
+    async def _looked_up(self, request: QuotaSetLimit | QuotaRemove) -> QuotaSetLimit | QuotaRemove:
+        """Ask the volume which directory the path is, before a plan is made."""
+        volume = quota.quota_volume(View(self._daemon.view().reader), request.volume)
+        path = quota.check_path(request.path)
+        if isinstance(request, QuotaSetLimit):
+            request.bound()
+        answered = await self._daemon.asked(volume.name, "quota-resolve", {"path": path})
+        if answered.error:
+            raise Failed(answered.error, hint=f"gd2 volume status {volume.name}", code="not-mounted")
+        gfid = str(answered.value["gfid"])
+        if not gfid and isinstance(request, QuotaSetLimit):
+            raise NotFound(
+                f"there is no directory {path} in volume {volume.name}",
+                hint="the path in the volume, not that of a mount",
+                code="no-directory",
+            )
+        return msgspec.structs.replace(request, gfid=gfid)
 
     async def _know_own_address(self, other: str) -> None:
         """A peer that listens everywhere is known by its host name until it meets another one: then by the address used for that."""

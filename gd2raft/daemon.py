@@ -185,6 +185,7 @@ class Daemon:
             workdir=self.state,
             processes=self.processes,
             report=self.report_job,
+            mounts=self.mounts,
         )
         self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
@@ -339,7 +340,7 @@ class Daemon:
             return Answered(error=f"this peer knows no volume {name}")
         if (answer := ASKS.get(ask)) is None:
             return Answered(error=f"this peer's daemon knows no ask {ask!r}: upgrade it")
-        here = Here(self.identity.peer_id, self.processes, self.gluster.client_volfile, self.rundir)
+        here = Here(self.identity.peer_id, self.processes, self.gluster.client_volfile, self.rundir, self.mounts)
         try:
             return Answered(value=await answer(here, volume, arguments))
         except AskFailed as error:

@@ -14,8 +14,11 @@ from pathlib import Path
 import structlog
 
 import gd2volgen
+from gd2raft import node_services
 from gd2raft.core import jobs, model
+from gd2raft.crawls import Crawls
 from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
+from gd2raft.process.mount import MountPlace
 from gd2raft.rebalance import Rebalances
 from gd2raft.rebalance import key_of as rebalance_key
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
@@ -28,6 +31,7 @@ CLIENTS_GO_S = 4.0
 """So long a brick that has left its volume waits for its clients to go. One that does I/O has gone within a second; an idle one keeps
 its old graph until its next operation, and switches before that (seen)."""
 CLIENTS_POLL_S = 0.2
+CRAWLED = "client_per_brick/"
 
 ReportJob = Callable[[jobs.Job, jobs.Progress], Awaitable[None]]
 
@@ -129,6 +133,7 @@ class Gluster:
         workdir: Path,
         processes: ProcessManager,
         report: ReportJob,
+        mounts: MountPlace,
     ) -> None:
         self._peer_id, self._view, self._online, self._current = peer_id, view, online, current
         self._host, self._port, self._bind_address = host, port, bind_address
@@ -151,6 +156,7 @@ class Gluster:
             report=report,
             changed=lambda volume: self.changed([volume]),
         )
+        self.crawls = Crawls(workdir / "quota", mounts, self._crawl_key)
         self._volume_of: dict[str, str] = {}  # key of a process that was wanted -> its volume
         self._task: asyncio.Task[None] | None = None
 
@@ -165,6 +171,7 @@ class Gluster:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.rebalances.close()
+        await self.crawls.close()
 
     def changed(self, volumes: Iterable[str] | None) -> None:
         """These volumes changed (None: anything may have)."""
@@ -194,7 +201,7 @@ class Gluster:
 
     async def _refresh(self, names: set[str], everything: bool) -> None:
         if self.server is not None and (names or everything):
-            told = await self.server.refresh(lambda group: everything or group_volume(group) in names)
+            told = await self.server.refresh(lambda group: everything or is_about(group, names))
             if told:
                 log.info("told clients and bricks of new volfiles", connections=told, volumes=sorted(names)[:10])
 
@@ -205,6 +212,7 @@ class Gluster:
             self._remember(bricks, services)
             # An old state may lack a volume, or have it stopped: nothing is stopped on its word.
             await self._processes.follow(bricks, services, stop_others=self._current())
+            self._follow_crawls()
 
     async def follow_volume(self, name: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
         """Follow, then wait until this volume's processes (of its bricks only these) are as wanted: what isn't, and why."""
@@ -218,6 +226,8 @@ class Gluster:
             keys.append(rebalance_key(name))
         else:
             keys = [key for key in self._processes.keys() if self._volume_of.get(key) == name]
+        if volume is not None and self._peer_id() in volume.peer_ids():
+            keys += node_services.names_for(volume)
         return [str(p) for p in await self._processes.settled(keys, timeout_s)]
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:
@@ -279,7 +289,23 @@ class Gluster:
                 services.append(rebalance)
             if gd2volgen.needs_shd(describer.describe(volume)):
                 services.append(self._shd_spec(volume))
+        services += node_services.wanted(self._started_here(view), describer.describe, self._host, self._port)
         return bricks, services
+
+    def _started_here(self, view: model.View) -> list[model.Volume]:
+        """The started volumes with bricks on this peer."""
+        names = sorted({claim.volume for claim in view.brick_claims(self._peer_id()).values()})
+        volumes = [volume for name in names if (volume := view.volume(name)) is not None]
+        return [volume for volume in volumes if volume.state is model.VolumeState.STARTED]
+
+    def _follow_crawls(self) -> None:
+        view = self._view()
+        existing = frozenset(volume.id for volume in view.volumes()) if self._current() else None
+        self.crawls.follow(self._started_here(view), self._peer_id(), existing=existing)
+
+    def _crawl_key(self, volume: model.Volume, brick: model.Brick) -> str:
+        describer = Describer(self._view(), self._peer_id(), str(self._workdir))
+        return f"{CRAWLED}{volume.name}.client.{gd2volgen.brick_file_stem(describer.host(brick.peer_id), brick.path)}.vol"
 
     def _may_run(self, view: model.View, brick: model.Brick) -> bool:
         """Not while it is reset, or while a transaction that still lives holds it."""
@@ -339,6 +365,11 @@ class Gluster:
             return self._rebalance_reply(key[len("rebalance/") :])
         view = self._view()
         describer = Describer(view, self._peer_id(), str(self._workdir))
+        if key.startswith(node_services.PREFIX):
+            self._processes.volfile_served(key)
+            return node_services.reply(key, self._started_here(view), describer.describe)
+        if key.startswith(CRAWLED):
+            return self._crawl_reply(view, key, describer)
         if (volume := view.volume(key.removesuffix(".tcp"))) is not None:
             return self._client_reply(volume, describer, trusted=request.connection.is_local)
         return self._brick_reply(view, key, describer)
@@ -365,6 +396,15 @@ class Gluster:
             ):
                 spec = gd2volgen.brick_volfile(describer.describe(volume), brick.index)
                 return GetspecReply(spec, {}, f"brick/{volume.name}")
+        return None
+
+    def _crawl_reply(self, view: model.View, key: str, describer: Describer) -> GetspecReply | None:
+        volume = view.volume(key.removeprefix(CRAWLED).partition(".")[0])
+        for brick in volume.bricks() if volume is not None else ():
+            if volume is not None and brick.peer_id == self._peer_id() and key == self._crawl_key(volume, brick):
+                description = describer.describe(volume)
+                found = next(b for s in description.subvols for b in s.bricks if b.index == brick.index)
+                return GetspecReply(gd2volgen.quota_client_volfile(description, found), {}, f"crawl/{volume.name}")
         return None
 
     def _shd_reply(self, name: str) -> GetspecReply | None:
@@ -413,6 +453,11 @@ class Gluster:
     def event_notify(self, op: int, info: Mapping[str, str]) -> None:
         log.info("event from a process", op=op, volume=info.get("volname", ""))
         self.rebalances.event(op, info)
+
+
+def is_about(group: str, names: set[str]) -> bool:
+    """Whether a change of these volumes may concern a GETSPEC group. Services of several volumes are always looked at."""
+    return group.startswith(node_services.PREFIX) or group_volume(group) in names
 
 
 def group_volume(group: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from gd2raft.core import model
 from gd2raft.process import ProcessManager
+from gd2raft.process.mount import MountPlace
 
 Answer = dict[str, Any]
 """JSON. Asks about bricks: brick id -> what is known of it, or {"error": why not}."""
@@ -26,6 +27,7 @@ class Here(msgspec.Struct, frozen=True):
     processes: ProcessManager
     volfile: Callable[[model.Volume], str]
     rundir: Path
+    mounts: MountPlace
 
     def bricks(self, volume: model.Volume) -> list[model.Brick]:
         return [b for b in volume.bricks() if b.peer_id == self.peer_id]

@@ -120,6 +120,21 @@ class StopJob(Arguments, frozen=True, kw_only=True):
     job: str
 
 
+class SetLimit(Arguments, frozen=True, kw_only=True):
+    """Give a directory of the mounted volume a limit, or (`value` empty) take it away.
+
+    `name`: limit-set (bytes) or limit-objects; `value`: as the quota xlator stores it, in hex. `gone`: the directory is not there any
+    more, and must not be.
+    """
+
+    volume: str
+    gfid: str
+    path: str
+    name: str
+    value: str = ""
+    gone: bool = False
+
+
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
 CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
 HOLD_BRICK = StepKind("brick.hold", HoldBrick, undoable=True, timeout_s=40)
@@ -135,3 +150,4 @@ MARK_REPLICA = StepKind("replica.mark", MarkReplica, undoable=True, timeout_s=30
 FILL_REPLICA = StepKind("replica.fill", MarkReplica, timeout_s=50)
 LEAVE_BRICK = StepKind("brick.leave", LeaveBrick, timeout_s=40)
 STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)
+SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gd2raft.commands import lookup
 from gd2raft.commands.job_start import forgotten
 from gd2raft.commands.volume_start import follow_on_peers
-from gd2raft.core import model, plan
+from gd2raft.core import model, plan, quotas
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
@@ -31,7 +31,7 @@ def plan_delete(view: View, request: VolumeDelete, ids: Ids) -> Plan:
     claims = tuple(plan.delete(model.brick_key(b.peer_id, b.path)) for b in volume.bricks())
     return Plan(
         locks=(f"volume/{volume.name}",),
-        changes=(plan.delete(model.volume_key(volume.name)), *claims, *forgotten(view, volume)),
+        changes=(plan.delete(model.volume_key(volume.name)), *claims, *forgotten(view, volume), *quotas.forgotten(view, volume.name)),
         after=(follow_on_peers(volume),),
         result={"volume": volume.name},
     )

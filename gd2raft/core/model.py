@@ -16,6 +16,7 @@ Keys:
     txn/ID                      core.transaction.Transaction
     results/KEY                 core.transaction.Remembered (Idempotency-Key)
     leftovers/PEER-ID/TXN-ID    core.transaction.Leftover; guard key: leftovers/PEER-ID
+    quota/VOLUME/XX             core.quotas.QuotaLimits; guard key: quota
 A guard key is touched by every change under its prefix, so that "nothing under this prefix changed" can be expected.
 """
 
@@ -207,6 +208,7 @@ LOCKS = "locks/"
 TRANSACTIONS = "txn/"
 RESULTS = "results/"
 LEFTOVERS = "leftovers/"
+QUOTAS = "quota/"
 
 
 def peer_key(peer_id: str) -> str:
@@ -247,6 +249,8 @@ def guard_of(key: str) -> str | None:
         return "peers"
     if key.startswith(VOLUMES):
         return "volumes"
+    if key.startswith(QUOTAS):
+        return "quota"
     if key.startswith((BRICKS, LEFTOVERS)) and key.count("/") >= 2:
         return "/".join(key.split("/", 2)[:2])
     return None

@@ -30,21 +30,24 @@ class MountPlace:
         self.host, self.port, self.rundir, self.logdir = host, port, rundir, logdir
 
     @contextlib.asynccontextmanager
-    async def mounted(self, volume: str, *, client_pid: int, timeout_s: float) -> AsyncIterator[Path]:
-        """The volume's root, mounted. `client_pid`: negative, tells GlusterFS's xlators what this client may do. Raises MountFailed."""
+    async def mounted(self, volume: str, *, client_pid: int, timeout_s: float, volfile_id: str = "") -> AsyncIterator[Path]:
+        """The volume's root, mounted; below .gfid/ everything by its gfid. Raises MountFailed.
+
+        `client_pid`: negative, tells GlusterFS's xlators what this client may do. `volfile_id`: of another graph than that of clients.
+        """
         (self.rundir / FOLDER).mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f"{volume[:40]}-", dir=self.rundir / FOLDER))
         log = self.logdir / f"{volume}-mount.log"
-        process = await self._start(volume, client_pid, folder, log)
+        process = await self._start(volfile_id or volume, client_pid, folder, log)
         try:
             await _until_mounted(process, folder, volume, log, timeout_s)
             yield folder
         finally:
             await asyncio.shield(_end(process, folder))
 
-    async def _start(self, volume: str, client_pid: int, folder: Path, log: Path) -> asyncio.subprocess.Process:
-        server = ("-s", self.host, "--volfile-server-port", str(self.port), "--volfile-id", volume)
-        words = (*server, f"--client-pid={client_pid}", "-l", str(log), "-N", str(folder))
+    async def _start(self, volfile_id: str, client_pid: int, folder: Path, log: Path) -> asyncio.subprocess.Process:
+        server = ("-s", self.host, "--volfile-server-port", str(self.port), "--volfile-id", volfile_id)
+        words = (*server, f"--client-pid={client_pid}", "--aux-gfid-mount", "-l", str(log), "-N", str(folder))
         nothing = asyncio.subprocess.DEVNULL
         try:
             return await asyncio.create_subprocess_exec(

@@ -92,6 +92,8 @@ def _find_program(name: str) -> str:
 def _make_folders(launch: Launch, places: Places) -> None:
     for path in (launch.pid_file, launch.log_file):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+    for needed in launch.folders:
+        Path(needed).mkdir(parents=True, exist_ok=True)
     if len(launch.socket.encode()) > SOCKET_PATH_BYTES_MAX:
         raise Refusal(f"the name of the socket {launch.socket} is longer than {SOCKET_PATH_BYTES_MAX} bytes", "choose a shorter rundir")
     folder = Path(launch.socket).parent

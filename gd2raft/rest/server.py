@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from gd2raft.commands.registry import commands as all_commands
 from gd2raft.core.plan import Command, CommandError, NotFound, OutcomeUnknown, Unavailable
-from gd2raft.rest import auth, heals, inspections
+from gd2raft.rest import auth, heals, inspections, quota
 from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
@@ -61,7 +61,14 @@ class RestServer:
         self._watches = Watches()
         system = System(lambda: self.endpoints, lambda: len(self._http.connections), self.metrics, self._watches)
         self._router = Router(
-            [*read_endpoints(), *command_endpoints(self._commands), *heals.endpoints(), *inspections.endpoints(), *system.endpoints()]
+            [
+                *read_endpoints(),
+                *command_endpoints(self._commands),
+                *heals.endpoints(),
+                *inspections.endpoints(),
+                *quota.endpoints(),
+                *system.endpoints(),
+            ]
         )
 
     @property

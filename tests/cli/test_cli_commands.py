@@ -81,7 +81,7 @@ def test_a_change_is_one_request_with_a_key_of_its_own(gd2, peer, line, request_
         ("volume info", "/v1/volumes", [volume_info()], "Volume Name: v1"),
         ("volume info all", "/v1/volumes", [volume_info()], "Volume Name: v1"),
         ("volume info v1", "/v1/volumes/v1", volume_info(), "Volume Name: v1"),
-        ("vol i v1", "/v1/volumes/v1", volume_info(), "Volume Name: v1"),
+        ("vol inf v1", "/v1/volumes/v1", volume_info(), "Volume Name: v1"),
         ("volume status v1", "/v1/volumes/v1/bricks", [brick_status("node1", "/b")], "Brick node1:/b"),
         ("volume status v1 detail", "/v1/volumes/v1/bricks", [brick_status("node1", "/b")], "6.0 GiB  10.0 GiB"),
         ("volume get v1 all", "/v1/volumes/v1/options", [{"name": "a.b", "value": "on", "modified": True}], "a.b     on"),

@@ -20,6 +20,8 @@ import jwt
 import msgspec
 
 from gd2raft.commands.peer_add import FoundPeer, PeerAdd
+from gd2raft.commands.quota_limit import QuotaSetLimit
+from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.commands.registry import commands
 from gd2raft.core import jobs, kv, model, plan
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, Limits, RequestContext, SizeInfo
@@ -132,6 +134,9 @@ class MemoryApi:
         self.linearizable_calls += 1
         return self.state.revision
 
+    gfid = "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b"
+    """Of every directory that quota looks up."""
+
     async def run(self, command: str, request: object, context: RequestContext) -> Done:
         self.contexts.append(context)
         if self.hang is not None:
@@ -140,6 +145,8 @@ class MemoryApi:
             raise self.fail
         if isinstance(request, PeerAdd):
             request = msgspec.structs.replace(request, found=found_peer(request.addresses[0]))
+        if isinstance(request, QuotaSetLimit | QuotaRemove):
+            request = msgspec.structs.replace(request, gfid=self.gfid)
         view = plan.View(self.state, online=frozenset(self.pids), options=self.option_table, initiator=PEER)
         made = commands()[command].plan(view, request, plan.Ids(lambda: str(uuid.uuid4()), 0.0))
         made.check()

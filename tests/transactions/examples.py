@@ -15,7 +15,7 @@ from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Operation, Put
 from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
-from gd2raft.core.plan import Change, Ids, Plan, View, make_commit
+from gd2raft.core.plan import Change, Ids, Plan, View, make_commit, put
 from gd2volgen.tables import option_table
 
 PEERS = tuple(f"{i}{i}{i}{i}{i}{i}{i}{i}-1111-4111-8111-111111111111" for i in (1, 2, 3))
@@ -57,11 +57,22 @@ def an_undo_left_to_node3(state: KeyValueState) -> None:
     )
 
 
+def quota_of_an_old_cluster(state: KeyValueState) -> None:
+    """It counts bytes only."""
+    volume = View(state).volume("v1")
+    assert volume is not None
+    old = msgspec.structs.replace(volume, options={**volume.options, "features.quota": "on"}, quota_version=1)
+    apply(state, make_commit(state, (), (put(View(state), model.volume_key("v1"), old),)))
+
+
 CREATED = ("volume-create", TWO_BRICKS)
 STARTED = ("volume-start", {"volume": "v1"})
 SPREAD = ("volume-create", {"name": "v1", "bricks": ["node1:/b1", "node2:/b1", "node3:/b1"], "force": True})
 BRICK_2 = {"volume": "v1", "peerid": "node2", "path": "/b1"}
 REPLACED = {"volume": "v1", "src-peerid": "node2", "src-brickpath": "/b1", "dst-peerid": "node3", "dst-brickpath": "/b1", "force": True}
+QUOTA = ("quota-enable", {"volume": "v1"})
+DIRECTORY = "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b"
+LIMITED = ("quota-limit", {"volume": "v1", "path": "/d", "size": "10MB", "gfid": DIRECTORY})
 LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -69,6 +80,15 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
     "peer-remove": (Example({"peer": "node3"}), Example({"peer": "node3"}, (an_undo_left_to_node3,))),
+    "quota-disable": (Example({"volume": "v1"}, (CREATED, STARTED, QUOTA, LIMITED)),),
+    "quota-edit": (Example({"volume": "v1", "soft-timeout": "30s"}, (CREATED, STARTED, QUOTA)),),
+    "quota-enable": (Example({"volume": "v1"}, (CREATED, STARTED)),),
+    "quota-inodes-enable": (Example({"volume": "v1"}, (CREATED, STARTED, quota_of_an_old_cluster)),),
+    "quota-limit": (
+        Example(LIMITED[1], (CREATED, STARTED, QUOTA)),
+        Example({"volume": "v1", "path": "/d", "objects": 10, "gfid": DIRECTORY}, (CREATED, STARTED, QUOTA, LIMITED)),
+    ),
+    "quota-remove": (Example({"volume": "v1", "path": "/d", "gfid": DIRECTORY}, (CREATED, STARTED, QUOTA, LIMITED)),),
     "rebalance-start": (Example({"volume": "v1"}, (SPREAD, STARTED)),),
     "rebalance-stop": (Example({"volume": "v1"}, (SPREAD, STARTED, ("rebalance-start", {"volume": "v1"}))),),
     "remove-brick-commit": (

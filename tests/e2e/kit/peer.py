@@ -135,7 +135,7 @@ class Peer:
 
     # asking it
 
-    def call(self, method: str, path: str, body: object = None, *, timeout_s: float = 60.0, key: str = "", **query: str) -> Answer:
+    def call(self, method: str, path: str, /, body: object = None, *, timeout_s: float = 60.0, key: str = "", **query: str) -> Answer:
         """One request with a good token; `key`: its Idempotency-Key. Raises OSError or http.client.HTTPException when there is no answer."""
         connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=timeout_s)
         connection.sock = self.machine.connect(REST_PORT, timeout_s)
@@ -158,7 +158,7 @@ class Peer:
             return headers
         return headers | {"Authorization": f"Bearer {token.bearer('gd2', secret, method, path, int(time.time()))}"}
 
-    def get(self, path: str, **query: str) -> Any:
+    def get(self, path: str, /, **query: str) -> Any:
         """The body of a read that must succeed."""
         answer = self.call("GET", path, **query)
         assert answer.status == 200, f"GET {path} on {self}: {answer.status} {answer.message}"

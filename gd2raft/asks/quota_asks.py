@@ -1,0 +1,67 @@
+"""Asks of quota: which directory a path is, and what is in the directories that have limits. Each mounts the volume for a moment."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gd2raft.asks.ask import Answer, AskFailed, Here
+from gd2raft.asks.quota_dirs import CLIENT_PID, by_gfid, gfid_of, path_of, used_of
+from gd2raft.core import model
+from gd2raft.process.mount import MountFailed
+
+MOUNT_S = 12.0
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
+
+
+async def resolve(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
+    """{"gfid": of the directory `path`, "" when there is none}."""
+    return await _mounted(here, volume, lambda root: {"gfid": _resolve(root, str(arguments["path"]))})
+
+
+async def used(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
+    """{"directories": [...]}: of `gfids`, and of the directory `path` if that isn't ""; {"gfid", "path", "used", "error"} each."""
+
+    def look(root: Path) -> Answer:
+        gfids = [str(gfid) for gfid in arguments["gfids"]]
+        if path := str(arguments.get("path", "")):
+            gfids = [found] if (found := _resolve(root, path)) else []
+        return {"directories": [_look(root, gfid) for gfid in gfids]}
+
+    return await _mounted(here, volume, look)
+
+
+async def _mounted(here: Here, volume: model.Volume, look: Any) -> Answer:
+    try:
+        async with here.mounts.mounted(volume.name, client_pid=CLIENT_PID, timeout_s=MOUNT_S) as root:
+            found: Answer = await asyncio.to_thread(look, root)
+            return found
+    except MountFailed as error:
+        raise AskFailed(str(error)) from error
+    except OSError as error:
+        raise AskFailed(f"volume {volume.name} does not answer: {error.strerror}") from error
+
+
+def _resolve(root: Path, path: str) -> str:
+    try:
+        return gfid_of(root, path)
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return ""
+        raise
+
+
+def _look(root: Path, gfid: str) -> dict[str, Any]:
+    folder = by_gfid(root, gfid)
+    try:
+        counted = used_of(folder)
+        answer: dict[str, Any] = {"gfid": gfid, "path": path_of(folder), "used": None, "error": "" if counted else "not counted yet"}
+    except OSError as error:
+        gone = error.errno in NOT_THERE
+        return {"gfid": gfid, "path": "", "used": None, "error": "the directory is gone" if gone else str(error.strerror)}
+    if counted:
+        answer["used"] = {"bytes": counted.bytes, "files": counted.files, "directories": counted.directories}
+    return answer
