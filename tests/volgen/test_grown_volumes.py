@@ -1,4 +1,4 @@
-"""What the daemon gives clients, bricks and rebalance processes after bricks were added or removed, held to what glusterd gave.
+"""What the daemon gives clients, bricks and services after bricks were added or removed or a feature was enabled, held to what glusterd gave.
 
 The volume comes about by our own commands, not from a description: so client numbers, decommissioned bricks and stored options are
 those that the commands make.
@@ -20,6 +20,7 @@ from volfiles import differences, parsed
 from gd2raft.core import jobs, model
 from gd2raft.gluster import Gluster
 from gd2raft.process import ProcessStatus
+from gd2raft.process.mount import MountPlace
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecRequest
 
 sys.path.append(str(Path(__file__).parents[1] / "commands"))
@@ -53,6 +54,7 @@ def gluster_of(pool: Pool, number: int) -> Gluster:
     return Gluster(
         peer_id=lambda: peer_id(number), view=pool.view, online=lambda: frozenset(pool.online), current=lambda: True, host="",
         port=24007, bind_address="", rundir=Path("/nowhere"), workdir=Path("/var/lib/glusterd"), processes=processes, report=nowhere,
+        mounts=MountPlace(host="", port=24007, rundir=Path("/nowhere"), logdir=Path("/nowhere")),
     )  # fmt: skip
 
 
@@ -94,6 +96,12 @@ def rep2_to_rep3(pool: Pool) -> None:
     done(pool, "volume-expand", volume="rep2-to-rep3", bricks=bricks("r23", 3), replica=3, force=True)
 
 
+def rep3_quota(pool: Pool) -> None:
+    made(pool, "rep3-quota", bricks("rep3-quota", 1, 2, 3), replica=3)
+    done(pool, "quota-enable", volume="rep3-quota")
+    done(pool, "quota-edit", volume="rep3-quota", hard_timeout="7")
+
+
 def made(pool: Pool, name: str, texts: list[str], **fields: Any) -> None:
     """Created and started, with the ids and secrets of the golden volume."""
     volume = pool.volume(name, *texts, force=True, **fields)
@@ -113,6 +121,7 @@ CASES: dict[str, Callable[[Pool], None]] = {
     "remove-brick-started": remove_brick_started,
     "after-remove-brick": after_remove_brick,
     "rep2-to-rep3": rep2_to_rep3,
+    "rep3-quota": rep3_quota,
 }
 
 
@@ -123,11 +132,15 @@ def key_of(name: str, file: str) -> tuple[str, int, bool]:
         return f"{stem.rpartition('-')[2]}/{name}", 1, True
     if stem.endswith(".tcp-fuse"):
         return name, 1, stem.startswith("trusted-")
+    if stem == "quotad":
+        return "gluster/quotad", 1, True
+    if stem.startswith(f"{name}.client."):
+        return f"client_per_brick/{file}", int(stem.split(".node")[1].split(".")[0]), True
     return stem, int(stem.split(".node")[1].split(".")[0]), True
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_volfiles_after_bricks_came_or_went_equal_those_of_glusterd(name: str) -> None:
+def test_volfiles_after_commands_equal_those_of_glusterd(name: str) -> None:
     pool = Pool(4)
     CASES[name](pool)
     files = sorted(path for path in (GOLDEN / name / "volfiles").iterdir())
