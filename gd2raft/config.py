@@ -38,6 +38,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     zone: str = ""
     joinsecretfile: str = ""
     voters: int = 0
+    store: str = "raft"
+    etcdendpoints: str = ""
+    etcdprefix: str = "/gd2raft"
+    etcdcafile: str = ""
+    etcdcertfile: str = ""
+    etcdkeyfile: str = ""
     config: str = ""
 
 
@@ -53,10 +59,19 @@ HELP = {
     "zone": "failure zone of this peer; default: its own id",
     "joinsecretfile": "file with a secret that a prober must know; without it the first prober is trusted",
     "voters": "how many peers vote (1 to 7); 0: by the size of the pool",
+    "store": "where the pool's state is kept, the same on all of its peers: raft (by the daemons themselves) or etcd",
+    "etcdendpoints": "with store = etcd: http(s)://HOST:PORT of etcd's members, with commas between",
+    "etcdprefix": "with store = etcd: the pool's keys begin with PREFIX/POOL-ID/",
+    "etcdcafile": "with store = etcd: certificates that etcd's is checked by; default: the system's",
+    "etcdcertfile": "with store = etcd: this peer's certificate, for an etcd that asks for one",
+    "etcdkeyfile": "with store = etcd: the key of etcdcertfile",
 }
 
+STORES = ("raft", "etcd")
+ONLY_WITH_ETCD = ("etcdendpoints", "etcdprefix", "etcdcafile", "etcdcertfile", "etcdkeyfile")
+
 MEANINGLESS = frozenset(
-    {"noembed", "etcdendpoints", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "hooksdir", "templatesdir", "profiling", "statedump"}
+    {"noembed", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "hooksdir", "templatesdir", "profiling", "statedump"}
 )
 """GlusterD2's keys that have no meaning here: accepted with a warning."""
 
@@ -70,6 +85,8 @@ def load(arguments: Sequence[str]) -> tuple[Config, list[str]]:
         if flags.pop(key) is not None:
             warnings.append(f"flag --{key} has no meaning here")
     merged = {**stored, **{k: v for k, v in flags.items() if v is not None}, "config": path}
+    if merged.get("store") != "etcd":
+        warnings += [f'{key} has no meaning without store = "etcd"' for key in ONLY_WITH_ETCD if merged.pop(key, "")]
     return checked(merged, path), warnings
 
 
@@ -108,6 +125,8 @@ def checked(values: dict[str, Any], path: str) -> Config:
     for key, value in values.items():
         if isinstance(value, str) and key in ("restauth", "voters"):
             values[key] = _from_text(key, value)
+        elif isinstance(value, list) and key == "etcdendpoints":
+            values[key] = ",".join(map(str, value))
     try:
         config = msgspec.convert(values, Config)
     except msgspec.ValidationError as error:
@@ -120,10 +139,22 @@ def checked(values: dict[str, Any], path: str) -> Config:
         raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
     if not 0 <= config.voters <= 7:
         raise ConfigError(f"voters is {config.voters}, 0 to 7 are possible")
+    check_store(config)
     for key in ("localstatedir", "rundir", "logdir"):
         if not getattr(config, key).startswith("/"):
             raise ConfigError(f"{key} is {getattr(config, key)!r}: an absolute path is needed")
     return config
+
+
+def check_store(config: Config) -> None:
+    if config.store not in STORES:
+        raise ConfigError(f"store is {config.store!r}, possible are {', '.join(STORES)}")
+    if config.store == "etcd" and not config.etcdendpoints.strip(", "):
+        raise ConfigError('store = "etcd" needs etcdendpoints, as in etcdendpoints = "http://10.0.0.1:2379,http://10.0.0.2:2379"')
+    if not config.etcdprefix.startswith("/") or not config.etcdprefix.isprintable():
+        raise ConfigError(f"etcdprefix is {config.etcdprefix!r}: it begins with / and has no odd characters")
+    if bool(config.etcdcertfile) != bool(config.etcdkeyfile):
+        raise ConfigError("etcdcertfile and etcdkeyfile belong together: both are needed, or none")
 
 
 def _from_text(key: str, text: str) -> Any:

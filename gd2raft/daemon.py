@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from gd2raft import __version__, services
+from gd2raft import __version__, services, stores
 from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
@@ -162,8 +162,10 @@ class Daemon:
         )
         self._policy, self._handlers = policy, handlers
         self.pool_connections = self.new_connections()
-        self.prober = Prober(self.connections, self._join_secret)
-        self.probed = Probed(lambda: self.identity, self.view, self.about, self.tenure.switch)
+        self.prober = Prober(self.connections, self._join_secret, self.config.store)
+        self.probed = Probed(
+            lambda: self.identity, self.view, self.about, self.tenure.switch, lambda invitation: stores.unfit(self.config, invitation)
+        )
         self.processes = ProcessManager(
             rundir=str(self.rundir),
             logdir=self.config.logdir,
@@ -276,6 +278,7 @@ class Daemon:
             refusal=refusal,
             client_host=self.client_host,
             peer_port=self.peer_port,
+            store=self.config.store,
         )
 
     def _hello(self) -> HelloInfo:

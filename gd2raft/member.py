@@ -28,13 +28,13 @@ from gd2raft.peers.autopilot import Autopilot
 from gd2raft.peers.feed import Feed
 from gd2raft.peers.follow import Follower, Upstream
 from gd2raft.peers.identity import Identity
+from gd2raft.peers.nolog import NoLog
 from gd2raft.peers.snapshots import SnapshotServer, fetch_snapshot
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.steps.registry import steps
-from gd2raft.store.interface import StoreError
-from gd2raft.store.raft.hint import CommitHint
+from gd2raft.store.interface import Store, StoreError
 from gd2raft.store.raft.node import Frame, RaftStore
 
 STATE_VALID_S = 5.0
@@ -63,6 +63,19 @@ class Surroundings(Protocol):
     def detached(self, why: str) -> None: ...
 
 
+class PoolStore(Store, Protocol):
+    """What a member needs of its store, wherever that keeps the state."""
+
+    @property
+    def last_applied(self) -> tuple[int, int]:
+        """(position, term): the position grows with every change that this peer sees."""
+        ...
+
+    async def transfer_leadership(self, to: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class _Here:
     """A command that this peer takes while it leads goes the same way as one that comes from another peer."""
 
@@ -74,19 +87,24 @@ class _Here:
 
 
 class Member:
-    """See the module's docstring. Implements the Guide of the follower, the Lead of the autopilot."""
+    """See the module's docstring. Implements the Guide of the follower, the Lead of the autopilot.
+
+    `log`: the store again when it replicates a log among the peers, None when the state is kept elsewhere: then every peer
+    reads it there, nobody votes or learns here, and what peers follow is the leader's soft state only.
+    """
 
     def __init__(
         self,
         identity: Identity,
-        store: RaftStore,
+        store: PoolStore,
+        log: RaftStore | None,
         surroundings: Surroundings,
         run_step: RunStep,
-        hint: CommitHint,
         *,
         voters_configured: int,
     ) -> None:
-        self.hint = hint
+        self.log: RaftStore | NoLog = log or NoLog()
+        self.replicates = log is not None
         self.current = asyncio.Event()
         """Set once this peer's state has been as new as the leader's: from then on it may stop what the state doesn't want."""
         self.identity, self.store, self._around = identity, store, surroundings
@@ -100,10 +118,10 @@ class Member:
         self._was_leading = False
         self._seen_status: tuple[object, ...] = ()
         self._role_changed = asyncio.Event()
-        self.feed = Feed(store, self.sight, state=self.soft_state, online=self.online)
-        self.snapshots = SnapshotServer(store)
+        self.feed = Feed(self.log, self.sight, state=self.soft_state, online=self.online)
+        self.snapshots = SnapshotServer(self.log)
         self.follower = Follower(self, self, self._dial, self._fetch_snapshot, chance=random.Random())
-        self.autopilot = Autopilot(store, self, identity.peer_id, lambda: voters_configured)
+        self.autopilot = Autopilot(self.log, self, identity.peer_id, lambda: voters_configured)
         self.engine = LeaderEngine(
             store,
             run_step,
@@ -121,7 +139,8 @@ class Member:
     async def start(self) -> None:
         self.feed.start()
         self.follower.start()
-        self.autopilot.start()
+        if self.replicates:
+            self.autopilot.start()
         self._tasks = [
             asyncio.create_task(self._watch_state(), name="member watches its state"),
             asyncio.create_task(self._lead(), name="member leads"),
@@ -225,7 +244,14 @@ class Member:
             self._seen_status = seen
             if status.role == "leader":  # at once: commands that come now ask who is in sight
                 self.sight.seed(self._online | set(status.voters), self._now())
-            log.info("raft", role=status.role, leader=status.leader, term=status.term, voters=len(status.voters), applied=status.applied)
+            log.info(
+                "raft" if self.replicates else "etcd",
+                role=status.role,
+                leader=status.leader,
+                term=status.term,
+                voters=len(status.voters),
+                applied=status.applied,
+            )
             self.follower.poke()
             self.autopilot.poke()
             self.feed.tell_all()
@@ -270,7 +296,8 @@ class Member:
         return self.store.status().voters or (self._pool_state.voters if self._pool_state is not None else ())
 
     def voters(self) -> frozenset[str]:
-        return frozenset(self.store.status().voters)
+        """Who can lead."""
+        return frozenset(self.store.status().voters) if self.replicates else self.members()
 
     async def lag(self, peer_id: str) -> int:
         """Entries that the peer lacks; very many when it doesn't answer."""
@@ -311,7 +338,7 @@ class Member:
         return self.store.last_applied
 
     async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None:
-        await self.store.accept_frames([Frame(f.command, f.index, f.term) for f in frames])
+        await self.log.accept_frames([Frame(f.command, f.index, f.term) for f in frames])
 
     def below(self) -> frozenset[str]:
         return self.sight.online(self._now()) - {self.identity.peer_id}
@@ -319,13 +346,13 @@ class Member:
     def heard(self, state: services.PoolState | None) -> None:
         if state is None:
             if self.store.status().role == "learner" and self._now() - self._pool_state_at > STATE_VALID_S:
-                self.store.note_leader("", 0, False)
+                self.log.note_leader("", 0, False)
             return
         self._pool_state, self._pool_state_at = state, self._now()
         if state.online is not None:
             self._online = frozenset(state.online)
         if self.store.status().role == "learner":
-            self.store.note_leader(state.leader, state.term, state.quorum)
+            self.log.note_leader(state.leader, state.term, state.quorum)
 
     def removed(self) -> None:
         self._around.detached("the pool says that it is no member (any more)")
@@ -338,7 +365,7 @@ class Member:
         return await self._around.connections().dial(address, expect_peer_id=peer_id or None, timeout_s=3.0)
 
     async def _fetch_snapshot(self, connection: Connection) -> None:
-        await fetch_snapshot(connection, self.store)
+        await fetch_snapshot(connection, self.log)
 
     # being followed
 
@@ -352,7 +379,7 @@ class Member:
             return services.FollowReply("removed" if removed else "unknown", status.leader, leader_address)
         if not request.frames and status.role != "leader":
             return services.FollowReply("not-leader", status.leader, leader_address)
-        if request.frames and self.store.frames_after(request.index, 1) is None:
+        if request.frames and self.log.frames_after(request.index, 1) is None:
             return services.FollowReply("snapshot", status.leader, leader_address)
         self.feed.subscribe(connection, peer_id, request.index, frames=request.frames)
         return services.FollowReply("ok", status.leader, leader_address)
@@ -398,16 +425,17 @@ def cluster_status(member: Member) -> dict[str, Any]:
     online = member.online()
     view = member.view()
     peers = view.peers()
-    known = member.known_voters()
+    known = member.known_voters() if member.replicates else ()
     voters = [p.id for p in peers if p.id in known] or list(known)
     return {
+        **({"store": "raft"} if member.replicates else {"store": "etcd", "etcd-members": list(status.voters)}),
         "leader": status.leader,
         "term": status.term,
         "quorum": status.quorum,
         "disk-full": status.disk_full,
         "role": status.role,
         "voters": voters,
-        "learners": [p.id for p in peers if p.id not in known],
+        "learners": [p.id for p in peers if p.id not in known] if member.replicates else [],
         "log-index": status.log_index,
         "commit-index": status.commit_index,
         "applied": status.applied,
@@ -423,7 +451,7 @@ def cluster_status(member: Member) -> dict[str, Any]:
                 "name": p.name,
                 "zone": p.zone or p.id,
                 "online": p.id in online,
-                "role": role_of(p.id, status.leader, known),
+                "role": role_of(p.id, status.leader, known) if member.replicates or p.id == status.leader else "follower",
             }
             for p in peers
         ],

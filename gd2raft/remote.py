@@ -88,13 +88,13 @@ class Remote:
 
     def on_raft(self, connection: Connection, message: services.RaftMessage) -> None:
         self._daemon.tenure.courier.heard(connection)
-        self._daemon.member.store.receive(connection.peer.peer_id, message.payload)
+        self._daemon.member.log.receive(connection.peer.peer_id, message.payload)
 
     async def on_forward(self, connection: Connection, request: services.Forwarded) -> services.Answer:
-        return services.Answer(await self._daemon.member.store.handle_forward(request.payload, request.timeout_ms / 1000))
+        return services.Answer(await self._daemon.member.log.handle_forward(request.payload, request.timeout_ms / 1000))
 
     async def on_read(self, connection: Connection, request: services.Forwarded) -> services.Answer:
-        return services.Answer(await self._daemon.member.store.handle_forward_read(request.payload, request.timeout_ms / 1000))
+        return services.Answer(await self._daemon.member.log.handle_forward_read(request.payload, request.timeout_ms / 1000))
 
     def on_follow(self, connection: Connection, request: services.FollowRequest) -> services.FollowReply:
         return self._daemon.member.on_follow(connection, request)

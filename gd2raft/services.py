@@ -144,6 +144,7 @@ class AskReply(Message, frozen=True, array_like=True):
     refusal: str
     client_host: str = ""
     peer_port: int = 0
+    store: str = "raft"
 
 
 class Invitation(Message, frozen=True, array_like=True):
@@ -155,6 +156,7 @@ class Invitation(Message, frozen=True, array_like=True):
     seeds: list[str]
     address: str
     peer_id: str
+    store: str = "raft"
 
 
 class Revocation(Message, frozen=True, array_like=True):

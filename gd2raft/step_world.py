@@ -95,6 +95,7 @@ class Context:
             seeds=[p.addresses[0] for p in members[:8]],
             address=address,
             peer_id=peer_id,
+            store=daemon.config.store,
         )
         await daemon.prober.invite(address, invitation)
 

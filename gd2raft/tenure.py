@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from gd2raft import stores
 from gd2raft.config import join_address
 from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, Put
@@ -19,6 +21,7 @@ from gd2raft.peers.courier import Courier
 from gd2raft.peers.identity import Identity
 from gd2raft.rpc.connection import Connection
 from gd2raft.steps.registry import steps
+from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.hint import CommitHint
 from gd2raft.store.raft.node import Frame, Links, RaftStore
@@ -47,6 +50,7 @@ class Tenure:
         self.member: Member
         self.courier: Courier
         self._switching = asyncio.Lock()
+        self._hint: CommitHint | None = None
         self._hint_waits = False
 
     # life
@@ -74,7 +78,7 @@ class Tenure:
     def connection_closed(self, connection: Connection) -> None:
         if hasattr(self, "member"):
             self.member.on_connection_closed(connection)
-            self.member.store.lost(connection.peer.peer_id)
+            self.member.log.lost(connection.peer.peer_id)
 
     def _load_identity(self) -> Identity:
         found = identities.load(self._state)
@@ -90,9 +94,22 @@ class Tenure:
 
     async def _open_member(self) -> Member:
         folder = identities.raft_folder(self._state, self.identity.pool_id)
+        config, run_step = self._daemon.config, self._daemon.run_step
+        stores.check_folder(folder, config.store)
         folder.mkdir(parents=True, exist_ok=True)
+        if config.store == "etcd":
+            self.courier = Courier(self._dial_voter, lambda peer: "")  # nobody votes
+            in_etcd = await stores.open_etcd(
+                config, self.identity, folder, on_change=self._store_changed, on_fatal=lambda error: self._daemon.stop(str(error))
+            )
+            return Member(self.identity, in_etcd, None, self._daemon, run_step, voters_configured=0)
+        store = await self._open_raft(folder)
+        self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer))
+        return Member(self.identity, store, store, self._daemon, run_step, voters_configured=config.voters)
+
+    async def _open_raft(self, folder: Path) -> RaftStore:
         marker = folder / "created"
-        hint = CommitHint(folder / "committed")
+        self._hint = hint = CommitHint(folder / "committed")
         opened: list[RaftStore] = []  # the store, once it is open
         links = Links(
             send=lambda peer, data: self.courier.send(peer, data),
@@ -112,14 +129,14 @@ class Tenure:
             else:
                 await store.reset_to_learner(self.identity.pool_id)
             marker.touch()
-        self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer))
-        return Member(self.identity, store, self._daemon, self._daemon.run_step, hint, voters_configured=self._daemon.config.voters)
+        return store
 
     async def _close_member(self, member: Member) -> None:
         await member.close()
         await self.courier.close()
         await member.store.close()
-        member.hint.close()
+        if self._hint is not None:
+            self._hint.close()
 
     def _committed(self, frames: Sequence[Frame], hint: CommitHint, opened: list[RaftStore]) -> None:
         for store in opened:
@@ -148,7 +165,7 @@ class Tenure:
     async def _found_pool(self) -> None:
         """The first commit of a pool of one: the cluster's record and this peer's own."""
         store = self.member.store
-        if self.identity.role != "founder" or store.status().voters != (self.identity.peer_id,):
+        if self.identity.role != "founder" or (self.member.replicates and store.status().voters != (self.identity.peer_id,)):
             return
         await store.linearizable(timeout_s=10.0)  # what is in the log already counts
         if store.get(model.CLUSTER) is not None:
@@ -186,17 +203,23 @@ class Tenure:
             else:
                 identities.save_secret(self._state, secret)
                 self.secret = secret
-            self.identity = identities.save(self._state, identity)
+            left, self.identity = self.identity, identities.save(self._state, identity)
             await self._close_member(self.member)
+            if self.member.members() == {left.peer_id}:
+                await stores.forget(self.member.store, identities.raft_folder(self._state, left.pool_id))
             for connection in self._daemon.rpc.connections:
                 if not connection.join_mode:
                     connection.abort("this peer has left the pool")
             daemon = self._daemon
             old, daemon.pool_connections = daemon.pool_connections, daemon.new_connections()
             await old.close()
-            self.member = await self._open_member()
-            await self.member.start()
-            await self._found_pool()
+            try:
+                self.member = await self._open_member()
+                await self.member.start()
+                await self._found_pool()
+            except StoreError as error:  # its etcd is out of reach; the identity is settled: the next start goes on
+                self._daemon.stop(f"this peer could not open the state of its new pool: {error}")
+                raise
             identities.forget_other_pools(self._state, identity.pool_id)
             self._daemon.gluster.changed(None)
             log.info("switched to another pool", pool=identity.pool_id, role=identity.role)

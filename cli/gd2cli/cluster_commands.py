@@ -30,6 +30,7 @@ SHOWN = (
     "peer-id",
     "role",
     "upstream",
+    "store",
 )
 
 
@@ -60,8 +61,7 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
         f"Leader:    {clean(f'{names.get(leader, str())} ({leader})'.strip()) if leader else paint('bad', 'none known')}",
         f"Term:      {cluster['term']}",
         f"Revision:  {cluster['revision']}",
-        f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
-        f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
+        *state_lines(cluster, lag),
         *asked_lines(cluster, names),
         *unfinished_lines(cluster, paint),
         *(
@@ -73,6 +73,17 @@ def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Pai
         members_table(cluster, peers, paint),
     ]
     return "\n".join(lines).rstrip()
+
+
+def state_lines(cluster: dict[str, Any], lag: int) -> list[str]:
+    """Where the state is kept, and by whom."""
+    if cluster.get("store") == "etcd":
+        members = ", ".join(clean(str(name)).removeprefix("etcd:") for name in cluster.get("etcd-members", []))
+        return [f"Store:     etcd, members {members}; no peer votes"]
+    return [
+        f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
+        f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
+    ]
 
 
 def asked_lines(cluster: dict[str, Any], names: dict[str, str]) -> list[str]:

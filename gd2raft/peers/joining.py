@@ -32,10 +32,10 @@ log = structlog.get_logger("joining")
 
 
 class Prober:
-    """The side that probes. `secret`: the join secret that this peer knows, None for none."""
+    """The side that probes. `secret`: the join secret that this peer knows, None for none; `store`: where its pool's state is."""
 
-    def __init__(self, connections: Callable[[], ConnectionPool], secret: Callable[[], bytes | None]) -> None:
-        self._connections, self._secret = connections, secret
+    def __init__(self, connections: Callable[[], ConnectionPool], secret: Callable[[], bytes | None], store: str) -> None:
+        self._connections, self._secret, self._store = connections, secret, store
 
     async def find(self, addresses: Sequence[str]) -> FoundPeer:
         """Ask the addresses in turn who answers there; the first answer counts. Raises Refused or Failed."""
@@ -48,7 +48,7 @@ class Prober:
             host, port = parse_address(text)
             try:
                 reply, _ = await self._ask(host, port)
-                return found_peer(host, port, reply)
+                return found_peer(host, port, reply, self._store)
             except (RpcError, OSError, TimeoutError) as error:
                 problems.append(f"could not connect to host {text}: {error or type(error).__name__}")
         raise Failed(
@@ -137,7 +137,8 @@ def _port(text: str, digits: str) -> int:
     return int(digits)
 
 
-def found_peer(host: str, port: int, reply: services.AskReply) -> FoundPeer:
+def found_peer(host: str, port: int, reply: services.AskReply, store: str) -> FoundPeer:
+    refusal = f"it keeps its state in {reply.store}, this pool in {store}: `store` must be the same in their configurations"
     return FoundPeer(
         id=reply.peer_id,
         pool=reply.pool_id,
@@ -148,12 +149,13 @@ def found_peer(host: str, port: int, reply: services.AskReply) -> FoundPeer:
         op_version_min=reply.op_version_min,
         op_version_max=reply.op_version_max,
         steps=tuple(reply.steps),
-        refusal=reply.refusal,
+        refusal=reply.refusal or (refusal if reply.store != store else ""),
     )
 
 
 class Probed:
-    """The side that is probed. `switch` makes the daemon a member of another pool, durably, before it returns."""
+    """The side that is probed. `switch` makes the daemon a member of another pool, durably, before it returns; `unfit` says why it
+    can't be in the pool that invites it ("" when it can)."""
 
     def __init__(
         self,
@@ -161,8 +163,9 @@ class Probed:
         view: Callable[[], model.View],
         about: Callable[[str], services.AskReply],
         switch: Callable[[Identity, str | None], Awaitable[None]],
+        unfit: Callable[[services.Invitation], Awaitable[str]],
     ) -> None:
-        self._identity, self._view, self._about, self._switch = identity, view, about, switch
+        self._identity, self._view, self._about, self._switch, self._unfit = identity, view, about, switch, unfit
         self._lock = asyncio.Lock()
 
     def refusal(self, pool_id: str = "") -> str:
@@ -192,6 +195,8 @@ class Probed:
                 return services.Empty()  # asked again: it follows that pool already
             if len(invitation.pool_key) != 32 or len(invitation.secret) < 32 or not invitation.seeds:
                 raise RpcRefusal("bad-invitation", "the invitation is not complete")
+            if refusal := await self._unfit(invitation):
+                raise RpcRefusal("refuses", refusal)
             log.info("joining a pool", pool=invitation.pool_id, seeds=invitation.seeds)
             joined = Identity(
                 peer_id=identity.peer_id,

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -40,13 +41,15 @@ class EtcdServers:
         first = random.randrange(1, 250)
         self.addresses = [f"{net}.{first + n}" for n in range(size)]
         self.processes: list[subprocess.Popen[bytes] | None] = [None] * size
+        self.scheme = "https" if "cert-file" in options else "http"
+        self.tls: ssl.SSLContext | None = None  # for the look whether it is healthy
 
     @property
     def endpoints(self) -> list[str]:
-        return [f"http://{address}:{CLIENT}" for address in self.addresses]
+        return [f"{self.scheme}://{address}:{CLIENT}" for address in self.addresses]
 
     def start(self, number: int) -> None:
-        client, peer = (f"http://{self.addresses[number]}:{port}" for port in (CLIENT, PEER))
+        client, peer = self.endpoints[number], f"http://{self.addresses[number]}:{PEER}"
         options = {
             "name": f"e{number}",
             "data-dir": self._folder / f"e{number}",
@@ -75,7 +78,10 @@ class EtcdServers:
             process = self.processes[number]
             if process is not None and process.poll() is not None:
                 raise ChildProcessError((self._folder / f"e{number}.log").read_text()[-2000:])
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.endpoints[number]}/health", timeout=1) as answer:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"{self.endpoints[number]}/health", timeout=1, context=self.tls) as answer,
+            ):
                 if b'"true"' in answer.read():
                     return
             if time.monotonic() >= deadline:
@@ -98,11 +104,12 @@ class EtcdServers:
 
 
 @contextlib.contextmanager
-def etcd_servers(folder: Path, size: int = 1, **options: str) -> Iterator[EtcdServers]:
+def etcd_servers(folder: Path, size: int = 1, tls: ssl.SSLContext | None = None, **options: str) -> Iterator[EtcdServers]:
     """Healthy ones; another random address when somebody has it."""
     need_etcd()
     for attempt in range(ATTEMPTS):
         servers = EtcdServers(folder / f"etcd{attempt}", size, **options)
+        servers.tls = tls
         try:
             servers.start_all()
             yield servers

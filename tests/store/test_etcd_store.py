@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
+import ssl
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
@@ -334,6 +336,38 @@ async def test_what_was_compacted_while_the_watch_was_broken_is_loaded_and_reade
             last = await other.commit(one("after"), timeout_s=T)
             events = await asyncio.wait_for(anext(resumed), T)
             assert [(e.key, e.revision) for e in events] == [("after", last.revision)]
+
+
+# TLS
+
+
+def certificates(folder: Path) -> dict[str, Path]:
+    """A CA, and one certificate for both sides: it names no address, so the client is told not to look for one."""
+    made = {name: folder / f"{name}.pem" for name in ("ca", "ca-key", "cert", "key", "request", "extensions")}
+    made["extensions"].write_text("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n")
+    words = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=ca -keyout {ca-key} -out {ca}"
+    more = "req -newkey rsa:2048 -nodes -subj /CN=etcd -keyout {key} -out {request}"
+    sign = "x509 -req -in {request} -CA {ca} -CAkey {ca-key} -CAcreateserial -days 1 -extfile {extensions} -out {cert}"
+    for command in (words, more, sign):
+        subprocess.run(["openssl", *command.format(**made).split()], check=True, capture_output=True, timeout=30)
+    return made
+
+
+@awaited
+async def test_an_etcd_that_asks_for_certificates_is_used_with_them_and_not_without(tmp_path: Path) -> None:
+    files = certificates(tmp_path)
+    flags = {"cert-file": files["cert"], "key-file": files["key"], "trusted-ca-file": files["ca"], "client-cert-auth": "true"}
+    context = ssl.create_default_context(cafile=str(files["ca"]))
+    context.check_hostname = False
+    context.load_cert_chain(files["cert"], files["key"])
+    with etcd_servers(tmp_path, 1, context, **{key: str(value) for key, value in flags.items()}) as servers:
+        settings = Settings(endpoints=endpoints(servers.endpoints), open_timeout_s=2.0)
+        store = await EtcdStore.open("a", new_pool(), settings, create=True, tls=context)
+        assert (await store.commit(one("k"), timeout_s=T)).outcome == "done"
+        await store.close()
+        for wrong in (ssl.create_default_context(), None):
+            with pytest.raises(StoreError, match=r"CERTIFICATE_VERIFY_FAILED|certificate|SSL|TLS"):
+                await EtcdStore.open("a", new_pool(), settings, create=True, tls=wrong)
 
 
 # limits and doors

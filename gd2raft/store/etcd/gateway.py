@@ -130,7 +130,7 @@ class Gateway:
         endpoint = self._endpoints[number]
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
-                return await HttpConnection.open(endpoint.host, endpoint.port, self._tls if endpoint.secure else None)
+                return await HttpConnection.open(endpoint.host, endpoint.port, (self._tls or True) if endpoint.secure else None)
         except TimeoutError as error:
             raise NotSent(f"etcd {self._name(number)} does not answer") from error
         except OSError as error:

@@ -27,7 +27,7 @@ class HttpConnection:
         self.reusable = True
 
     @classmethod
-    async def open(cls, host: str, port: int, tls: ssl.SSLContext | None) -> HttpConnection:
+    async def open(cls, host: str, port: int, tls: ssl.SSLContext | bool | None) -> HttpConnection:
         """Raises OSError (also for a certificate that isn't trusted)."""
         reader, writer = await asyncio.open_connection(host, port, ssl=tls, limit=HEAD_BYTES_MAX)
         return cls(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", reader, writer)

@@ -71,6 +71,7 @@ class EtcdStore:
         self._told: tuple[object, ...] = ()
         self._health: asyncio.Task[None] | None = None
         self._failed: Replaced | None = None
+        self._why = "it can't be reached"
 
     @classmethod
     async def open(
@@ -84,7 +85,8 @@ class EtcdStore:
         except TimeoutError:
             await store._gateway.close()
             raise StoreError(
-                f"etcd ({store._gateway}) gave no answer within {settings.open_timeout_s:.0f} s: is it up, and is etcdendpoints right?"
+                f"etcd ({store._gateway}) gave no usable answer within {settings.open_timeout_s:.0f} s ({store._why}): is it up, and is "
+                "etcdendpoints right?"
             ) from None
         except BaseException:
             await store._gateway.close()
@@ -103,7 +105,7 @@ class EtcdStore:
             except Rejected as error:
                 raise StoreError(f"etcd ({self._gateway}) refuses: {error}") from error
             except EtcdError as error:
-                log.info("etcd can't be used yet", why=str(error))
+                self._why = str(error)
                 await asyncio.sleep(0.2)
 
     async def _load_once(self, create: bool) -> None:
@@ -129,9 +131,17 @@ class EtcdStore:
         await self._gateway.close()
 
     async def destroy(self) -> None:
-        """Remove the pool from etcd, when its last peer has left it. Raises EtcdError."""
-        body = {"success": [delete(self._layout.pool, prefix_end(self._layout.pool))]}
-        await self._gateway.call(TXN, body, TxnAnswer, timeout_s=self._settings.health_timeout_s)
+        """Remove the pool from etcd, if nobody has changed it since this (closed) store saw it. Raises StoreError."""
+        layout = self._layout
+        unchanged = compare(layout.head, "MOD", self._mirror.revision)
+        body = {"compare": [unchanged], "success": [delete(layout.pool, prefix_end(layout.pool))]}
+        try:
+            if not (await self._gateway.call(TXN, body, TxnAnswer, timeout_s=self._settings.health_timeout_s)).succeeded:
+                raise StoreError("the pool has changed meanwhile")
+        except EtcdError as error:
+            raise StoreError(f"the pool could not be removed from etcd: {error}") from error
+        finally:
+            await self._gateway.close()
 
     # reading
 
@@ -260,6 +270,18 @@ class EtcdStore:
             self._answers = answers
             log.info("etcd answers again" if answers else "etcd has no quorum, or can't be reached")
             self._changed()
+
+
+async def holds(pool: str, settings: Settings, tls: ssl.SSLContext | None = None) -> bool:
+    """Whether that etcd has the pool. Raises StoreError."""
+    gateway = Gateway(settings.endpoints, tls)
+    try:
+        body = {"key": Layout(pool, settings.prefix).head, "keys_only": True}
+        return bool((await gateway.call(RANGE, body, RangeAnswer, timeout_s=settings.open_timeout_s)).kvs)
+    except EtcdError as error:
+        raise StoreError(f"etcd can't be asked for the pool: {error}") from error
+    finally:
+        await gateway.close()
 
 
 def endpoints(texts: Sequence[str]) -> tuple[Endpoint, ...]:
