@@ -21,9 +21,9 @@ from gd2raft.sunrpc.api import GetspecReply
 from gd2volgen.description import Description
 
 PREFIX = "gluster/"
+BITD, SCRUB = "gluster/bitd", "gluster/scrub"
 QUOTAD = "gluster/quotad"
-QUOTAD_SOCKET_FOLDER = "/var/run/gluster"
-"""Compiled into GlusterFS: bricks of this machine find quotad by quotad.socket in there, so a machine has one quotad."""
+"""A machine has one: its bricks find it by a socket whose path is compiled into GlusterFS."""
 _PLACED = ("option remote-host ", "option remote-subvolume ", "option brick-count ")
 
 Describe = Callable[[model.Volume], Description]
@@ -37,14 +37,19 @@ class Service(msgspec.Struct, frozen=True):
     needed: Callable[[Description], bool]
     volfile: Callable[[Sequence[Description]], str]
     extra: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:
         return self.name.removeprefix(PREFIX)
 
 
-SERVICES = (Service(QUOTAD, "features.quota", gd2volgen.needs_quotad, gd2volgen.quotad_volfile, folders=(QUOTAD_SOCKET_FOLDER,)),)
+TIMER = ("--global-timer-wheel",)
+SERVICES = (
+    Service(QUOTAD, "features.quota", gd2volgen.needs_quotad, gd2volgen.quotad_volfile),
+    Service(BITD, "features.bitrot", gd2volgen.needs_bitd, gd2volgen.bitd_volfile, TIMER),
+    Service(SCRUB, "features.bitrot", gd2volgen.needs_bitd, gd2volgen.scrub_volfile, TIMER),
+)
+"""(bitd signs files, scrub compares them with their signatures.)"""
 
 
 def wanted(volumes: Iterable[model.Volume], describe: Describe, host: str, port: int) -> list[ServiceSpec]:
@@ -62,7 +67,6 @@ def wanted(volumes: Iterable[model.Volume], describe: Describe, host: str, port:
                     log_file=f"{service.short}.log",
                     xlator_options=(f"@graph.digest={graph_digest(text)}",),
                     extra=service.extra,
-                    folders=service.folders,
                 )
             )
     return specs

@@ -63,6 +63,7 @@ TREE = {
             "top": Leaf("inspect_commands:top", "The busiest files of each brick."),
             "statedump": Leaf("inspect_commands:statedump", "Let processes write down their state."),
             "barrier": Leaf("inspect_commands:barrier", "Hold back acknowledgements of the bricks."),
+            "bitrot": Leaf("bitrot_commands:bitrot", "Sign files, and find those that went bad."),
             "quota": Leaf("quota_commands:quota", "Limits of directories."),
             "inode-quota": Leaf("quota_commands:inode-quota", "Count files and directories too."),
             "set": Leaf("option_commands:set", "Set options."),

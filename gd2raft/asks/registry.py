@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gd2raft.asks import brick_asks, heal_asks, heal_tool, quota_asks, service_asks, statedump
+from gd2raft.asks import bitrot_asks, brick_asks, heal_asks, heal_tool, quota_asks, service_asks, statedump
 from gd2raft.asks.ask import Ask
 
 ASKS: dict[str, Ask] = {
@@ -15,6 +15,8 @@ ASKS: dict[str, Ask] = {
     "heal-settle": heal_tool.settle,
     "services": service_asks.status,
     "statedump": statedump.dump,
+    "scrub-status": bitrot_asks.status,
+    "scrub-ondemand": bitrot_asks.ondemand,
     "quota-resolve": quota_asks.resolve,
     "quota-used": quota_asks.used,
 }

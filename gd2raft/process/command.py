@@ -65,7 +65,6 @@ class Launch(msgspec.Struct, frozen=True):
     """Without the program; `command_line` puts the port in where a NUL stands (no argument can hold one by itself)."""
     identity: tuple[str, ...]
     once: bool
-    folders: tuple[str, ...] = ()
 
     def command_line(self, port: int) -> list[str]:
         return [text.replace(_PORT, str(port)) for text in self.arguments]
@@ -131,7 +130,6 @@ def _service(spec: ServiceSpec, places: Places) -> Launch:
         arguments=arguments,
         identity=arguments,
         once=spec.once,
-        folders=spec.folders,
     )
 
 

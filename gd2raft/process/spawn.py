@@ -5,6 +5,7 @@ Blocks: runs in a thread. Knows command lines and files, not why they are wanted
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -19,6 +20,8 @@ from gd2raft.process.handle import open_verified
 from gd2raft.process.ports import choose_port
 from gd2raft.process.specs import Refusal
 
+GLUSTER_RUN = "/var/run/gluster"
+"""Compiled into GlusterFS: a brick doesn't start when it can't make its changelog's socket in there, nor quotad its own (seen with 10.3)."""
 _SYSTEM_PATH = "/usr/sbin:/usr/local/sbin"
 _SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGTERM)  # Python ignores the first two
 _PACKAGE = {"glusterfsd": "glusterfs-server", "glusterfs": "glusterfs-client"}
@@ -92,8 +95,8 @@ def _find_program(name: str) -> str:
 def _make_folders(launch: Launch, places: Places) -> None:
     for path in (launch.pid_file, launch.log_file):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    for needed in launch.folders:
-        Path(needed).mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(PermissionError):  # without root nothing of this is tried
+        Path(GLUSTER_RUN).mkdir(parents=True, exist_ok=True)
     if len(launch.socket.encode()) > SOCKET_PATH_BYTES_MAX:
         raise Refusal(f"the name of the socket {launch.socket} is longer than {SOCKET_PATH_BYTES_MAX} bytes", "choose a shorter rundir")
     folder = Path(launch.socket).parent

@@ -56,8 +56,6 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Set for a service that signs in like a brick and gets a port (snapd: "snapd-v1")."""
     bind_address: str = ""
     """Where its port must be free; only with brick_name."""
-    folders: tuple[str, ...] = ()
-    """Made before it starts, if they are missing."""
     once: bool = False
     """True for work that ends (rebalance): not started again when it ended with 0."""
 

@@ -109,6 +109,10 @@ class BrickOpClient:
     async def node_profile(self, volume: str, values: Mapping[str, str | bytes]) -> BrickOpReply:
         return await self.call(BrickOp.NODE_PROFILE, volume, values)
 
+    async def scrub(self, volume: str, value: str) -> BrickOpReply:
+        """On the scrub daemon: `status` or `ondemand`."""
+        return await self.call(BrickOp.NODE_BITROT, volume, {"volname": volume, "scrub-value": value})
+
     async def barrier(self, brick: str, *, enable: bool) -> BrickOpReply:
         """Holds back acknowledgements of a brick while a volume snapshot is taken; needs its changelog and barrier xlators."""
         return await self.call(BrickOp.BRICK_BARRIER, brick, {"barrier": "enable" if enable else "disable"})

@@ -75,7 +75,12 @@ DIRECTORY = "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b"
 LIMITED = ("quota-limit", {"volume": "v1", "path": "/d", "size": "10MB", "gfid": DIRECTORY})
 LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
+BITROT = ("bitrot-enable", {"volume": "v1"})
+
 EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "bitrot-disable": (Example({"volume": "v1"}, (CREATED, STARTED, BITROT)),),
+    "bitrot-edit": (Example({"volume": "v1", "signing-time": 10, "scrub": "pause"}, (CREATED, STARTED, BITROT)),),
+    "bitrot-enable": (Example({"volume": "v1"}, (CREATED, STARTED)),),
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),

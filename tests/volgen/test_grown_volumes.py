@@ -102,6 +102,12 @@ def rep3_quota(pool: Pool) -> None:
     done(pool, "quota-edit", volume="rep3-quota", hard_timeout="7")
 
 
+def rep3_bitrot(pool: Pool) -> None:
+    made(pool, "rep3-bitrot", bricks("rep3-bitrot", 1, 2, 3), replica=3)
+    done(pool, "bitrot-enable", volume="rep3-bitrot")
+    done(pool, "bitrot-edit", volume="rep3-bitrot", scrub_frequency="daily", scrub_throttle="aggressive")
+
+
 def made(pool: Pool, name: str, texts: list[str], **fields: Any) -> None:
     """Created and started, with the ids and secrets of the golden volume."""
     volume = pool.volume(name, *texts, force=True, **fields)
@@ -122,6 +128,7 @@ CASES: dict[str, Callable[[Pool], None]] = {
     "after-remove-brick": after_remove_brick,
     "rep2-to-rep3": rep2_to_rep3,
     "rep3-quota": rep3_quota,
+    "rep3-bitrot": rep3_bitrot,
 }
 
 
@@ -132,8 +139,8 @@ def key_of(name: str, file: str) -> tuple[str, int, bool]:
         return f"{stem.rpartition('-')[2]}/{name}", 1, True
     if stem.endswith(".tcp-fuse"):
         return name, 1, stem.startswith("trusted-")
-    if stem == "quotad":
-        return "gluster/quotad", 1, True
+    if stem in ("quotad", "bitd-server", "scrub-server"):
+        return f"gluster/{stem.removesuffix('-server')}", 1, True
     if stem.startswith(f"{name}.client."):
         return f"client_per_brick/{file}", int(stem.split(".node")[1].split(".")[0]), True
     return stem, int(stem.split(".node")[1].split(".")[0]), True
