@@ -29,6 +29,7 @@ def test_a_file_that_rots_on_a_disk_is_found(make_pool: MakePool) -> None:
     bad_settings_are_refused_and_say_why(pool)
     name = a_file_is_signed_on_every_brick(pool, mount)
     a_byte_flipped_on_a_brick_is_found_and_the_good_copy_is_read(pool, mount, name)
+    a_bad_copy_is_mended_as_the_guide_says(pool, mount, name)
     the_daemons_are_started_again_and_adopted(pool)
     a_paused_scrub_can_not_be_begun(pool)
     disable_ends_the_daemons(pool)
@@ -96,6 +97,22 @@ def a_byte_flipped_on_a_brick_is_found_and_the_good_copy_is_read(pool: Pool, mou
     assert f"Bad file: /d/{name} on" in text
     assert "State of scrub: Active" in text
     assert (mount.path / "d" / name).read_bytes() == GOOD
+
+
+def a_bad_copy_is_mended_as_the_guide_says(pool: Pool, mount: Mount, name: str) -> None:
+    brick = pool[1].brick_folder("v1")
+    gfid = node_of(pool, 1)["corrupted-objects"][0]["gfid"]
+    (brick / "d" / name).unlink()
+    (brick / ".glusterfs" / gfid[:2] / gfid[2:4] / gfid).unlink()
+    os.stat(mount.path / "d" / name)
+    pool[0].gd2_done("volume", "heal", "v1", "full")
+    until(lambda: (brick / "d" / name).read_bytes() == GOOD, "the good copy is healed to the brick", SCRUB_S)
+
+    def clean() -> bool:
+        pool[0].gd2("volume", "bitrot", "v1", "scrub", "ondemand")
+        return bool(node_of(pool, 1)["error-count"] == 0)
+
+    until(clean, "the next scrub finds nothing", SCRUB_S)
 
 
 def the_daemons_are_started_again_and_adopted(pool: Pool) -> None:
