@@ -84,9 +84,10 @@ class Commits:
         if self._in_flight >= COMMITS_MAX:
             raise StoreError(f"{COMMITS_MAX} commits of this peer are in flight: try again later")
         deadline = now() + timeout_s
+        term = self.fence()  # as it is now: the caller may have looked just before
         self._in_flight += 1
         try:
-            result = await self._commit(commit, deadline)
+            result = await self._commit(commit, term, deadline)
         finally:
             self._in_flight -= 1
         try:
@@ -96,12 +97,11 @@ class Commits:
             raise OutcomeUnknown(f"committed at revision {result.revision}, which has not reached this peer in time") from None
         return result
 
-    async def _commit(self, commit: Commit, deadline: float) -> Result:
+    async def _commit(self, commit: Commit, term: int, deadline: float) -> Result:
         for _ in range(3):
             session = await self._open(deadline)
-            session.sequence += 1
             try:
-                result = await _Attempts(self, session, session.sequence, commit, deadline).run()
+                result = await _Attempts(self, session, commit, term, deadline).run()
             finally:
                 if self._session is session and (session.unsettled or not session.lease.valid):
                     self._session = None
@@ -185,13 +185,13 @@ class Commits:
 class _Attempts:
     """One commit under one sequence, until its outcome is known."""
 
-    def __init__(self, commits: Commits, session: Session, sequence: int, commit: Commit, deadline: float) -> None:
-        self._commits, self._session, self._sequence, self._commit = commits, session, sequence, commit
-        self._deadline = deadline
+    def __init__(self, commits: Commits, session: Session, commit: Commit, term: int, deadline: float) -> None:
+        session.sequence += 1
+        self._commits, self._session, self._sequence, self._commit = commits, session, session.sequence, commit
+        self._term, self._deadline = term, deadline
         # Only one transaction at a time may raise the session's mark: it never goes back.
         self._told = session.settled if session.settled > session.told and not session.telling else 0
         session.telling = session.telling or bool(self._told)
-        self._term = commits.fence()
         self._unknown = ""  # why an attempt may have been done, or may yet be
 
     async def run(self) -> Result | None:

@@ -49,8 +49,9 @@ class Election:
         self._abstains_until = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._run(), name="etcd election")
+        return self._task
 
     async def close(self) -> None:
         if self._task is not None:

@@ -133,8 +133,8 @@ class Gateway:
                 return await HttpConnection.open(endpoint.host, endpoint.port, (self._tls or True) if endpoint.secure else None)
         except TimeoutError as error:
             raise NotSent(f"etcd {self._name(number)} does not answer") from error
-        except OSError as error:
-            raise NotSent(f"etcd {self._name(number)} can't be reached: {error.strerror or error}") from error
+        except (OSError, UnicodeError) as error:  # the latter: a name that no resolver takes
+            raise NotSent(f"etcd {self._name(number)} can't be reached: {getattr(error, 'strerror', None) or error}") from error
 
     def _put_back(self, number: int, connection: HttpConnection) -> None:
         idle = self._idle.setdefault(number, [])

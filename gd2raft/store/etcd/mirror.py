@@ -103,8 +103,9 @@ class Mirror:
 
     # keeping up
 
-    def start(self) -> None:
+    def start(self) -> asyncio.Task[None]:
         self._task = asyncio.create_task(self._follow(), name="etcd mirror")
+        return self._task
 
     async def close(self) -> None:
         if self._task is not None:

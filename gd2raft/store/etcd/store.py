@@ -22,6 +22,9 @@ from gd2raft.store.etcd.mirror import Mirror, Replaced
 from gd2raft.store.interface import NoLeader, NoQuorum, StoreError, StoreStatus
 from gd2raft.store.watch import HistoryWatch
 
+OUT_OF_RANGE = 11
+"""gRPC's code for a revision that is compacted."""
+
 log = structlog.get_logger("etcd")
 
 
@@ -91,9 +94,9 @@ class EtcdStore:
         except BaseException:
             await store._gateway.close()
             raise
-        store._mirror.start()
-        store._election.start()
         store._health = asyncio.create_task(store._look_after(), name="etcd health")
+        for task in (store._mirror.start(), store._election.start(), store._health):
+            task.add_done_callback(store._ended)
         return store
 
     async def _load(self, create: bool) -> None:
@@ -103,6 +106,8 @@ class EtcdStore:
                 await self._load_once(create)
                 return
             except Rejected as error:
+                if error.code == OUT_OF_RANGE:  # compacted while it was read: begin again
+                    continue
                 raise StoreError(f"etcd ({self._gateway}) refuses: {error}") from error
             except EtcdError as error:
                 self._why = str(error)
@@ -120,6 +125,11 @@ class EtcdStore:
             )
         members = await self._gateway.call(MEMBERS, {}, MembersAnswer, timeout_s=self._settings.health_timeout_s)
         self._members = tuple(sorted(f"etcd:{member.name}" for member in members.members))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of the store broke", part=task.get_name(), exc_info=error)
+            self._links.on_fatal(error if isinstance(error, Exception) else RuntimeError(str(error)))
 
     async def close(self) -> None:
         if self._health is not None:
@@ -237,6 +247,7 @@ class EtcdStore:
     def _lost(self, error: Replaced) -> None:
         log.error("the pool in etcd can't be followed any more", why=str(error))
         self._failed, self._answers = error, False
+        self._mirror.history.wake()  # nobody needs to wait any longer
         self._changed()
         self._links.on_fatal(error)
 
