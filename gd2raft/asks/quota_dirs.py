@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from gd2raft.commands.quota import PREFIX
+
 CLIENT_PID = -5
 """What glusterfs calls a client that sets limits: the quota xlator refuses its attributes from any other, and lets this one exceed them."""
-PREFIX = "trusted.glusterfs.quota."
 SIZE = PREFIX + "size"
 GFID = "glusterfs.gfid.string"
 ANCESTRY = "glusterfs.ancestry.path"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import struct
 
 from gd2raft.commands import lookup
-from gd2raft.core import model, quotas
+from gd2raft.commands.step_kinds import LIMIT_ROOT, LimitRoot
+from gd2raft.core import model, plan, quotas
 from gd2raft.core.option_values import SIZE_UNITS, ValueRefused, size_bytes
 from gd2raft.core.plan import Refused, View
 from gd2raft.core.quotas import Bound
 
+ROOT_GFID = "00000000-0000-0000-0000-000000000001"
+PREFIX = "trusted.glusterfs.quota."
 USAGE, OBJECTS = "limit-set", "limit-objects"
 
 
@@ -68,6 +71,16 @@ def encoded(value: Bound) -> str:
     '0000000040000000ffffffffffffffff'
     """
     return struct.pack(">qq", value.hard, value.soft).hex()
+
+
+def limit_roots(view: View, volume: model.Volume, bricks: list[model.Brick]) -> tuple[plan.Barrier, ...]:
+    """Steps for new bricks: DHT copies limits to them with each directory, except that of the root, which is there already (seen)."""
+    root = quotas.find(view, volume.name, ROOT_GFID) if quotas.is_on(volume) else None
+    if root is None:
+        return ()
+    bounds = {USAGE: root.usage, OBJECTS: root.objects}
+    attributes = {f"{PREFIX}{name}.{volume.quota_version}": encoded(value) for name, value in bounds.items() if value}
+    return (tuple(LIMIT_ROOT.at(b.peer_id, LimitRoot(volume=volume.name, path=b.path, attributes=attributes)) for b in bricks),)
 
 
 def default_soft_limit(volume: model.Volume) -> float:

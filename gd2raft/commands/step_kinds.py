@@ -135,6 +135,14 @@ class SetLimit(Arguments, frozen=True, kw_only=True):
     gone: bool = False
 
 
+class LimitRoot(Arguments, frozen=True, kw_only=True):
+    """Give the root of a new brick the limits that the volume's root has. `attributes`: name -> value in hex."""
+
+    volume: str
+    path: str
+    attributes: dict[str, str]
+
+
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
 CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
 HOLD_BRICK = StepKind("brick.hold", HoldBrick, undoable=True, timeout_s=40)
@@ -151,3 +159,4 @@ FILL_REPLICA = StepKind("replica.fill", MarkReplica, timeout_s=50)
 LEAVE_BRICK = StepKind("brick.leave", LeaveBrick, timeout_s=40)
 STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)
 SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)
+LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import layout, lookup, shrink
+from gd2raft.commands import layout, lookup, quota, shrink
 from gd2raft.commands import volume_create as create
 from gd2raft.commands.job_start import follow
 from gd2raft.commands.step_kinds import BRICK_ONLINE, FILL_REPLICA, MARK_REPLICA, BrickOnline, MarkReplica
@@ -194,7 +194,7 @@ def steps_and_changes(view: View, request: VolumeExpand, volume: Volume, grown: 
         claims=tuple(create.claim(volume.name, b) for b in fresh),
         before=tuple(barrier for barrier in (looks, prepare, tuple(MARK_REPLICA.at(b.peer_id, a) for b, a in good)) if barrier),
         changes=(first, *facts),
-        after=after,
+        after=(*quota.limit_roots(view, volume, fresh), *after),
         last=last,
         result={"volume": volume.name},
     )

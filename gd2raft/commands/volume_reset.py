@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup
-from gd2raft.core import model, options, plan
+from gd2raft.core import model, options, plan, quotas
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
@@ -27,6 +27,8 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
     created = options.defaults_on_create(volume.kind)
+    if quotas.is_on(volume):
+        created[quotas.DEEM_STATFS] = "on"
     kept |= {k: created[k] for k in chosen if k in created}  # what create stores comes back to what create stored
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(

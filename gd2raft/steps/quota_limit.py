@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from gd2raft.asks.quota_dirs import CLIENT_PID, PREFIX, by_gfid
+from gd2raft.asks.quota_dirs import CLIENT_PID, by_gfid
+from gd2raft.commands.quota import PREFIX
 from gd2raft.commands.step_kinds import SET_LIMIT, SetLimit
 from gd2raft.steps import notes
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed

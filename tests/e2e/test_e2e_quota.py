@@ -38,6 +38,7 @@ def test_directories_are_limited(make_pool: MakePool) -> None:
     quotad_is_started_again_and_adopted(pool, mount)
     a_limit_follows_its_directory_and_can_be_removed(pool, mount)
     a_limit_of_a_directory_that_is_gone_can_be_removed(pool, mount)
+    a_new_brick_knows_the_limit_of_the_root(pool)
     disable_ends_quotad_and_takes_every_mark_away(pool, mount)
 
 
@@ -154,6 +155,17 @@ def a_limit_of_a_directory_that_is_gone_can_be_removed(pool: Pool, mount: Mount)
     until(lambda: "gone" in pool[0].gd2_done("volume", "quota", "v1", "list").out, "the list says so")
     pool[0].gd2_done("volume", "quota", "v1", "remove", "/short")
     assert paths(pool) == []
+
+
+def a_new_brick_knows_the_limit_of_the_root(pool: Pool) -> None:
+    pool[0].gd2_done("volume", "quota", "v1", "limit-usage", "/", "1GB")
+    before = [quotads(peer) for peer in pool.peers]
+    pool[1].gd2_done("volume", "add-brick", "v1", pool[0].brick("more"), pool[1].brick("more"), "force")
+    pool.online("v1")
+    for peer in pool.peers:
+        assert os.getxattr(peer.brick_folder("more"), LIMIT) == os.getxattr(peer.brick_folder("v1"), LIMIT)
+    until(lambda: all(q and not q & b for q, b in zip(map(quotads, pool.peers), before, strict=True)), "quotads with the new bricks run")
+    assert paths(pool) == ["/"]
 
 
 def disable_ends_quotad_and_takes_every_mark_away(pool: Pool, mount: Mount) -> None:

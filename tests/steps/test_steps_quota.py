@@ -1,4 +1,4 @@
-"""quota.limit: what the step sets, that its undo brings back what was there, and what it refuses. A folder with user.* attributes is the volume."""
+"""quota.limit, quota.root: what the steps set, that an undo brings back what was there, and what is refused. A folder is the volume."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gd2raft.commands.step_kinds import SetLimit
-from gd2raft.steps import quota_limit
+from gd2raft.commands.step_kinds import LimitRoot, SetLimit
+from gd2raft.steps import quota_limit, quota_root
 from gd2raft.steps.step import StepFailed
 
 pytestmark = [pytest.mark.fast, pytest.mark.skipif(os.geteuid() != 0, reason="trusted.* attributes need root")]
@@ -81,3 +81,13 @@ def test_a_limit_of_a_lost_directory_is_dropped_only_if_it_is_lost(context: Cont
         context.run(quota_limit.do, gone=True)
     context.directory.rmdir()
     context.run(quota_limit.do, gone=True)
+
+
+def test_a_new_brick_gets_the_limits_of_the_root_and_a_lost_one_is_told(tmp_path: Path) -> None:
+    arguments = LimitRoot(volume="v", path=str(tmp_path), attributes={f"{NAME}.1": NEW})
+    context: Any = Context(tmp_path)
+    for _ in range(2):
+        asyncio.run(quota_root.do(context, arguments))
+        assert os.getxattr(tmp_path, f"{NAME}.1").hex() == NEW
+    with pytest.raises(StepFailed, match="nowhere"):
+        asyncio.run(quota_root.do(context, LimitRoot(volume="v", path=f"{tmp_path}/nowhere", attributes={f"{NAME}.1": NEW})))

@@ -73,6 +73,7 @@ REPLACED = {"volume": "v1", "src-peerid": "node2", "src-brickpath": "/b1", "dst-
 QUOTA = ("quota-enable", {"volume": "v1"})
 DIRECTORY = "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b"
 LIMITED = ("quota-limit", {"volume": "v1", "path": "/d", "size": "10MB", "gfid": DIRECTORY})
+ROOT_LIMITED = ("quota-limit", {"volume": "v1", "path": "/", "size": "1GB", "gfid": "00000000-0000-0000-0000-000000000001"})
 LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
 BITROT = ("bitrot-enable", {"volume": "v1"})
@@ -114,6 +115,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED,)),
         Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED, STARTED)),
         Example({"volume": "v1", "bricks": ["node3:/b1"], "replica": 3, "force": True}, (CREATED, STARTED)),
+        Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED, STARTED, QUOTA, ROOT_LIMITED)),
     ),
     "volume-profile-start": (Example({"volume": "v1"}, (CREATED, STARTED)),),
     "volume-profile-stop": (Example({"volume": "v1"}, (CREATED, STARTED, ("volume-profile-start", {"volume": "v1"}))),),
