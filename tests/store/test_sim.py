@@ -31,6 +31,12 @@ def test_a_seed_replays_exactly() -> None:
     assert life() == life()
 
 
+@pytest.mark.parametrize("seed", [1000277])
+def test_a_seed_that_once_failed_does_not_fail_again(seed: int) -> None:
+    """1000277: a client waited for the last 1e-16 s of its time without end."""
+    sim.run(seed, peers=sim.peers_of(seed))
+
+
 def test_new_seeds_keep_every_promise_too() -> None:
     """The message of a failure names the seed: `python -m tests.store.sim SEED PEERS` replays it."""
     first = int.from_bytes(os.urandom(4), "big")

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 RETRY_S = 0.05
 LEADER_CHECK_S = 0.1
+SHORTEST_WAIT_S = 0.001
+"""A rest of 1e-16 s, as the difference of two times can be, would be waited for again and again."""
 
 
 class StoreFull(StoreError):
@@ -178,7 +180,7 @@ class Client:
             left = give_up - self._router.now()
             if left <= 0:
                 raise NoLeader("no leader was elected in time; nothing was proposed")
-            await self._router.wait_change(min(left, LEADER_CHECK_S))
+            await self._router.wait_change(max(SHORTEST_WAIT_S, min(left, LEADER_CHECK_S)))
 
     async def _attempt(self, operation: bytes, deadline: float) -> Result:
         if self._router.leads():
