@@ -324,13 +324,7 @@ def kill(store: RaftStore) -> None:
     """What kill -9 does, as far as this process can: nothing of the store runs any more."""
     if store._voter is not None:
         store._voter.stop()
-    storage = store._storage
-    if storage is not None:
-        if storage._task is not None:
-            storage._task.cancel()
-        if storage._lazy_timer is not None:
-            storage._lazy_timer.cancel()
-        storage.on_synced = lambda _number: None
-        storage.on_fatal = lambda _error: None
+    if store._storage is not None:
+        store._storage.abandon()
     for task in [*store._tasks, *([store._compacting] if store._compacting else [])]:
         task.cancel()

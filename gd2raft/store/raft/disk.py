@@ -11,9 +11,11 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
 from gd2raft.store.raft.errors import StorageError
@@ -22,13 +24,18 @@ T = TypeVar("T")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+Appended = Callable[["int | Exception"], None]
+"""Told how an append ended: the file's new size, or DiskFull or OSError."""
+
+
 class AppendFile(Protocol):
-    """A file open for appending."""
+    """A file open for appending, by one append at a time."""
 
-    async def append(self, data: bytes, after_sync: bytes, *, sync: bool) -> int:
-        """Write `data`, fdatasync it if `sync`, then write `after_sync` without: the file's new size. Raises DiskFull or OSError.
+    def append(self, data: bytes, after_sync: bytes, *, sync: bool, done: Appended) -> None:
+        """Write `data`, fdatasync it if `sync`, then write `after_sync` without; `done` is called on the event loop.
 
-        After DiskFull the file has the length that it had before: the call may be repeated.
+        After DiskFull the file has the length that it had before: the call may be repeated. (Not a coroutine, because every
+        commit waits for it, and a task and a future more are a good part of what a commit costs.)
         """
         ...
 
@@ -87,7 +94,7 @@ class RealDisk:
             raise StorageError(f"another daemon uses {folder}: stop it, or give this one its own folder") from error
         for left_over in folder.glob("*.tmp"):
             left_over.unlink()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-disk")
+        self._writer = Writer("store-disk")
         self._slow_thread = ThreadPoolExecutor(1, thread_name_prefix="store-snapshot")
 
     def path(self, name: str) -> str:
@@ -123,8 +130,8 @@ class RealDisk:
         sync_folder(self._folder)
 
     async def open_append(self, name: str, size: int) -> AppendFile:
-        descriptor = await self._run(lambda: _open_cut(self._folder / name, size))
-        return RealAppendFile(descriptor, size, self._run)
+        descriptor = await self._run_slow(lambda: _open_cut(self._folder / name, size))
+        return RealAppendFile(descriptor, size, self._writer)
 
     async def archive(self, names: Iterable[str], folder: str) -> None:
         await self._run_slow(lambda: self._archive(list(names), self._folder / folder))
@@ -147,26 +154,57 @@ class RealDisk:
     async def compute(self, work: Callable[[], T]) -> T:
         return await self._run_slow(work)
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
     async def _run_slow(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._slow_thread, work)
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True)
+        self._writer.close()
         self._slow_thread.shutdown(wait=True)
         os.close(self._lock)
+
+
+class Writer:
+    """A thread that does one thing after the other, with as little as possible between a wish and its end."""
+
+    def __init__(self, name: str) -> None:
+        self._wishes: SimpleQueue[tuple[Callable[[], int], Callable[[int | Exception], object]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def do(self, work: Callable[[], int], done: Appended) -> None:
+        """`done` is called on the running event loop, with the result or the exception."""
+        loop = asyncio.get_running_loop()
+
+        def tell(outcome: int | Exception) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(done, outcome)
+
+        self._wishes.put((work, tell))
+
+    def _run(self) -> None:
+        while (wish := self._wishes.get()) is not None:
+            work, tell = wish
+            outcome: int | Exception
+            try:
+                outcome = work()
+            except Exception as error:
+                outcome = error
+            tell(outcome)
+
+    def close(self) -> None:
+        """Wait until everything is done."""
+        self._wishes.put(None)
+        self._thread.join()
 
 
 class RealAppendFile:
     """See `AppendFile`."""
 
-    def __init__(self, descriptor: int, size: int, run: Callable[[Callable[[], int]], Awaitable[int]]) -> None:
-        self._descriptor, self._size, self._run = descriptor, size, run
+    def __init__(self, descriptor: int, size: int, writer: Writer) -> None:
+        self._descriptor, self._size, self._writer = descriptor, size, writer
 
-    async def append(self, data: bytes, after_sync: bytes, *, sync: bool) -> int:
-        return await self._run(lambda: self._append(data, after_sync, sync))
+    def append(self, data: bytes, after_sync: bytes, *, sync: bool, done: Appended) -> None:
+        self._writer.do(lambda: self._append(data, after_sync, sync), done)
 
     def _append(self, data: bytes, after_sync: bytes, sync: bool) -> int:
         try:

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from gd2raft.store.raft.disk import AppendFile, DiskFull
+from gd2raft.store.raft.disk import AppendFile, Appended, DiskFull
 
 T = TypeVar("T")
 
@@ -115,15 +115,28 @@ class MemoryAppendFile:
     def __init__(self, disk: MemoryDisk, inode: Inode) -> None:
         self._disk, self._inode = disk, inode
 
-    async def append(self, data: bytes, after_sync: bytes, *, sync: bool) -> int:
-        self._disk.take_space(len(data))
+    def append(self, data: bytes, after_sync: bytes, *, sync: bool, done: Appended) -> None:
+        disk, loop = self._disk, asyncio.get_running_loop()
+        try:
+            disk.take_space(len(data))
+        except DiskFull as error:
+            loop.call_soon(done, error)
+            return
         self._inode.data += data
-        await self._disk.wait()
-        if sync:
-            self._disk.check_sync()
-            self._inode.last_group = self._inode.synced
-            self._inode.synced = len(self._inode.data)
+        loop.call_later(disk.rng.random() * disk.latency_s, self._end, after_sync, sync, done)
+
+    def _end(self, after_sync: bytes, sync: bool, done: Appended) -> None:
+        if self._disk.dead:
+            return
+        try:
+            if sync:
+                self._disk.check_sync()
+                self._inode.last_group = self._inode.synced
+                self._inode.synced = len(self._inode.data)
+        except OSError as error:
+            done(error)
+            return
         self._inode.data += after_sync
-        return len(self._inode.data)
+        done(len(self._inode.data))
 
     def close(self) -> None: ...

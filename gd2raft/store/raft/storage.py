@@ -1,4 +1,4 @@
-"""The log and its snapshot on the disk, kept up to date by one task. It must not know of voting, messages or clients.
+"""The log and its snapshot on the disk, one write after the other. It must not know of voting, messages or clients.
 
 `kick()` after any change of the log; `on_synced(number)` tells how far it is durable. Groups form by themselves: what
 changes while an fsync runs goes with the next one. A failure that leaves open what is on the disk is reported to `on_fatal`
@@ -20,6 +20,7 @@ from gd2raft.store.raft.log import Log
 
 WAL, SNAPSHOT = "raft.wal", "raft.snapshot"
 FULL_RETRY_S = 1.0
+CLOSE_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,16 @@ def _fit(disk: Disk, identity: wal.Identity, log: Log, meta: snapshot.Meta | Non
     return True
 
 
+class Group(NamedTuple):
+    """Changes of the log on their way into the file."""
+
+    number: int
+    data: bytes
+    seal: bytes
+    sync: bool
+    end: int
+
+
 class Storage:
     """See the module's docstring."""
 
@@ -82,7 +93,10 @@ class Storage:
         self._file: AppendFile | None = None
         self._size = self._group_start = 0
         self._rewrite = False
-        self._task: asyncio.Task[None] | None = None
+        self._busy = False  # a write is under way; the next begins when it ends
+        self._task: asyncio.Task[None] | None = None  # that writes a whole file
+        self._retry: asyncio.TimerHandle | None = None
+        self._idle: asyncio.Future[None] | None = None  # close() waits for it
         self._written = log.change_number
         self._synced = log.change_number
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
@@ -114,8 +128,13 @@ class Storage:
 
     def kick(self) -> None:
         """Something changed: bring it to the disk, soon."""
-        if self._task is None and self.failed is None and (self.log.changes or self._rewrite or self._synced < self._written):
-            self._task = asyncio.get_running_loop().create_task(self._run())
+        if self._busy or self.failed is not None:
+            return
+        if self._rewrite:
+            self._busy = True
+            self._task = asyncio.get_running_loop().create_task(self._write_whole())
+        elif self.log.changes or (self._synced < self._written and self.lazy_s is None):
+            self._begin_group(sync=self.lazy_s is None)
 
     def rewrite(self) -> None:
         """Replace the file by the log as it is now (it was compacted, or reset)."""
@@ -147,43 +166,53 @@ class Storage:
         self.kick()
         await waiter
 
-    async def _run(self) -> None:
+    async def _write_whole(self) -> None:
         try:
-            while self.failed is None and (self._rewrite or self.log.changes or self._must_sync()):
-                await (self._write_file() if self._rewrite else self._write_group())
+            await self._write_file()
         except (OSError, StorageError) as error:
             self._fail(error)
         finally:
             self._task = None
+            self._free()
 
-    def _must_sync(self) -> bool:
-        return self._synced < self._written and self.lazy_s is None
-
-    async def _write_group(self, *, sync_now: bool = False) -> None:
-        assert self._file is not None
+    def _begin_group(self, *, sync: bool) -> None:
+        self._busy = True
         number, changes = self.log.change_number, self.log.take_changes()
-        sync = self.lazy_s is None or sync_now
         data = wal.encode_group(self._nonce, self._size, self._group_start, changes)
         end = self._size + len(data)
         seal = wal.encode_seal(self._nonce, end) if sync else b""
-        while not await self._append(data, seal, sync):  # noqa: ASYNC110 (nobody tells when there is space again)
-            await asyncio.sleep(FULL_RETRY_S)
-        self._note_written(number)
-        if sync:
-            self._group_start = end
-            self._done(number)
+        self._append(Group(number, data, seal, sync, end))
+
+    def _append(self, group: Group) -> None:
+        assert self._file is not None
+        self._retry = None
+        self._file.append(group.data, group.seal, sync=group.sync, done=lambda outcome: self._appended(group, outcome))
+
+    def _appended(self, group: Group, outcome: int | Exception) -> None:
+        if isinstance(outcome, DiskFull):
+            self._set_full(True)  # nobody tells when there is space again
+            self._retry = asyncio.get_running_loop().call_later(FULL_RETRY_S, self._append, group)
+            return
+        if isinstance(outcome, Exception):
+            self._fail(outcome)
+            self._free()
+            return
+        self._size = outcome
+        self._set_full(False)
+        self._note_written(group.number)
+        if group.sync:
+            self._group_start = group.end
+            self._done(group.number)
         else:
             self._sync_later()
+        self._free()
 
-    async def _append(self, data: bytes, seal: bytes, sync: bool) -> bool:
-        assert self._file is not None
-        try:
-            self._size = await self._file.append(data, seal, sync=sync)
-        except DiskFull:
-            self._set_full(True)
-            return False
-        self._set_full(False)
-        return True
+    def _free(self) -> None:
+        """The write has ended: on with what came meanwhile."""
+        self._busy = False
+        self.kick()
+        if not self._busy and self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
 
     def _set_full(self, full: bool) -> None:
         if full != self.full:
@@ -197,17 +226,10 @@ class Storage:
 
     def _sync_lazily(self) -> None:
         self._lazy_timer = None
-        if self._task is None and self.failed is None:
-            self._task = asyncio.get_running_loop().create_task(self._sync_once())
-
-    async def _sync_once(self) -> None:
-        try:
-            await self._write_group(sync_now=True)
-        except OSError as error:
-            self._fail(error)
-        finally:
-            self._task = None
-        self.kick()
+        if not self._busy and self.failed is None and self._synced < self._written:
+            self._begin_group(sync=True)
+        elif self._busy:
+            self._sync_later()
 
     async def _write_file(self) -> None:
         self._rewrite = False
@@ -268,11 +290,25 @@ class Storage:
         if self._lazy_timer is not None:
             self._lazy_timer.cancel()
         self.kick()
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=5)
+        if self._busy:
+            self._idle = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._idle], timeout=CLOSE_S)
+        self.abandon()
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def abandon(self) -> None:
+        """Write nothing any more, and tell nobody: as when the process ends here."""
+        self.failed = self.failed or StorageError("the log is closed")
+        self.on_synced = lambda _number: None
+        self.on_full = lambda _full: None
+        self.on_fatal = lambda _error: None
+        for timer in (self._lazy_timer, self._retry):
+            if timer is not None:
+                timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _release(waiters: list[tuple[int, asyncio.Future[None]]], number: int) -> list[tuple[int, asyncio.Future[None]]]:
