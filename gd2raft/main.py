@@ -7,6 +7,9 @@ import sys
 
 from gd2raft.config import ConfigError, load
 
+SWITCH_S = 0.001
+"""A thread whose fsync has ended waits at most so long for a busy event loop (Python's default is 5 ms, and a commit waits with it)."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 stopped, 1 could not start or the disk failed, 2 usage or configuration."""
@@ -29,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     log = structlog.get_logger("gd2raft")
     for warning in warnings:
         log.warning("configuration", warning=warning)
+    sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(Daemon(config).run())
     except CantStart as error:

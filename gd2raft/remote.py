@@ -16,7 +16,7 @@ from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.facts import brick_facts
 from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
-from gd2raft.rpc.dispatch import Handlers
+from gd2raft.rpc.dispatch import Deferred, Handlers
 from gd2raft.rpc.errors import DialFailed, HelloRefused, Overloaded, RemoteError, RpcError, RpcRefusal, RpcTimeout
 from gd2raft.rpc.service import Method
 from gd2raft.store.interface import StoreError
@@ -90,8 +90,11 @@ class Remote:
         self._daemon.tenure.courier.heard(connection)
         self._daemon.member.log.receive(connection.peer.peer_id, message.payload)
 
-    async def on_forward(self, connection: Connection, request: services.Forwarded) -> services.Answer:
-        return services.Answer(await self._daemon.member.log.handle_forward(request.payload, request.timeout_ms / 1000))
+    def on_forward(self, connection: Connection, request: services.Forwarded) -> Deferred:
+        later = Deferred()
+        log = self._daemon.member.log
+        log.take_forward(request.payload, request.timeout_ms / 1000, lambda reply: later.answer(services.Answer(reply)))
+        return later
 
     async def on_read(self, connection: Connection, request: services.Forwarded) -> services.Answer:
         return services.Answer(await self._daemon.member.log.handle_forward_read(request.payload, request.timeout_ms / 1000))

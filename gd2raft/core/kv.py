@@ -231,8 +231,9 @@ class KeyValueState:
     @staticmethod
     def _forget_answers(session: Session, acked: int) -> None:
         if acked > session.acked:
-            for sequence in [s for s in session.answers if s <= acked]:
-                del session.answers[sequence]
+            few = acked - session.acked <= len(session.answers)  # else the answers are fewer than the numbers
+            for sequence in range(session.acked + 1, acked + 1) if few else [s for s in session.answers if s <= acked]:
+                session.answers.pop(sequence, None)
             session.acked = acked
         while len(session.answers) >= ANSWERS_PER_SESSION_MAX:
             oldest = min(session.answers)

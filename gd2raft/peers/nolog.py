@@ -5,7 +5,7 @@ Nothing is forwarded, followed or voted for among such peers. A daemon that trie
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from gd2raft.store.interface import StoreError
 
@@ -27,7 +27,7 @@ class NoLog:
     async def install_snapshot(self, meta: bytes, chunks: AsyncIterator[bytes]) -> None:
         raise StoreError(WHY)
 
-    async def handle_forward(self, data: bytes, timeout_s: float) -> bytes:
+    def take_forward(self, data: bytes, timeout_s: float, reply: Callable[[bytes], None]) -> None:
         raise StoreError(WHY)
 
     async def handle_forward_read(self, data: bytes, timeout_s: float) -> bytes:

@@ -3,7 +3,7 @@
 An async handler runs in a task of its own, with the caller's deadline, and is cancelled when the caller cancels or the
 connection ends. (Work that must run to its end belongs in a task of the daemon that the handler only waits for.)
 A plain function is run at once, in the order of the frames: the right choice for streams, where order matters, and for
-answers that are ready at once; it must be quick.
+answers that are ready at once; it must be quick. It may return a Deferred, which is answered later without a task.
 This file must not know sockets or the handshake.
 """
 
@@ -37,6 +37,31 @@ Explain = Callable[[Exception], RpcRefusal | None]
 
 def _no_explanation(_: Exception) -> RpcRefusal | None:
     return None
+
+
+class Deferred:
+    """A reply that comes later: the handler keeps it and calls answer() once. A connection that has ended swallows it.
+
+    The caller's deadline is the caller's affair; whoever keeps a Deferred sees to it that there are not too many.
+    """
+
+    __slots__ = ("_reply", "_send")
+
+    def __init__(self) -> None:
+        self._send: Callable[[Any], None] | None = None
+        self._reply: Any = None
+
+    def answer(self, reply: Any) -> None:
+        if self._send is None:
+            self._reply = reply
+        else:
+            self._send(reply)
+
+    def attach(self, send: Callable[[Any], None]) -> None:
+        """For the connection: where the reply goes."""
+        self._send = send
+        if self._reply is not None:
+            send(self._reply)
 
 
 @dataclass(frozen=True)
@@ -81,10 +106,11 @@ class Inbox:
         self._connection = connection
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._streams: set[asyncio.Task[None]] = set()
+        self._deferred: set[int] = set()
         self._complained = False
 
     def __len__(self) -> int:
-        return len(self._calls) + len(self._streams)
+        return len(self._calls) + len(self._streams) + len(self._deferred)
 
     def name_of(self, number: int) -> str:
         served = self._endpoint.lookup(number)
@@ -92,7 +118,7 @@ class Inbox:
 
     def on_call(self, frame: wire.Call) -> None:
         """Answer at once or start a task. FrameError if the call id is in use: an answer could not be told from the other's."""
-        if frame.call_id in self._calls:
+        if frame.call_id in self._calls or frame.call_id in self._deferred:
             raise FrameError(f"call id {frame.call_id} is used by two calls at once")
         name = self.name_of(frame.method)
         try:
@@ -100,7 +126,10 @@ class Inbox:
             if len(self) >= self._endpoint.limits.calls_in_max:
                 raise RpcRefusal(errors.BUSY, f"{len(self)} calls of this connection are in progress: try again later")
             reply = served.handler(self._connection, request)
-            if inspect.iscoroutine(reply):
+            if isinstance(reply, Deferred):
+                self._deferred.add(frame.call_id)
+                reply.attach(lambda found: self._answer_later(frame.call_id, served.method, found))
+            elif inspect.iscoroutine(reply):
                 self._start_call(frame, served.method, reply)
             else:
                 self._answer(frame.call_id, served.method, reply)
@@ -127,10 +156,12 @@ class Inbox:
         task = self._calls.get(frame.call_id)
         if task is not None:
             task.cancel()
+        self._deferred.discard(frame.call_id)
 
     def close(self) -> None:
         for task in (*self._calls.values(), *self._streams):
             task.cancel()
+        self._deferred.clear()
 
     def _prepare(self, number: int, body: Any, *, one_way: bool) -> tuple[Served, Any]:
         served = self._endpoint.lookup(number)
@@ -180,6 +211,11 @@ class Inbox:
         if not isinstance(reply, method.reply):
             raise TypeError(f"the handler of {method.name} returned {type(reply).__name__}, declared is {method.reply.__name__}")
         self._connection.send_frame(wire.Reply(call_id, reply), method.name)
+
+    def _answer_later(self, call_id: int, method: Method[Any, Any], reply: Any) -> None:
+        if call_id in self._deferred:
+            self._deferred.discard(call_id)
+            self._answer(call_id, method, reply)
 
     def _send_error(self, call_id: int, name: str, error: Exception) -> None:
         refusal = self._explain(name, error)

@@ -14,6 +14,7 @@ from gd2raft.store.raft import batch, forwarding
 from gd2raft.store.raft.client import Answer, Request
 from gd2raft.store.raft.forwarding import LeaderClock
 from gd2raft.store.raft.node import RaftStore
+from gd2raft.store.raft.proposer import Sink
 from tests.store.pool import Pool
 
 OPERATION = batch.encode_operation(Operation("s", 1, 0, Commit()))
@@ -36,18 +37,19 @@ class Leader:
     def has_quorum(self) -> bool:
         return True
 
-    def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]:
+    def offer(self, operation: bytes, deadline: float, answer: Sink) -> None:
         self.deadlines.append(deadline)
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         answer.set_result(Result("done", 1))
-        return answer
 
     async def read_index(self) -> int | None:
         return 1
 
 
 def ask(leader: Leader, data: bytes, timeout_s: float = 60.0) -> Answer:
-    return forwarding.decode_answer(asyncio.run(forwarding.answer_operation(leader, data, timeout_s)))
+    replies: list[bytes] = []
+    forwarding.answer_operation(leader, data, timeout_s, replies.append)
+    (reply,) = replies
+    return forwarding.decode_answer(reply)
 
 
 @pytest.mark.fast

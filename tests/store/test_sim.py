@@ -46,7 +46,7 @@ def test_new_seeds_keep_every_promise_too() -> None:
 
 FOUND_BY = {
     "acknowledge_before_fsync": range(60),
-    "vote_twice": range(40),
+    "vote_twice": range(40, 110),
     "stale_read": range(50, 120),
     "commit_before_own_fsync": range(20),
     "forget_the_vote": range(20),

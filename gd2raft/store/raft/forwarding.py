@@ -6,6 +6,7 @@ It must not know how the bytes travel.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from gd2raft.core.kv import Result
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft import batch
 from gd2raft.store.raft.client import Answer, Request
-from gd2raft.store.raft.proposer import Lost, NotProposed
+from gd2raft.store.raft.proposer import Lost, Sink
 
 ASK_CLOCK = b"clock"
 ASK_CLOCK_S = 1.0
@@ -23,13 +24,20 @@ DRIFT_MAX = 0.001
 """By how much two clocks that are meant to be right may run apart: ten times what is usual."""
 
 
+Reply = Callable[[bytes], None]
+
+_request = msgspec.msgpack.Decoder(Request)
+_answer = msgspec.msgpack.Decoder(Answer)
+_encoder = msgspec.msgpack.Encoder()
+
+
 class Answering(Protocol):
     """What is needed of the leader's store."""
 
     def now(self) -> float: ...
     def leads(self) -> bool: ...
     def has_quorum(self) -> bool: ...
-    def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]: ...
+    def offer(self, operation: bytes, deadline: float, answer: Sink) -> None: ...
     async def read_index(self) -> int | None: ...
     @property
     def term(self) -> int: ...
@@ -65,37 +73,52 @@ class LeaderClock:
         return msgspec.msgpack.encode(Request(operation, deadline - now, self._term, latest))
 
 
-async def answer_operation(store: Answering, data: bytes, timeout_s: float) -> bytes:
-    """A forwarded operation (what `forward` was given): the answer's bytes."""
+def answer_operation(store: Answering, data: bytes, timeout_s: float, reply: Reply) -> None:
+    """A forwarded operation (what `forward` was given): `reply` is called with the answer's bytes, once it is decided.
+
+    When it isn't decided in time nobody is told: the one who asked has a deadline of its own, and a leader that can't decide
+    steps down, which answers everything.
+    """
     try:
-        request = msgspec.msgpack.decode(data, type=Request)
+        request = _request.decode(data)
         batch.decode_operation(request.operation)
     except msgspec.DecodeError as error:
-        return encode_answer(Answer("bad", f"not an operation: {error}"))
+        reply(encode_answer(Answer("bad", f"not an operation: {error}")))
+        return
     if not store.leads():
-        return encode_answer(Answer("not-leader", "that peer does not lead"))
-    if request.latest is not None and request.term != store.term:
-        return _stamped(store, Answer("not-leader", "that peer leads in another term than it did"))
-    if not store.has_quorum():
-        return encode_answer(Answer("no-quorum", "the leader can't reach a majority of the voters: nothing was changed"))
-    return _stamped(store, await _answer(store, request, min(timeout_s, request.timeout_s)))
+        reply(encode_answer(Answer("not-leader", "that peer does not lead")))
+    elif request.latest is not None and request.term != store.term:
+        reply(_stamped(store, Answer("not-leader", "that peer leads in another term than it did")))
+    elif not store.has_quorum():
+        reply(encode_answer(Answer("no-quorum", "the leader can't reach a majority of the voters: nothing was changed")))
+    else:
+        deadline = store.now() + min(timeout_s, request.timeout_s)
+        if request.latest is not None:
+            deadline = min(deadline, request.latest)  # its way to here counts too
+        store.offer(request.operation, deadline, _Replying(store, reply))
+
+
+class _Replying:
+    """A proposer's sink that answers the peer that asked."""
+
+    __slots__ = ("_reply", "_store")
+
+    def __init__(self, store: Answering, reply: Reply) -> None:
+        self._store, self._reply = store, reply
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, result: Result) -> None:
+        self._reply(_stamped(self._store, Answer("ok", "", result)))
+
+    def set_exception(self, error: Exception) -> None:
+        status = "lost" if isinstance(error, Lost) else "not-leader"
+        self._reply(_stamped(self._store, Answer(status, str(error))))
 
 
 def _stamped(store: Answering, answer: Answer) -> bytes:
-    return encode_answer(msgspec.structs.replace(answer, clock=store.now(), term=store.term))
-
-
-async def _answer(store: Answering, request: Request, timeout_s: float) -> Answer:
-    deadline = store.now() + timeout_s
-    if request.latest is not None:
-        deadline = min(deadline, request.latest)  # its way to here counts too
-    try:
-        async with asyncio.timeout(timeout_s):
-            return Answer("ok", "", await store.submit(request.operation, deadline))
-    except NotProposed as error:
-        return Answer("not-leader", str(error))
-    except (Lost, TimeoutError) as error:
-        return Answer("lost", str(error) or "not decided in time")
+    return encode_answer(Answer(answer.status, answer.message, answer.result, answer.index, store.now(), store.term))
 
 
 async def answer_read(store: Answering, data: bytes, timeout_s: float) -> bytes:
@@ -113,12 +136,12 @@ async def answer_read(store: Answering, data: bytes, timeout_s: float) -> bytes:
 
 
 def encode_answer(answer: Answer) -> bytes:
-    return msgspec.msgpack.encode(answer)
+    return _encoder.encode(answer)
 
 
 def decode_answer(data: bytes) -> Answer:
     """Raises StoreError: the other side is not one of ours."""
     try:
-        return msgspec.msgpack.decode(data, type=Answer)
+        return _answer.decode(data)
     except msgspec.DecodeError as error:
         raise StoreError(f"the leader's answer can't be read: {error}") from error

@@ -37,7 +37,9 @@ class Guard(Inbox):
 
     def next_timer(self) -> float:
         """When tick() wants to be called."""
-        return self._heartbeat_at if self.is_leader else self._election_at
+        if not self.is_leader:
+            return self._election_at
+        return self._heartbeat_at if self._announce_at is None else min(self._heartbeat_at, self._announce_at)
 
     def take_outbox(self) -> list[Out]:
         outbox, self._outbox = self._outbox, []
@@ -60,6 +62,7 @@ class Guard(Inbox):
     def tick(self, now: float) -> None:
         """Do what is due."""
         if self.is_leader:
+            self.announce(now)
             self._tick_leader(now)
         elif now >= self._election_at:
             self._start_pre_vote(now)
@@ -208,8 +211,9 @@ class Guard(Inbox):
             self._settle_leader(now)
         commit = min(self.kernel.commit_index, self.log.durable_index)
         if commit > self.commit_index:
-            self.commit_index = commit
-            self._announce_commit(now)
+            self.commit_index = self._sender.commit = commit
+            if self.is_leader and self._announce_at is None:
+                self._announce_at = now if self._hasty else now + self.settings.announce_s
         if self.is_leader:
             self._serve_reads(now)
 
@@ -236,7 +240,8 @@ class Guard(Inbox):
         self._beat(now)
 
     def _end_leading(self) -> None:
-        self._transfer = None
+        self._transfer = self._announce_at = None
+        self._hasty = False
         self.progress.clear()
         lost = [ticket for _, _, tickets in self._reads for ticket in tickets] + self._new_reads
         self._reads_done += [ReadDone(ticket, None) for ticket in lost]
@@ -246,12 +251,19 @@ class Guard(Inbox):
         for peer, progress in self.progress.items():
             self._sender.replicate(peer, progress, now)
 
-    def _announce_commit(self, now: float) -> None:
-        self._sender.commit = self.commit_index
+    def hasten(self) -> None:
+        """Somebody waits on other peers for the next commit: tell them as soon as it is committed, not with the next entries."""
+        self._hasty = True
+
+    def announce(self, now: float) -> None:
+        """Tell those who are up to date but for the commit index. The shell calls this when its own clients are answered."""
+        if self._announce_at is None or (now < self._announce_at and not self._hasty):
+            return
+        self._announce_at, self._hasty = None, False
         if not self.is_leader:
             return
         for peer, progress in self.progress.items():
-            if progress.state is State.REPLICATE and progress.next > self.log.last_index:
+            if progress.state is State.REPLICATE and progress.next > self.log.last_index and progress.told < self.commit_index:
                 self._sender.heartbeat(peer, progress, now)
 
     def _follow_config(self, now: float) -> None:

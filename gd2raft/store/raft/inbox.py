@@ -83,6 +83,8 @@ class Inbox:
         self._installing: tuple[str, Install] | None = None
         self.may_lead = True
         self.removed = False
+        self._announce_at: float | None = None  # when to tell the others what is committed, if no entries tell them before
+        self._hasty = False
         self._heartbeat_at = now
         self._election_at = now
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from gd2raft.store.raft.disk import AppendFile, Appended, DiskFull
+from gd2raft.store.raft.disk import Appended, AppendFile, DiskFull
 
 T = TypeVar("T")
 

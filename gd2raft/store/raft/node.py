@@ -23,7 +23,7 @@ from gd2raft.store.raft.errors import BadMessage, StorageError, WalCorrupt
 from gd2raft.store.raft.guard import Guard, Install
 from gd2raft.store.raft.links import Links
 from gd2raft.store.raft.log import Config, HardState, Log
-from gd2raft.store.raft.proposer import NotProposed, Proposer
+from gd2raft.store.raft.proposer import NotProposed, Proposer, Sink
 from gd2raft.store.raft.replica import Replica
 from gd2raft.store.raft.replicated import Diverged, Frame, Replicated
 from gd2raft.store.raft.settings import Settings
@@ -184,11 +184,18 @@ class RaftStore(Replicated):
         return self._storage is not None and self._storage.full and not self.leader()
 
     def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]:
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.offer(operation, deadline, answer)
+        if self._voter is not None:
+            self._voter.guard.hasten()  # steps of this command wait on other peers until they know that it is committed
+        return answer
+
+    def offer(self, operation: bytes, deadline: float, answer: Sink) -> None:
+        """Propose it; `answer` is told what became of it."""
         first = not self._proposer.waiting
-        answer = self._proposer.submit(operation, deadline)
+        self._proposer.submit(operation, deadline, answer)
         if first:
             asyncio.get_running_loop().call_soon(self._pump_proposals)
-        return answer
 
     def _pump_proposals(self) -> None:
         if self._voter is None or not self._voter.guard.can_propose:
@@ -233,7 +240,13 @@ class RaftStore(Replicated):
 
     async def handle_forward(self, data: bytes, timeout_s: float) -> bytes:
         """A forwarded operation (what `forward` was given): the answer's bytes."""
-        return await forwarding.answer_operation(self, data, timeout_s)
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.take_forward(data, timeout_s, lambda reply: None if answer.done() else answer.set_result(reply))
+        return await answer
+
+    def take_forward(self, data: bytes, timeout_s: float, reply: Callable[[bytes], None]) -> None:
+        """The same; `reply` is called once, with the answer's bytes."""
+        forwarding.answer_operation(self, data, timeout_s, reply)
 
     async def handle_forward_read(self, data: bytes, timeout_s: float) -> bytes:
         """A forwarded read index (or question for the clock)."""

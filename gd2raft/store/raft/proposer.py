@@ -5,9 +5,8 @@ It must not know who asks or how often: retrying is client.py's.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gd2raft.core.kv import Result
 from gd2raft.store.raft import batch
@@ -27,10 +26,18 @@ class Lost(Exception):
     """It was appended, and what became of it can't be seen from here any more."""
 
 
+class Sink(Protocol):
+    """Where an answer goes: a future, or something that passes it on at once (a commit that came from elsewhere needs no task)."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: Result, /) -> None: ...
+    def set_exception(self, error: Exception, /) -> None: ...
+
+
 class Waiting(NamedTuple):
     operation: bytes
     deadline: float
-    answer: asyncio.Future[Result]
+    answer: Sink
 
 
 class Proposer:
@@ -40,17 +47,15 @@ class Proposer:
         self._settings = settings
         self._queue: deque[Waiting] = deque()
         self._queue_bytes = 0
-        self._proposed: dict[int, tuple[int, list[asyncio.Future[Result]]]] = {}
+        self._proposed: dict[int, tuple[int, list[Sink]]] = {}
 
-    def submit(self, operation: bytes, deadline: float) -> asyncio.Future[Result]:
-        """A future of the result; it raises NotProposed or Lost. The caller pumps."""
-        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    def submit(self, operation: bytes, deadline: float, answer: Sink) -> None:
+        """`answer` gets the result, or NotProposed or Lost. The caller pumps."""
         if len(self._queue) >= QUEUE_MAX or self._queue_bytes >= QUEUE_BYTES_MAX:
             answer.set_exception(NotProposed("too many commits are waiting"))
         else:
             self._queue.append(Waiting(operation, deadline, answer))
             self._queue_bytes += len(operation)
-        return answer
 
     @property
     def waiting(self) -> bool:

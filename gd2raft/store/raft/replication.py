@@ -32,6 +32,7 @@ class Progress:
         self.state = State.PROBE
         self.probing = False  # a probe is on its way
         self.round = 0
+        self.told = 0  # the commit index that it was told last
         self.heard = now
         self.flying: deque[tuple[int, int]] = deque()  # (last index, bytes) of the messages on their way
         self.flying_bytes = 0
@@ -105,6 +106,7 @@ class Sender:
     def _append(self, peer: str, progress: Progress, *, advance: bool) -> None:
         prev = progress.next - 1
         entries = self._log.after(prev, self._settings.message_bytes_max)
+        progress.told = self.commit
         self._send(peer, self._message(prev, tuple((entry.command, entry.index, entry.term) for entry in entries)))
         if advance and entries:
             size = sum(len(entry.command) for entry in entries)
@@ -123,6 +125,7 @@ class Sender:
             progress.probing = False
             self.replicate(peer, progress, now)
         elif progress.state is State.REPLICATE and progress.next > self._log.base_index:
+            progress.told = self.commit
             self._send(peer, self._message(progress.next - 1, ()))
         else:
             self._send(peer, Append(self.term, 0, 0, (), 0, self.round, self.quorum))

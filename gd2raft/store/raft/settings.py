@@ -16,6 +16,7 @@ class Settings(msgspec.Struct, frozen=True):
     compact_*               the log is compacted past either limit; `keep_entries` stay for followers that lag a little
     events_*                what a watch can resume from
     commits_max             commits of this peer in flight
+    announce_s              the others learn what is committed with the next entries, or after so long; at once where somebody waits for it
     learner_sync_s          a learner's log is fsynced so often (its acknowledgement counts for nothing)
     """
 
@@ -35,5 +36,6 @@ class Settings(msgspec.Struct, frozen=True):
     events_max: int = 5_000
     events_bytes_max: int = 4 * 1024 * 1024
     commits_max: int = 1024
+    announce_s: float = 0.005
     learner_sync_s: float = 1.0
     snapshot_bytes_max: int = 512 * 1024 * 1024

@@ -154,6 +154,8 @@ class Voter:
         if (install := self.guard.take_install()) is not None:
             self._spawn(self._take_snapshot(install))
         self._on_progress()
+        self.guard.announce(self.now())  # after the answers that _on_progress gave
+        self._let_out()
 
     def _let_out(self) -> None:
         for out in self.guard.take_outbox():
