@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MARK = "in-etcd"
 """A file in the folder of a pool's log that says: there is none, the pool is in etcd."""
+OURS = (MARK, "lock", "copy", "copy.tmp")
+"""What a pool in etcd has in that folder."""
 NO_MOVE = "A pool can't be moved from one to the other: set `store` back, or give this peer a new localstatedir and let it join again"
 
 log = structlog.get_logger("stores")
@@ -36,7 +38,7 @@ def check_folder(folder: Path, store: str) -> None:
     in_etcd = (folder / MARK).exists()
     if store == "raft" and in_etcd:
         raise StoreError(f'{folder}: this peer\'s pool is kept in etcd, and the configuration says store = "raft". {NO_MOVE}')
-    if store == "etcd" and not in_etcd and any(folder.glob("*")):
+    if store == "etcd" and not in_etcd and any(path.name not in OURS for path in folder.glob("*")):
         raise StoreError(f'{folder}: this peer\'s pool is kept in a Raft log, and the configuration says store = "etcd". {NO_MOVE}')
 
 
@@ -45,11 +47,14 @@ async def open_etcd(
 ) -> EtcdStore:
     """The pool of this identity. Its founder makes it there, once. Raises StoreError."""
     from gd2raft.store.etcd.store import EtcdStore, Links
+    from gd2raft.store.raft.disk import RealDisk
 
     key, mark = model.peer_key(identity.peer_id), folder / MARK
     links = Links(may_lead=lambda store: store.get(key) is not None, on_change=on_change, on_fatal=on_fatal)
     create = identity.role == "founder" and not mark.exists()
-    store = await EtcdStore.open(identity.peer_id, identity.pool_id, settings(config), links, create=create, tls=tls(config))
+    store = await EtcdStore.open(
+        identity.peer_id, identity.pool_id, settings(config), links, create=create, tls=tls(config), disk=RealDisk(folder)
+    )
     mark.touch()
     return store
 

@@ -167,6 +167,8 @@ class Tenure:
         store = self.member.store
         if self.identity.role != "founder" or (self.member.replicates and store.status().voters != (self.identity.peer_id,)):
             return
+        if not self.member.replicates and store.get(model.CLUSTER) is not None:
+            return  # also while etcd is away
         await store.linearizable(timeout_s=10.0)  # what is in the log already counts
         if store.get(model.CLUSTER) is not None:
             return

@@ -24,6 +24,7 @@ from gd2raft.store.etcd.layout import Layout
 from gd2raft.store.etcd.messages import LeaseAnswer, RangeAnswer, TxnAnswer, delete, prefix_end, put
 from gd2raft.store.etcd.store import EtcdStore, Links, Settings, endpoints
 from gd2raft.store.interface import Compacted, NoLeader, NoQuorum, OutcomeUnknown, StoreError
+from gd2raft.store.raft.disk import RealDisk
 from tests.store.etcd_servers import EtcdServers, LossyProxy, etcd_servers
 from tests.store.pool import until
 
@@ -144,7 +145,7 @@ async def test_answers_in_etcd_are_deleted_when_nobody_asks_for_them_any_more(et
 @awaited
 async def test_a_commit_that_was_refused_after_a_lost_answer_can_not_happen_later(etcd: EtcdServers) -> None:
     proxy = LossyProxy(etcd.addresses[0])
-    async with opened([await proxy.open()], new_pool()) as store:
+    async with opened([await proxy.open()], new_pool(), may_lead=lambda store: False) as store:  # the answer lost is the commit's
         await store.commit(one("k", b"other's"), timeout_s=T)
         proxy.lose_answers = 1
         commit = one("k", b"mine", Expect("k", ABSENT))
@@ -370,6 +371,49 @@ async def test_an_etcd_that_asks_for_certificates_is_used_with_them_and_not_with
         for wrong in (ssl.create_default_context(), None):
             with pytest.raises(StoreError, match=r"CERTIFICATE_VERIFY_FAILED|certificate|SSL|TLS"):
                 await EtcdStore.open("a", new_pool(), settings, create=True, tls=wrong)
+
+
+# the copy on the disk
+
+
+@awaited
+async def test_a_store_begins_with_its_copy_while_etcd_is_away_and_only_with_its_own_and_whole_one(tmp_path: Path) -> None:
+    pool, folder = new_pool(), tmp_path / "copy"
+    with etcd_servers(tmp_path, 1) as etcd:
+        settings = Settings(endpoints=endpoints(etcd.endpoints), open_timeout_s=1.0)
+        store = await EtcdStore.open("a", pool, settings, create=True, disk=RealDisk(folder))
+        done = await store.commit(one("k", b"1"), timeout_s=T)
+        await store.close()
+        etcd.kill(0)
+        store = await EtcdStore.open("a", pool, settings, create=False, disk=RealDisk(folder))
+        item = store.get("k")
+        assert item is not None and (item.value, item.modified, store.revision) == (b"1", done.revision, done.revision)
+        assert not store.status().quorum and not store.leads()
+        with pytest.raises(NoQuorum):
+            await store.commit(one("k", b"2"), timeout_s=T)
+        etcd.start(0)
+        await until(lambda: store.status().quorum)
+        watch = store.watch()
+        last = await store.commit(one("k", b"3"), timeout_s=T)
+        assert [event.revision for event in await asyncio.wait_for(anext(watch), T)] == [last.revision], "it goes on from the copy"
+        await store.close()
+        etcd.kill(0)
+        with pytest.raises(StoreError, match="no usable answer"):
+            await EtcdStore.open("a", new_pool(), settings, create=False, disk=RealDisk(folder))
+        data = (folder / "copy").read_bytes()
+        (folder / "copy").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+        with pytest.raises(StoreError, match="no usable answer"):
+            await EtcdStore.open("a", pool, settings, create=False, disk=RealDisk(folder))
+
+
+@awaited
+async def test_an_etcd_that_went_back_to_an_older_backup_stops_the_store(etcd: EtcdServers) -> None:
+    told: list[Exception] = []
+    async with opened(etcd.endpoints, new_pool(), on_fatal=told.append) as store:
+        await store.commit(one("k"), timeout_s=T)
+        store._mirror.head += 1000  # as if this peer had seen more than the backup holds
+        await until(lambda: bool(told))
+        assert "older backup" in str(told[0]) and not store.status().quorum
 
 
 # limits and doors

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 from collections.abc import Callable, Iterable
 
 import structlog
 
 from gd2raft.core.kv import Event, Items, Versioned
+from gd2raft.store.etcd.copyfile import Copy
 from gd2raft.store.etcd.errors import EtcdError, Rejected
 from gd2raft.store.etcd.gateway import RANGE, Gateway
 from gd2raft.store.etcd.layout import FORMAT, Layout
@@ -54,7 +56,9 @@ class Mirror:
         self.revision = 0
         self.leader = Leader()
         self.history = History(0)
+        self.head = 0  # the head's mod_revision
         self._seen = 0  # etcd's revision up to which everything of the pool is here
+        self._silent = False  # since the watch ended: said once
         self._held: list[EtcdEvent] = []  # of a part that isn't complete yet
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -85,20 +89,34 @@ class Mirror:
         if head is None:
             return False
         self._check_head(head)
-        self.items, self.leader, self._seen = Items(items), leader, revision
-        self.revision = max([head.mod_revision, *(item.modified for item in items.values())])
-        self._held = []
-        self.history.restart(self.revision)
-        self._on_leader()
+        newest = max([head.mod_revision, *(item.modified for item in items.values())])
+        self._replace(items, newest, revision, head.mod_revision, leader)
         return True
+
+    def _replace(self, items: dict[str, Versioned], revision: int, seen: int, head: int, leader: Leader) -> None:
+        self.items, self.revision, self._seen, self.head, self.leader = Items(items), revision, seen, head, leader
+        self._held = []
+        self.history.restart(revision)
+        self._on_leader()
+
+    def restore(self, copy: Copy) -> None:
+        """Begin with what was on the disk."""
+        self._replace(copy.items, copy.revision, copy.seen, copy.head, Leader())
+
+    def copy(self, pool: str) -> Copy:
+        return Copy(pool, self.revision, self._seen, self.head, dict(self.items.by_key))
 
     def _check_head(self, head: KeyValue) -> None:
         if head.value != FORMAT:
             raise Replaced(f"the pool's keys in etcd ({self._layout.pool.decode()}) are of format {head.value[:20]!r}: upgrade this daemon")
-        if head.mod_revision < self.revision:
+        self.check_not_before(head.mod_revision)
+
+    def check_not_before(self, head: int) -> None:
+        """Raise Replaced when etcd has an older head than was seen here."""
+        if head < self.head:
             raise Replaced(
-                f"the pool in etcd went back from revision {self.revision} to {head.mod_revision}: was a backup restored? "
-                "Start the daemon again to go on from there"
+                f"the pool in etcd went back from revision {self.head} to {head}: was it emptied, or an older backup restored? "
+                "Restore the right one, or start the daemon again to go on from there"
             )
 
     # keeping up
@@ -127,7 +145,8 @@ class Mirror:
             finally:
                 self._watching.cancel()
             if not self._watching.cancelled() and (error := self._watching.exception()) is not None:
-                log.info("the watch of etcd ended", why=str(error))
+                log.log(logging.DEBUG if self._silent else logging.INFO, "the watch of etcd ended", why=str(error))
+                self._silent = True
                 if isinstance(error, Replaced):
                     self._on_lost(error)
                     return
@@ -146,6 +165,7 @@ class Mirror:
                     return
                 if part.canceled:
                     raise Rejected(11, f"etcd cancelled the watch: {part.cancel_reason or 'no reason given'}")
+                self._silent = False
                 self._take(part)
 
     async def _reload(self, compacted: int) -> None:
@@ -195,6 +215,7 @@ class Mirror:
                 f"the pool was removed from etcd ({self._layout.pool.decode()}): restore etcd's backup, then start this daemon again"
             )
         self._check_head(event.kv)
+        self.head = event.kv.mod_revision
 
     def _change(self, key: str, event: EtcdEvent) -> Event:
         kv = event.kv

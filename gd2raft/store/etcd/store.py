@@ -13,6 +13,7 @@ import structlog
 
 from gd2raft.core.kv import Commit, Result, Versioned
 from gd2raft.store.etcd.commits import Commits
+from gd2raft.store.etcd.copyfile import CopyFile
 from gd2raft.store.etcd.election import Election
 from gd2raft.store.etcd.errors import EtcdError, Rejected
 from gd2raft.store.etcd.gateway import MEMBERS, RANGE, TXN, Endpoint, Gateway
@@ -20,6 +21,7 @@ from gd2raft.store.etcd.layout import FORMAT, PREFIX, Layout
 from gd2raft.store.etcd.messages import MembersAnswer, RangeAnswer, TxnAnswer, compare, delete, prefix_end, put
 from gd2raft.store.etcd.mirror import Mirror, Replaced
 from gd2raft.store.interface import NoLeader, NoQuorum, StoreError, StoreStatus
+from gd2raft.store.raft.disk import Disk
 from gd2raft.store.watch import HistoryWatch
 
 OUT_OF_RANGE = 11
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lead_ttl_s: int = 5  # so long nobody leads after a leader was killed, at most about
     health_every_s: float = 1.0
     health_timeout_s: float = 2.0
+    copy_every_s: float = 5.0
     behind_max_s: float = 5.0  # a copy that lags for longer has a dead watch
 
 
@@ -51,7 +54,7 @@ class Links(msgspec.Struct, frozen=True):
 class EtcdStore:
     """See interface.Store. `await EtcdStore.open(...)`, in the end `close()`."""
 
-    def __init__(self, peer: str, pool: str, settings: Settings, links: Links, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, peer: str, pool: str, settings: Settings, links: Links, tls: ssl.SSLContext | None, disk: Disk | None) -> None:
         self._peer, self.pool, self._settings, self._links = peer, pool, settings, links
         turn = random.randrange(len(settings.endpoints))
         self._gateway = Gateway((*settings.endpoints[turn:], *settings.endpoints[:turn]), tls)
@@ -69,6 +72,8 @@ class EtcdStore:
         self._commits = Commits(
             self._gateway, layout, fence=lambda: self._election.term, has_quorum=lambda: self._answers, wait=self._wait_revision
         )
+        self._copy = CopyFile(disk) if disk is not None else None
+        self._keeper: asyncio.Task[None] | None = None
         self._answers = True
         self._members: tuple[str, ...] = ()
         self._told: tuple[object, ...] = ()
@@ -78,24 +83,35 @@ class EtcdStore:
 
     @classmethod
     async def open(
-        cls, peer: str, pool: str, settings: Settings, links: Links | None = None, *, create: bool, tls: ssl.SSLContext | None = None
+        cls,
+        peer: str,
+        pool: str,
+        settings: Settings,
+        links: Links | None = None,
+        *,
+        create: bool,
+        tls: ssl.SSLContext | None = None,
+        disk: Disk | None = None,
     ) -> EtcdStore:
-        """Load the pool. `create`: make it when it isn't there (and then only). Raises StoreError."""
-        store = cls(peer, pool, settings, links or Links(), tls)
+        """Load the pool. `create`: make it when it isn't there (and then only). `disk`: where a copy of it is kept, to begin with
+        while etcd can't be reached. Raises StoreError."""
+        store = cls(peer, pool, settings, links or Links(), tls, disk)
         try:
             async with asyncio.timeout(settings.open_timeout_s):
                 await store._load(create)
         except TimeoutError:
-            await store._gateway.close()
-            raise StoreError(
-                f"etcd ({store._gateway}) gave no usable answer within {settings.open_timeout_s:.0f} s ({store._why}): is it up, and is "
-                "etcdendpoints right?"
-            ) from None
+            if not store._begin_with_copy():
+                await store._abandon()
+                raise StoreError(
+                    f"etcd ({store._gateway}) gave no usable answer within {settings.open_timeout_s:.0f} s ({store._why}): is it up, and is "
+                    "etcdendpoints right?"
+                ) from None
         except BaseException:
-            await store._gateway.close()
+            await store._abandon()
             raise
         store._health = asyncio.create_task(store._look_after(), name="etcd health")
-        for task in (store._mirror.start(), store._election.start(), store._health):
+        store._keeper = asyncio.create_task(store._keep_copy(), name="etcd copy")
+        for task in (store._mirror.start(), store._election.start(), store._health, store._keeper):
             task.add_done_callback(store._ended)
         return store
 
@@ -123,6 +139,9 @@ class EtcdStore:
                 f"etcd ({self._gateway}) holds no pool {self.pool} under {self._layout.pool.decode()}: is it another etcd than before, or was it "
                 "emptied? Restore etcd's backup; or move this peer's localstatedir away and let it join again as a new peer"
             )
+        await self._read_members()
+
+    async def _read_members(self) -> None:
         members = await self._gateway.call(MEMBERS, {}, MembersAnswer, timeout_s=self._settings.health_timeout_s)
         self._members = tuple(sorted(f"etcd:{member.name}" for member in members.members))
 
@@ -131,14 +150,39 @@ class EtcdStore:
             log.error("a part of the store broke", part=task.get_name(), exc_info=error)
             self._links.on_fatal(error if isinstance(error, Exception) else RuntimeError(str(error)))
 
+    async def _abandon(self) -> None:
+        if self._copy is not None:
+            self._copy.close()
+        await self._gateway.close()
+
+    def _begin_with_copy(self) -> bool:
+        copy = self._copy.load(self.pool) if self._copy is not None else None
+        if copy is None:
+            return False
+        log.warning("etcd can't be used, beginning with this peer's copy", revision=copy.revision, why=self._why)
+        self._mirror.restore(copy)
+        self._answers = False
+        return True
+
+    async def _keep_copy(self) -> None:
+        while self._copy is not None:
+            await asyncio.sleep(self._settings.copy_every_s)
+            await self._save_copy()
+
+    async def _save_copy(self) -> None:
+        if self._copy is not None and self._failed is None and self._copy.revision != self.revision:
+            await self._copy.save(self._mirror.copy(self.pool))
+
     async def close(self) -> None:
-        if self._health is not None:
-            self._health.cancel()
-            await asyncio.gather(self._health, return_exceptions=True)
+        tasks = [task for task in (self._health, self._keeper) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._election.close()
         await self._commits.close()
         await self._mirror.close()
-        await self._gateway.close()
+        await self._save_copy()
+        await self._abandon()
 
     async def destroy(self) -> None:
         """Remove the pool from etcd, if nobody has changed it since this (closed) store saw it. Raises StoreError."""
@@ -256,7 +300,12 @@ class EtcdStore:
         behind_since: float | None = None
         while self._failed is None:
             try:
+                seen = self._mirror.head
                 head = await self._head(self._settings.health_timeout_s)
+                if head < seen:
+                    self._mirror.check_not_before(head)
+                if not self._members:
+                    await self._read_members()
                 self._set_answers(True)
                 now = asyncio.get_running_loop().time()
                 behind_since = None if head <= self.revision else behind_since or now
@@ -264,6 +313,8 @@ class EtcdStore:
                     log.warning("the watch of etcd brings nothing, opening another one", have=self.revision, head=head)
                     self._mirror.reconnect()
                     behind_since = None
+            except Replaced as error:
+                self._lost(error)
             except EtcdError as error:
                 self._set_answers(await self._really_answers(error))
             await asyncio.sleep(self._settings.health_every_s * random.uniform(0.8, 1.2))
