@@ -15,7 +15,7 @@ from pathlib import Path
 
 FOLDER = "mounts"
 POLL_S = 0.05
-END_S = 10.0
+END_BY_ITSELF_S, END_S = 1.0, 10.0
 LOG_TAIL_BYTES = 4000
 
 
@@ -83,13 +83,16 @@ def folder_is_mounted(folder: Path) -> bool:
 
 
 async def _end(process: asyncio.subprocess.Process, folder: Path) -> None:
+    """It ends with its mount. To signal it at once would race with that: asyncio loses the exit code then, and complains in the log."""
     await _unmount(folder)
-    for end in (process.terminate, process.kill):
-        if process.returncode is None:
+    for end, wait_s in ((None, END_BY_ITSELF_S), (process.terminate, END_S), (process.kill, END_S)):
+        if process.returncode is not None:
+            break
+        if end is not None:
             with contextlib.suppress(ProcessLookupError):
                 end()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(END_S):
+            async with asyncio.timeout(wait_s):
                 await process.wait()
     with contextlib.suppress(OSError):
         folder.rmdir()
