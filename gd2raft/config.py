@@ -37,7 +37,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     restauth: bool = True
     zone: str = ""
     joinsecretfile: str = ""
-    voters: int = 0
     store: str = "raft"
     etcdendpoints: str = ""
     etcdprefix: str = "/gd2raft"
@@ -58,7 +57,6 @@ HELP = {
     "restauth": "true or false: JWT on REST",
     "zone": "failure zone of this peer; default: its own id",
     "joinsecretfile": "file with a secret that a prober must know; without it the first prober is trusted",
-    "voters": "how many peers vote (1 to 7); 0: by the size of the pool",
     "store": "where the pool's state is kept, the same on all of its peers: raft (by the daemons themselves) or etcd",
     "etcdendpoints": "with store = etcd: http(s)://HOST:PORT of etcd's members, with commas between",
     "etcdprefix": "with store = etcd: the pool's keys begin with PREFIX/POOL-ID/",
@@ -123,8 +121,8 @@ def read_file(path: Path) -> tuple[dict[str, Any], list[str]]:
 def checked(values: dict[str, Any], path: str) -> Config:
     where = f" (in {path} or as a flag)" if path else ""
     for key, value in values.items():
-        if isinstance(value, str) and key in ("restauth", "voters"):
-            values[key] = _from_text(key, value)
+        if isinstance(value, str) and key == "restauth":
+            values[key] = _truth(key, value)
         elif isinstance(value, list) and key == "etcdendpoints":
             values[key] = ",".join(map(str, value))
     try:
@@ -137,8 +135,6 @@ def checked(values: dict[str, Any], path: str) -> Config:
         raise ConfigError(f"peeraddress and clientaddress are both {config.peeraddress}: they need different ports")
     if config.loglevel.upper() not in LEVELS:
         raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
-    if not 0 <= config.voters <= 7:
-        raise ConfigError(f"voters is {config.voters}, 0 to 7 are possible")
     check_store(config)
     for key in ("localstatedir", "rundir", "logdir"):
         if not getattr(config, key).startswith("/"):
@@ -157,16 +153,12 @@ def check_store(config: Config) -> None:
         raise ConfigError("etcdcertfile and etcdkeyfile belong together: both are needed, or none")
 
 
-def _from_text(key: str, text: str) -> Any:
-    if key == "restauth":
-        if text.lower() in ("true", "yes", "on", "1"):
-            return True
-        if text.lower() in ("false", "no", "off", "0"):
-            return False
-        raise ConfigError(f"restauth is {text!r}, possible are true and false")
-    if not text.lstrip("-").isdigit():
-        raise ConfigError(f"{key} is {text!r}, a number is needed")
-    return int(text)
+def _truth(key: str, text: str) -> bool:
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
+    raise ConfigError(f"{key} is {text!r}, possible are true and false")
 
 
 def split_address(address: str, what: str = "address") -> tuple[str, int]:

@@ -20,7 +20,7 @@ from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.liveness import Sight
-from gd2raft.core.membership import Candidate, upstreams
+from gd2raft.core.membership import Candidate, VotersWished, upstreams, voters_wanted
 from gd2raft.engine.calls import CommandCall, Done, RunStep
 from gd2raft.engine.initiator import Initiator
 from gd2raft.engine.leader import LeaderEngine
@@ -100,8 +100,6 @@ class Member:
         log: RaftStore | None,
         surroundings: Surroundings,
         run_step: RunStep,
-        *,
-        voters_configured: int,
     ) -> None:
         self.log: RaftStore | NoLog = log or NoLog()
         self.replicates = log is not None
@@ -121,7 +119,7 @@ class Member:
         self.feed = Feed(self.log, self.sight, state=self.soft_state, online=self.online)
         self.snapshots = SnapshotServer(self.log)
         self.follower = Follower(self, self, self._dial, self._fetch_snapshot, chance=random.Random())
-        self.autopilot = Autopilot(self.log, self, identity.peer_id, lambda: voters_configured)
+        self.autopilot = Autopilot(self.log, self, identity.peer_id, self.wished)
         self.engine = LeaderEngine(
             store,
             run_step,
@@ -176,6 +174,8 @@ class Member:
                 self._note_membership()
                 continue
             self._around.on_events(events)
+            if any(e.key == model.CLUSTER for e in events):
+                self.autopilot.poke()
             if any(e.key.startswith(model.PEERS) for e in events):
                 self._note_membership()
                 self.follower.poke()
@@ -290,6 +290,11 @@ class Member:
             )
             for peer in view.peers()
         ]
+
+    def wished(self) -> VotersWished:
+        """How many voters the pool was told to have."""
+        cluster = self.view().cluster()
+        return VotersWished(cluster.voters, cluster.replace_after_s) if cluster is not None else VotersWished()
 
     def known_voters(self) -> Sequence[str]:
         """Who votes, as far as this peer knows: the log of a learner doesn't say it before the voters change for the first time."""
@@ -435,6 +440,7 @@ def cluster_status(member: Member) -> dict[str, Any]:
         "disk-full": status.disk_full,
         "role": status.role,
         "voters": voters,
+        "voters-wanted": voters_wanted(len(peers), member.wished().voters) if member.replicates else 0,
         "learners": [p.id for p in peers if p.id not in known] if member.replicates else [],
         "log-index": status.log_index,
         "commit-index": status.commit_index,

@@ -102,10 +102,10 @@ class Tenure:
             in_etcd = await stores.open_etcd(
                 config, self.identity, folder, on_change=self._store_changed, on_fatal=lambda error: self._daemon.stop(str(error))
             )
-            return Member(self.identity, in_etcd, None, self._daemon, run_step, voters_configured=0)
+            return Member(self.identity, in_etcd, None, self._daemon, run_step)
         store = await self._open_raft(folder)
         self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer))
-        return Member(self.identity, store, store, self._daemon, run_step, voters_configured=config.voters)
+        return Member(self.identity, store, store, self._daemon, run_step)
 
     async def _open_raft(self, folder: Path) -> RaftStore:
         marker = folder / "created"

@@ -8,12 +8,13 @@ from gd2cli.peer_commands import online_cell
 from gd2cli.problems import Problem, clean
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
-from gd2cli.words import Grammar, Parsed
+from gd2cli.words import Grammar, Parsed, Word, count
 
 if TYPE_CHECKING:
     from gd2cli.session import Session
 
 LOCK_OLD_S = 60.0
+AUTO = "auto"
 ROWS_MAX = 20
 """A screen; those who are down, and the voters, come first."""
 SHOWN = (
@@ -21,6 +22,7 @@ SHOWN = (
     "term",
     "quorum",
     "voters",
+    "voters-wanted",
     "learners",
     "log-index",
     "applied",
@@ -82,7 +84,8 @@ def state_lines(cluster: dict[str, Any], lag: int) -> list[str]:
         return [f"Store:     etcd, members {members}; no peer votes"]
     return [
         f"Log:       index {cluster['log-index']}, applied {cluster['applied']}, lag {lag}",
-        f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}",
+        f"Voters:    {len(cluster['voters'])}, learners: {len(cluster['learners'])}"
+        + (f" ({wanted} voters are wanted)" if (wanted := cluster.get("voters-wanted", 0)) and wanted != len(cluster["voters"]) else ""),
     ]
 
 
@@ -121,10 +124,47 @@ def members_table(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: P
     return f"{text}\n... and {more} more: gd2 peer list" if more > 0 else text
 
 
+def voters(session: Session, words: Parsed) -> None:
+    body: dict[str, Any] = {}
+    if words.name(0):
+        body["voters"] = 0 if words.name(0) == AUTO else count("the number of voters", words.name(0))
+    if replace := words.count("replace-after"):
+        body["replace-after-s"] = replace
+    answer = session.write("POST", "cluster", "voters", body=body) if body else session.get("cluster", "voters")
+    peers = peers_if_known(session) if session.settings.output == "table" else []
+    session.show(answer, lambda found: voters_text(found, peers, session.paint))
+
+
+def voters_text(found: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:
+    if not found["wanted"]:
+        return "This pool keeps its state in etcd: no peer votes."
+    by_id = {p["id"]: p for p in peers}
+    short = len(found["voters"]) != found["wanted"]
+    rows = [
+        [i, str(by_id.get(i, {}).get("name", "?")), online_cell(bool(by_id[i].get("online"))) if i in by_id else Cell("?", "warn")]
+        for i in found["voters"]
+    ]
+    lines = [
+        f"Set:           {found['set'] or 'auto, by the size of the pool'}",
+        f"Wanted:        {found['wanted']}",
+        f"Voting:        {paint('warn' if short else 'good', str(len(found['voters'])))}" + (" (changes one by one)" if short else ""),
+        f"Replaced:      when out of sight for {found['replace-after-s']} s, by a learner",
+        "",
+        table(["UUID", "Name", "State"], rows, paint),
+    ]
+    return "\n".join(lines)
+
+
 COMMANDS = {
+    "voters": Spec(
+        Grammar("[N|auto] [replace-after SECONDS]", optional=("N",), words=(Word("replace-after", "count"),)),
+        "Show who votes, or set how many shall: 1, 3, 5 or 7 (as far as there are peers), auto goes by the size of the pool. "
+        "replace-after: a voter out of sight for so long is replaced by a learner.",
+        voters,
+    ),
     "status": Spec(
         Grammar(""),
         "Quorum, leader, term, log, and the role of each peer, as the asked peer sees it; answers without a quorum too.",
         status,
-    )
+    ),
 }

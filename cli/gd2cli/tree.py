@@ -88,7 +88,11 @@ TREE = {
         },
     ),
     "cluster": Branch(
-        "The state store below it all.", {"status": Leaf("cluster_commands:status", "Quorum, leader, roles: when something is wrong.")}
+        "The state store below it all.",
+        {
+            "status": Leaf("cluster_commands:status", "Quorum, leader, roles: when something is wrong."),
+            "voters": Leaf("cluster_commands:voters", "How many peers vote, and who."),
+        },
     ),
 }
 HEALTH = Leaf("health_commands:health", "What is wrong, and what to do, on one screen.")

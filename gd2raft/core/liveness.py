@@ -45,9 +45,12 @@ class Sight:
             lease.until = min(lease.until, now + LOST_GRACE_S)
 
     def seed(self, peers: Iterable[str], now: float) -> None:
-        """A new leader starts with what the last one saw; each of them has one lease to show up."""
+        """A new leader starts with what the last one saw; each of them has one lease to show up.
+
+        A lease that ran out while this peer did not lead says nothing: nobody followed it then.
+        """
         for peer in peers:
-            if peer != self._me and peer not in self._leases:
+            if peer != self._me and (peer not in self._leases or self._leases[peer].until <= now):
                 self._leases[peer] = _Lease(until=now + LEASE_S, since=now)
 
     def online(self, now: float) -> frozenset[str]:

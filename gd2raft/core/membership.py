@@ -1,12 +1,13 @@
 """Who votes, who learns, and whom a learner follows: pure functions of the membership and of who is in sight.
 
-Voters: 1 below three peers, 3 below seven, else 5 (at most 7 by configuration), spread over zones. Everyone else learns.
+Voters: 1 below three peers, 3 below seven, else 5, or as many as were set (at most 7), spread over zones. Everyone else learns.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,6 +36,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     gone_s: float = 0.0
     seen_s: float = 0.0  # for how long it has been in sight
+
+
+class VotersWished(NamedTuple):
+    """What the pool's administrator set: how many (0: by the size of the pool), and when a lost voter is replaced."""
+
+    voters: int = 0
+    replace_after_s: float = 60.0
 
 
 class VoterChange(msgspec.Struct, frozen=True):

@@ -62,8 +62,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Cluster(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """`voters`: how many peers shall vote, 0: by the size of the pool. A voter out of sight for `replace_after_s` is replaced."""
+
     id: str
     op_version: int = OP_VERSION
+    voters: int = 0
+    replace_after_s: int = 60
 
 
 class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from gd2raft.core.membership import Candidate, next_voter_change
+from gd2raft.core.membership import Candidate, VotersWished, next_voter_change
 from gd2raft.store.interface import StoreError
 
 EVERY_S = 1.0
@@ -41,8 +41,8 @@ class Lead(Protocol):
 
 
 class Autopilot:
-    def __init__(self, voting: Voting, lead: Lead, peer_id: str, configured: Callable[[], int]) -> None:
-        self._voting, self._lead, self._peer_id, self._configured = voting, lead, peer_id, configured
+    def __init__(self, voting: Voting, lead: Lead, peer_id: str, wished: Callable[[], VotersWished]) -> None:
+        self._voting, self._lead, self._peer_id, self._wished = voting, lead, peer_id, wished
         self._task: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
         self._leaving: set[str] = set()
@@ -79,7 +79,10 @@ class Autopilot:
 
     async def _step(self) -> None:
         candidates = [c for c in self._lead.candidates_for_vote() if c.id not in self._leaving]
-        change = next_voter_change(candidates, self._lead.voters() - self._leaving, self._peer_id, configured=self._configured())
+        wished = self._wished()
+        change = next_voter_change(
+            candidates, self._lead.voters() - self._leaving, self._peer_id, configured=wished.voters, dead_s=wished.replace_after_s
+        )
         if change is None:
             return
         if change.action == "add":

@@ -142,11 +142,16 @@ def _transaction(call: Call, view: model.View, done: Done) -> tuple[Any, str, in
     return transactions.one_transaction(view, str(done.result.get("transaction", ""))), "", 0
 
 
+def _voters(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    return shapes.voters_info(view, call.api.cluster_status()), "", 0
+
+
 _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
     "volume": _volume,
     "peer": _peer,
     "options": _options,
     "transaction": _transaction,
+    "voters": _voters,
 }
 _REPLIES: dict[str, Any] = {
     "volume": shapes.VolumeInfo,
@@ -154,6 +159,7 @@ _REPLIES: dict[str, Any] = {
     "peer": shapes.PeerInfo,
     "options": list[shapes.GlobalOptionInfo],
     "transaction": transactions.TransactionInfo,
+    "voters": shapes.VotersInfo,
     "none": None,
 }
 

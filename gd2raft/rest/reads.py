@@ -96,6 +96,10 @@ async def get_cluster_status(call: Call) -> Reply:
     return Reply(body=dict(call.api.cluster_status()))
 
 
+async def get_voters(call: Call) -> Reply:
+    return Reply(body=shapes.voters_info(call.view(), call.api.cluster_status()))
+
+
 async def list_transactions(call: Call) -> Reply:
     page, headers = paged(call, transactions.all_transactions(call.view()), lambda t: t.id)
     return Reply(body=page, headers=headers)
@@ -223,6 +227,7 @@ def read_endpoints() -> list[Endpoint]:
             "How far the bricks that are to be removed are emptied.",
             errors=(400, 404),
         ),
+        get("/v1/cluster/voters", "cluster-voters-get", get_voters, shapes.VotersInfo, "How many peers shall vote, and who does."),
         get(
             "/v1/cluster/status",
             "cluster-status",

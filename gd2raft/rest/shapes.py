@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.membership import voters_wanted
 from gd2raft.rest.api import BrickFacts, SizeInfo
 
 VolumeTypeName = Literal["Distribute", "Replicate", "Disperse", "Dist-Replicate", "Dist-Disperse"]
@@ -182,6 +183,15 @@ class ClusterStatus(Shape, frozen=True, kw_only=True):
     revision: int
 
 
+class VotersInfo(Shape, frozen=True, kw_only=True):
+    """`set`: how many were asked for, 0: by the size of the pool. `wanted`: what that means for this pool now. `voters`: ids."""
+
+    set: int
+    wanted: int
+    voters: list[str]
+    replace_after_s: int
+
+
 class Statedump(Shape, frozen=True, kw_only=True):
     """`keys`: how many of each kind the state holds."""
 
@@ -194,6 +204,17 @@ class Statedump(Shape, frozen=True, kw_only=True):
     watches: int
     keys: dict[str, int]
     cluster: dict[str, Any]
+
+
+def voters_info(view: model.View, status: Mapping[str, Any]) -> VotersInfo:
+    cluster = view.cluster()
+    configured, replace_after_s = (cluster.voters, cluster.replace_after_s) if cluster is not None else (0, 0)
+    return VotersInfo(
+        set=configured,
+        wanted=0 if status.get("store") == "etcd" else voters_wanted(len(view.peers()), configured),
+        voters=list(status["voters"]),
+        replace_after_s=replace_after_s,
+    )
 
 
 def peer_info(peer: model.Peer, online: Mapping[str, int]) -> PeerInfo:

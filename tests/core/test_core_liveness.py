@@ -30,6 +30,12 @@ def test_a_follower_is_in_sight_for_as_long_as_its_lease() -> None:
     assert seen.online(LEASE_S) == {"me"}
 
 
+def test_a_lease_of_an_earlier_leadership_does_not_hide_what_the_last_leader_saw() -> None:
+    seen = sight("a")  # it followed us, then it led itself, and now we lead again
+    seen.seed({"a"}, 100.0)
+    assert seen.online(100.0) == {"me", "a"}
+
+
 def test_a_follower_brings_the_peers_below_it_and_takes_them_with_it() -> None:
     seen = Sight("me")
     seen.lease("a", ["b", "c"], 0.0)

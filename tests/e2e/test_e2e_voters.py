@@ -1,0 +1,67 @@
+"""Who votes in a real pool: as many as were asked for, a lost voter replaced, one that runs twice or was wiped refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from kit.peer import Peer
+from kit.pool import Pool, open_pool
+from kit.waiting import until
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
+    with open_pool(5, tmp_path_factory.mktemp("p")) as made:
+        yield made.start().form()
+
+
+def voters(peer: Peer) -> list[str]:
+    found: list[str] = peer.get("/v1/cluster/voters")["voters"]
+    return found
+
+
+def test_as_many_peers_vote_as_were_asked_for_and_the_pool_takes_changes_meanwhile(five: Pool) -> None:
+    asked = five[4]
+    for words, wanted in (("5", 5), ("7", 5), ("1", 1), ("3", 3), ("auto", 3)):
+        shown = asked.gd2_done("--json", "cluster", "voters", words).json
+        assert shown["wanted"] == wanted
+        for peer in five.peers:
+            until(lambda peer=peer, wanted=wanted: len(voters(peer)) == wanted, f"{peer} sees {wanted} voters")  # type: ignore[misc]
+        asked.must("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": f"{50 + wanted}%"}})
+    assert "auto" in asked.gd2_done("cluster", "voters").out
+    assert len(five.settled()) == 0
+
+
+@pytest.mark.parametrize(("words", "why"), [("4", "even"), ("8", "slower"), ("0", "number"), ("many", "number")])
+def test_an_impossible_number_of_voters_is_refused_with_the_reason(five: Pool, words: str, why: str) -> None:
+    ran = five[0].gd2("cluster", "voters", words)
+    assert ran.code != 0
+    assert why in ran.err
+    assert five[0].get("/v1/cluster/voters")["set"] == 0
+
+
+def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: Pool) -> None:
+    five[0].gd2_done("cluster", "voters", "replace-after", "5")
+    leader = five.leader()
+    lost = next(p for p in five.peers if p is not leader and p.id in voters(leader))
+    lost_id = lost.id
+    lost.kill()
+    until(lambda: lost_id not in voters(leader) and len(voters(leader)) == 3, "it was replaced", 60)
+    lost.start().ready()
+    five.whole()
+    assert lost_id not in voters(leader)
+    assert until(lambda: next(r for r in lost.status["peers"] if r["id"] == lost_id)["role"] == "learner", "it learns")
+    five[0].gd2_done("cluster", "voters", "replace-after", "60")
+
+
+def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader_is_the_one_that_leaves(five: Pool) -> None:
+    members = list(five.peers)
+    for left in (4, 3, 2, 1):
+        leaves = five.leader(members)
+        members = [p for p in members if p is not leaves]
+        members[0].must("DELETE", f"/v1/peers/{leaves.id}")
+        five.whole(members)
+        assert len(members) == left
