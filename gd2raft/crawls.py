@@ -77,6 +77,10 @@ class Crawls:
         if existing is not None:
             self._forget(existing)
 
+    def counted(self, volume: model.Volume, brick: model.Brick) -> bool:
+        """Whether nothing is left to do on this peer's brick, as far as the volume's options go."""
+        return self._version_due(volume, brick) is None
+
     async def close(self) -> None:
         tasks = [running.task for running in self._running.values()]
         for key in list(self._running):

@@ -343,7 +343,9 @@ class Daemon:
             return Answered(error=f"this peer knows no volume {name}")
         if (answer := ASKS.get(ask)) is None:
             return Answered(error=f"this peer's daemon knows no ask {ask!r}: upgrade it")
-        here = Here(self.identity.peer_id, self.processes, self.gluster.client_volfile, self.rundir, self.mounts)
+        here = Here(
+            self.identity.peer_id, self.processes, self.gluster.client_volfile, self.rundir, self.mounts, self.gluster.crawls.counted
+        )
         try:
             return Answered(value=await answer(here, volume, arguments))
         except AskFailed as error:

@@ -21,13 +21,14 @@ class AskFailed(Exception):
 
 
 class Here(msgspec.Struct, frozen=True):
-    """This peer. `volfile`: what a trusted client of the volume is given."""
+    """This peer. `volfile`: what a trusted client of the volume is given. `counted`: whether quota has counted all of that brick."""
 
     peer_id: str
     processes: ProcessManager
     volfile: Callable[[model.Volume], str]
     rundir: Path
     mounts: MountPlace
+    counted: Callable[[model.Volume, model.Brick], bool]
 
     def bricks(self, volume: model.Volume) -> list[model.Brick]:
         return [b for b in volume.bricks() if b.peer_id == self.peer_id]

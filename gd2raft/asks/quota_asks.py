@@ -1,4 +1,5 @@
-"""Asks of quota: which directory a path is, and what is in the directories that have limits. Each mounts the volume for a moment."""
+"""Asks of quota: which directory a path is, what is in the directories that have limits (both mount the volume for a moment), and whether
+all of it is counted yet."""
 
 from __future__ import annotations
 
@@ -32,6 +33,11 @@ async def used(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -
         return {"directories": [_look(root, gfid) for gfid in gfids]}
 
     return await _mounted(here, volume, look)
+
+
+async def counting(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
+    """{"left": paths of this peer's bricks that are not counted yet}."""
+    return {"left": [brick.path for brick in here.bricks(volume) if not here.counted(volume, brick)]}
 
 
 async def _mounted(here: Here, volume: model.Volume, look: Any) -> Answer:

@@ -18,5 +18,6 @@ ASKS: dict[str, Ask] = {
     "scrub-status": bitrot_asks.status,
     "scrub-ondemand": bitrot_asks.ondemand,
     "quota-resolve": quota_asks.resolve,
+    "quota-counting": quota_asks.counting,
     "quota-used": quota_asks.used,
 }

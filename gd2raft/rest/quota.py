@@ -14,7 +14,8 @@ from gd2raft.rest.call import Call
 from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import READ, Endpoint, Parameter
 
-ASK_S = 25.0
+ASK_S, COUNTING_S = 25.0, 3.0
+SHOWN_MAX = 3
 PATH = Parameter("path", "This directory only, whether it has a limit or not.")
 
 
@@ -64,7 +65,16 @@ async def get_limits(call: Call) -> Reply:
             f"there is no directory {path} in volume {volume.name}", hint="the path in the volume, not that of a mount", code="no-directory"
         )
     infos = [info_of(volume, each, limits.get(each["gfid"])) for each in found]
-    return Reply(body=sorted(infos, key=lambda info: info.path))
+    return Reply(body=sorted(infos, key=lambda info: info.path), warnings=await not_counted(call, volume))
+
+
+async def not_counted(call: Call, volume: model.Volume) -> list[str]:
+    """Bricks whose files are not all counted yet, in words."""
+    hosts = shapes.hosts_of_volume(call.view(), volume)
+    answers = await call.api.ask(volume, "quota-counting", {}, peers=volume.peer_ids(), timeout_s=COUNTING_S)
+    left = [f"{hosts.get(peer_id, peer_id)}:{path}" for peer_id, answered in answers.items() for path in answered.value.get("left", ())]
+    what = f"{', '.join(left[:SHOWN_MAX])}{' and others' if len(left) > SHOWN_MAX else ''}"
+    return [f"not all files are counted yet, more may be used than is shown: {what}"] if left else []
 
 
 def info_of(volume: model.Volume, found: Mapping[str, Any], limit: QuotaLimit | None) -> QuotaInfo:

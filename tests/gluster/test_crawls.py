@@ -97,6 +97,7 @@ def test_each_brick_of_this_peer_is_counted_once_and_cleaned_up_once(peer: Peer)
             peer.follow(daemon, wanted)
             await peer.idle(daemon)
             assert peer.visited == visited
+            assert daemon.counted(wanted, next(wanted.bricks()))
         assert peer.mounts.mounted_ids == ["v:/bricks/v"] * 2
         assert list(peer.folder.iterdir()) == []
 
@@ -118,6 +119,7 @@ def test_a_crawl_that_a_dying_daemon_cut_short_is_done_again_by_the_next_one_and
     async def test() -> None:
         peer.hold.clear()
         first = peer.daemon()
+        assert not first.counted(volume(), next(volume().bricks()))
         peer.follow(first, volume())
         while not peer.visited:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -61,7 +61,7 @@ def test_limits_are_set_listed_with_what_is_used_and_removed(rest: Rest) -> None
     good(rest, "POST", LIMIT, LIMIT_ROUTE, {"path": "/d", "objects": 10, "soft-percent": 50})
     rest.api.answers[PEER] = Answered(value={"directories": [used(rest.api.gfid, "/moved", 3 * MIB)]})
     (found,) = good(rest, "GET", LIMIT, LIMIT_ROUTE)
-    assert rest.api.asked[-1] == ("quota-used", {"gfids": [rest.api.gfid], "path": ""}, [PEER])
+    assert rest.api.asked[-2] == ("quota-used", {"gfids": [rest.api.gfid], "path": ""}, [PEER])
     assert (found["path"], found["used-bytes"]) == ("/moved", 3 * MIB)
     assert found["usage"] == {
         "hard": 4 * MIB, "soft": int(4 * MIB * 0.8), "soft-percent": 80.0, "available": MIB, "soft-exceeded": False, "hard-exceeded": False,
@@ -71,6 +71,18 @@ def test_limits_are_set_listed_with_what_is_used_and_removed(rest: Rest) -> None
     assert code_of(rest, "DELETE", LIMIT, {"path": "/d"}) == (404, "no-limit")
     good(rest, "DELETE", LIMIT, LIMIT_ROUTE, {"path": "/d", "objects": True})
     assert rest.api.state.list(model.QUOTAS) == [], "an empty bucket stays"
+
+
+def test_a_list_warns_while_bricks_are_not_counted(rest: Rest) -> None:
+    volume = started(rest)
+    good(rest, "POST", QUOTA, "/v1/quota/{volume}")
+    good(rest, "POST", LIMIT, LIMIT_ROUTE, {"path": "/d", "size": "4MB"})
+    rest.api.answers[PEER] = Answered(value={"directories": [used(rest.api.gfid, "/d", 1)], "left": ["/b1", "/b3"]})
+    answer = rest.ask("GET", LIMIT)
+    host = volume["subvols"][0]["bricks"][0]["host"]
+    assert answer.headers["x-gluster-warning"].endswith(f"{host}:/b1, {host}:/b3")
+    rest.api.answers[PEER] = Answered(value={"directories": [], "left": []})
+    assert "x-gluster-warning" not in rest.ask("GET", LIMIT).headers
 
 
 def test_a_directory_that_is_gone_is_listed_as_that_and_an_unknown_path_is_404(rest: Rest) -> None:
