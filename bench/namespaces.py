@@ -231,9 +231,13 @@ class Host(_Space):
         """Where a path of the host's private mounts (/run, ...) is found from outside."""
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
+    def network(self) -> contextlib.AbstractContextManager[None]:
+        """This thread (no other) is in the host's network meanwhile."""
+        return _network_of(self.pid)
+
     def new_socket(self, family: int = socket.AF_INET, kind: int = socket.SOCK_STREAM) -> socket.socket:
         """A socket of our own process that lives in the host's network: it can be bound or connected there."""
-        with _network_of(self.pid):
+        with self.network():
             return socket.socket(family, kind)
 
     def connect(self, port: int, address: str = "", timeout_s: float = 10.0) -> socket.socket:

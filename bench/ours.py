@@ -31,6 +31,12 @@ PROGRAM, LOG = "gd2raft", "gd2raft.log"
 Json = Any  # what json.loads gives
 
 
+def token(secret: str, method: str, path: str) -> str:
+    """What REST wants to see: a JWT of the user gd2 for this very request (path without query)."""
+    qsh = hashlib.sha256(f"{method}&{path}".encode()).hexdigest()
+    return jwt.encode({"iss": "gd2", "exp": int(time.time()) + TOKEN_LIFETIME_S, "qsh": qsh}, secret, "HS256")
+
+
 class RestFailed(RuntimeError):
     """An answer of 400 or more. The text has status and the daemon's own words."""
 
@@ -50,27 +56,30 @@ def why_not() -> str | None:
     return None if binary() else f"{PROGRAM} is not installed in this environment (run ./dev setup)"
 
 
-class _Inside(http.client.HTTPConnection):
+class Inside(http.client.HTTPConnection):
     """An HTTP connection made in the network of a host. (Connects again by itself when the server closed it.)"""
 
-    def __init__(self, host: Host) -> None:
-        super().__init__(host.address, CLIENT_PORT, timeout=CALL_DEADLINE_S)
-        self._inside = host
+    def __init__(self, host: Host, call_s: float = CALL_DEADLINE_S) -> None:
+        super().__init__(host.address, CLIENT_PORT, timeout=call_s)
+        self._inside, self._call_s = host, call_s
 
     def connect(self) -> None:
-        self.sock = self._inside.connect(CLIENT_PORT, timeout_s=CALL_DEADLINE_S)
+        self.sock = self._inside.connect(CLIENT_PORT, timeout_s=self._call_s)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Peer:
-    """One daemon and our connection to it."""
+    """One daemon and our connection to it. `state`: its localstatedir, as seen from here."""
+
+    call_s = CALL_DEADLINE_S
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self.folder = host.folder / "gd2"
         self.folder.mkdir()
+        self.state = self.folder / "state"
         self.id = ""  # known after its first answer
-        self._connection = _Inside(host)
+        self._connection = Inside(host, self.call_s)
         self._secret: str | None = None
         self._config().write_text(
             f'localstatedir = "{self.folder}/state"\nrundir = "{self.folder}/run"\nlogdir = "{self.folder}/log"\nlogfile = "-"\n'
@@ -127,9 +136,8 @@ class Peer:
 
     def _token(self, method: str, path: str) -> str:
         if self._secret is None:
-            self._secret = (self.folder / "state" / "auth").read_text().strip()
-        qsh = hashlib.sha256(f"{method}&{path}".encode()).hexdigest()
-        return jwt.encode({"iss": "gd2", "exp": int(time.time()) + TOKEN_LIFETIME_S, "qsh": qsh}, self._secret, "HS256")
+            self._secret = (self.state / "auth").read_text().strip()
+        return token(self._secret, method, path)
 
     def close(self) -> None:
         self._connection.close()

@@ -145,10 +145,8 @@ class LeaderEngine:
             raise NotLeader(f"peer {self._peer_id} doesn't lead", hint="ask again")
 
     async def _attempts(self, call: CommandCall) -> Done:
-        if (ended := remembered(self._store, call)) is not None:
+        if (ended := await self._before(call)) is not None:
             return ended
-        if self._store.get(model.TRANSACTIONS + call.id) is not None:
-            return await self._wait_for_other(call)
         command = self._commands.get(call.command)
         if command is None:
             raise Refused(
@@ -163,6 +161,8 @@ class LeaderEngine:
             except Refused:
                 if await self._is_current(seen):
                     raise
+                if (ended := await self._before(call)) is not None:  # what the newer state has, and refuses, may be its own effect
+                    return ended
                 continue
             if finish.outcome == "lost":
                 return await self._wait_for_other(call)
@@ -172,6 +172,12 @@ class LeaderEngine:
                 return ended
             await self._wait_for_locks(life.plan, deadline)
         raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
+
+    async def _before(self, call: CommandCall) -> Done | None:
+        """How the same call ended when it came before; None when it is new."""
+        if (ended := remembered(self._store, call)) is not None:
+            return ended
+        return await self._wait_for_other(call) if self._store.get(model.TRANSACTIONS + call.id) is not None else None
 
     async def _is_current(self, revision: int) -> bool:
         """Whether a refusal was decided on the newest state: one that just began to lead, or is deposed, may have an older one.
@@ -194,8 +200,12 @@ class LeaderEngine:
         view = View(self._store, self._cache, online=self._online(), options=self._options, initiator=call.initiator)
         for expect in call.expect:
             item = view.reader.get(expect.key)
-            if (item.modified if item else 0) != expect.modified:
-                raise Moved("it was changed since the revision in If-Match", hint="read it again, then decide again")
+            if (revision := item.modified if item else 0) != expect.modified:
+                raise Moved(
+                    f"it was changed at revision {revision}, not at the one in If-Match",
+                    hint="get it again and decide anew",
+                    fields={"etag": f'"{revision}"'},
+                )
         now = time.time()
         plan: Plan = command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now))
         self._check_steps(plan, view)

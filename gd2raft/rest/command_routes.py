@@ -180,7 +180,10 @@ THINGS: dict[str, Callable[[model.View, str], str]] = {"volume": _key_of_volume,
 
 
 async def expected(call: Call) -> tuple[Expect, ...]:
-    """What If-Match expects. Raises Moved when it can't hold any more; what this peer doesn't know yet is waited for."""
+    """What If-Match expects. Raises Moved when it can't hold any more; what this peer doesn't know yet is waited for.
+
+    With an Idempotency-Key it is the leader who says so: the change that we see may be what an earlier try of this request did.
+    """
     header = call.request.headers.get("If-Match")
     if header is None:
         return ()
@@ -193,6 +196,8 @@ async def expected(call: Call) -> tuple[Expect, ...]:
     view = call.view()
     key = THINGS[field](view, call.fields[field])
     revision = modified(view, key)
+    if wanted and revision not in wanted and call.idempotency_key():
+        return (Expect(key, wanted[0]),)
     if wanted and revision not in wanted:
         raise Moved(
             f"{field} {call.fields[field][:200]} was changed at revision {revision}, not at {header[:100]}",

@@ -14,6 +14,7 @@ from pool_kit import broken, check_invariants, peer_id
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Put
+from gd2raft.core.phases import Remembered
 from gd2raft.core.plan import Change, Conflict, Failed, OutcomeUnknown, Plan, Refused, Unavailable
 from gd2raft.engine import initiator, leader
 from gd2raft.engine.calls import NotLeader, StepCall
@@ -225,6 +226,19 @@ async def test_the_same_key_gives_the_same_answer_and_runs_once(pool: EnginePool
         again = await pool.run("test", peer, key="k", name="a")
         assert again == first
     assert pool.command_runs == 1
+
+
+@scenario
+async def test_a_repetition_is_not_refused_for_what_it_did_the_first_time(pool: EnginePool) -> None:
+    """A leader that has just begun learns of the first try, and of another reason to refuse, while it makes sure of the refusal."""
+
+    def plan_of(view: Any, request: Any, ids: Any) -> Plan:
+        key = model.RESULTS + initiator.transaction_id("gd2", "k")
+        pool.records.commit(Commit(put=(Put(key, model.dump(Remembered(command="test", result={"n": 1}))),)))
+        raise Conflict("not now")
+
+    pool.plan_of = plan_of
+    assert (await pool.run("test", key="k")).result == {"n": 1}
 
 
 @scenario

@@ -245,6 +245,16 @@ def test_if_match_lets_a_command_through_only_while_nothing_changed(rest: Rest) 
     assert [(e.key, e.modified) for e in expected] == [("volumes/v1", int(new.strip('"')))]
 
 
+def test_with_a_key_it_is_the_leader_who_decides_what_if_match_says(rest: Rest) -> None:
+    """The change that is in the way may be what an earlier try with the same key did."""
+    old = rest.create("v1").headers["etag"]
+    headers = {"If-Match": old, "Idempotency-Key": "k1"}
+    assert rest.ask("POST", "/v1/volumes/v1/edit", {"metadata": {"a": "b"}}, headers=headers).status == 200
+    rest.ask("POST", "/v1/volumes/v1/edit", {"metadata": {"a": "b"}}, headers=headers)
+    context = rest.api.contexts[-1]
+    assert [(e.key, e.modified) for e in context.expect] == [("volumes/v1", int(old.strip('"')))] and context.idempotency_key == "k1"
+
+
 def test_what_if_match_relied_on_is_checked_again_by_the_engine(rest: Rest) -> None:
     etag = rest.create("v1").headers["etag"]
     rest.api.fail = Moved("volume v1 was changed meanwhile")

@@ -1,0 +1,287 @@
+"""`bench chaos`: so many minutes of faults on real daemons under load; exits non-zero when anything that was promised did not hold.
+
+The order of things: a pool, registers, clients; then fault after fault, with rests in between in which the pool must recover; then all
+faults are undone, the pool comes to rest, and everything is checked. What a failing run leaves is kept, and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import report
+from bench.chaos import appends, clients, commands, faults, verdict
+from bench.chaos.appends import Appender
+from bench.chaos.clients import Book, Client
+from bench.chaos.commands import Commander
+from bench.chaos.pool import Pool, why_not
+from bench.namespaces import RigError
+from bench.namespaces import why_not as no_rig
+from bench.sides import NotDone
+
+REST_S = (0.5, 5.0)
+TOGETHER = 0.25
+"""How often a second fault comes on top of one."""
+RECOVER_EVERY = 8
+RECOVER_S = 60.0
+CLIENTS_PER_PEER = 2
+APPENDERS = 3
+APPENDS_SHARE = 10
+"""An appender writes this part of the rate of the other clients."""
+COMMANDS_PER_S = 0.5
+SHOWN_MAX = 10
+
+
+class Outcome(NamedTuple):
+    """`violations`: in words. `faults`: how often each kind was done."""
+
+    seed: int
+    minutes: float
+    peers: int
+    faults: Counter[str]
+    counts: Counter[str]
+    violations: list[str]
+    odd: Counter[str]
+    recoveries: list[float]
+    lost: int
+
+
+def main(arguments: list[str]) -> int:
+    options = _options(arguments)
+    if reason := no_rig() or why_not():
+        print(f"bench chaos: {reason}", file=sys.stderr)
+        return 1
+    folder = Path(tempfile.mkdtemp(prefix="bench-chaos-", dir=options.folder))
+    print(f"seed {options.seed}, {options.peers} peers, {options.minutes:g} min, in {folder}", file=sys.stderr, flush=True)
+    try:
+        outcome = Chaos(options, folder).run()
+    except (NotDone, RigError, OSError) as error:
+        print(f"bench chaos: seed {options.seed}: {error}\n  what is left: {folder}", file=sys.stderr)
+        return 1
+    _show(outcome)
+    if outcome.violations:
+        print(f"seed {options.seed}: {len(outcome.violations)} violations; logs and histories: {folder}", file=sys.stderr)
+    elif not options.keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.json:
+        print(json.dumps(_json(outcome)))
+    return 1 if outcome.violations else 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench chaos", description="Faults on real daemons under load, and what became of the promises.")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of faults (default %(default)s)")
+    parser.add_argument("--peers", type=int, choices=(3, 5), default=3, help="daemons (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=None, help="of the faults and of what clients do (default: a new one each time)")
+    parser.add_argument("--rate", type=float, default=40.0, help="operations of all clients a second (default %(default)s)")
+    parser.add_argument("--only", default="", help="faults whose name contains this word")
+    parser.add_argument("--state", choices=("tmpfs", "disk"), default="tmpfs", help="where the state is (disk: no full disks)")
+    parser.add_argument("--folder", default=None, help="where logs go (default: the folder for temporary files)")
+    parser.add_argument("--keep", action="store_true", help="keep that folder in any case")
+    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
+    options = parser.parse_args(arguments)
+    if options.seed is None:
+        options.seed = int.from_bytes(os.urandom(4), "big")
+    return options
+
+
+class Chaos:
+    """One run."""
+
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self._options, self._folder = options, folder
+        self._dice = random.Random(options.seed)
+        self._book = Book()
+        self._done: Counter[str] = Counter()
+        self._violations: list[str] = []
+        self._recoveries: list[float] = []
+        self._judged = 0
+        self._lost = 0
+        self._appenders: list[Appender] = []
+        self._commander: Commander
+        self._log = (folder / "faults.log").open("a")
+        self._began = 0.0
+
+    def run(self) -> Outcome:
+        options = self._options
+        voters = 5 if options.peers == 5 else 0
+        generations = int(options.minutes * 60 // clients.GENERATION_S) + 4
+        with Pool(options.peers, self._folder, random.Random(options.seed), voters=voters, on_disk=options.state == "disk") as pool:
+            pool.wait_healthy()
+            clients.create_registers(pool, generations)
+            self._say(f"{options.peers} daemons are up, {generations * clients.REGISTERS} registers")
+            self._trouble(pool)
+            self._judge(pool)
+        self._keep_histories()
+        for appender in self._appenders:
+            self._book.counts.update(appender.counts())
+        return Outcome(
+            options.seed,
+            options.minutes,
+            options.peers,
+            self._done,
+            self._book.counts,
+            self._violations,
+            self._book.odd,
+            self._recoveries,
+            self._lost,
+        )
+
+    # trouble
+
+    def _trouble(self, pool: Pool) -> None:
+        stop, self._began = threading.Event(), time.monotonic()
+        threads = self._start_clients(pool, stop)
+        end = self._began + 60 * self._options.minutes
+        try:
+            while time.monotonic() < end:
+                for _ in range(RECOVER_EVERY):
+                    if time.monotonic() < end:
+                        self._one_fault(pool)
+                self._recover(pool)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(clients.GIVE_UP_S + 3 * clients.ANSWER_S)
+
+    def _start_clients(self, pool: Pool, stop: threading.Event) -> list[threading.Thread]:
+        count, threads = CLIENTS_PER_PEER * pool.size, []
+        for number in range(count):
+            seed = f"{self._options.seed} client {number}"
+            client = Client(f"c{number}", pool, self._book, number % pool.size, seed, self._options.rate / count, self._began)
+            threads.append(threading.Thread(target=client.run, args=(stop,), name=f"client {number}", daemon=True))
+        self._commander = Commander(pool, self._book, f"{self._options.seed} commander", COMMANDS_PER_S)
+        threads.append(threading.Thread(target=self._commander.run, args=(stop,), name="commander", daemon=True))
+        end = self._began + 60 * self._options.minutes
+        hosts = [daemon.host for daemon in pool.daemons]
+        for host in hosts[:APPENDERS]:
+            self._appenders.append(Appender(host.name, host, hosts, pool.pool_key()))
+            args = (end, self._options.rate / APPENDS_SHARE)
+            threads.append(threading.Thread(target=self._appenders[-1].run, args=args, name="appender", daemon=True))
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def _one_fault(self, pool: Pool) -> None:
+        time.sleep(self._dice.uniform(*REST_S))
+        fault, seconds = self._throw(pool)
+        with fault.do(pool, self._dice) as whom:
+            self._note(fault, whom, seconds)
+            self._last(pool, seconds)
+        for daemon in pool.fallen():
+            self._violate(f"{daemon.host.name} ended by itself ({daemon.process.returncode}): {daemon.log_tail()}")
+            daemon.start()
+
+    def _throw(self, pool: Pool) -> tuple[faults.Fault, float]:
+        while True:
+            fault, seconds = faults.throw(self._dice, pool.size)
+            if self._options.only in fault.name and not (self._options.state == "disk" and "fill" in fault.name):
+                return fault, seconds
+
+    def _last(self, pool: Pool, seconds: float) -> None:
+        """Let the fault last, sometimes with another one in the middle of it."""
+        if self._dice.random() >= TOGETHER:
+            time.sleep(seconds)
+            return
+        time.sleep(seconds / 3)
+        fault, more = self._throw(pool)
+        if fault.name.split()[0] in ("isolate", "cut", "split", "deafen", "silence", "lose", "delay"):
+            with fault.do(pool, self._dice) as whom:
+                self._note(fault, whom, more)
+                time.sleep(min(more, seconds / 3))
+        time.sleep(seconds / 3)
+
+    def _note(self, fault: faults.Fault, whom: str, seconds: float) -> None:
+        self._done[fault.name] += 1
+        self._say(f"{fault.name}: {whom}, {seconds:.1f} s")
+
+    def _recover(self, pool: Pool) -> None:
+        """With everything mended, the pool has to find itself, also under load (revisions then differ from peer to peer)."""
+        began = time.monotonic()
+        while time.monotonic() < began + RECOVER_S:
+            ailments = pool.ailments()
+            if not ailments or ailments.startswith("leaders and revisions"):
+                self._recoveries.append(time.monotonic() - began)
+                return
+            time.sleep(0.5)
+        self._violate(f"did not recover within {RECOVER_S:g} s: {ailments}")
+
+    # verdict
+
+    def _judge(self, pool: Pool) -> None:
+        self._say("everything is mended; judging")
+        pool.wait_healthy()
+        generations = int((time.monotonic() - self._began) / clients.GENERATION_S) + 1
+        registers = [clients.register_name(g, n) for g in range(generations) for n in range(clients.REGISTERS)]
+        found = verdict.read_everywhere(pool, self._book, registers)
+        found += self._commander.judge()
+        histories = verdict.judge_history(self._book.history())
+        self._lost += sum(1 for text in histories if "final: read" in text)
+        found += histories
+        found += verdict.judge_refused(self._book) + verdict.judge_local_reads(self._book.local)
+        pool.wait_healthy()
+        for daemon in pool.daemons:
+            daemon.kill()
+        states = [verdict.state_on_disk(daemon) for daemon in pool.daemons]
+        found += verdict.judge_states(states)
+        for state in states:
+            missing, lost = appends.judge(self._appenders, state.peer, state.values)
+            self._lost = max(self._lost, lost)
+            found += missing + commands.judge_rest(state.peer, state.values)
+        for text in found:
+            self._violate(text)
+
+    def _violate(self, text: str) -> None:
+        self._violations.append(text)
+        if len(self._violations) <= SHOWN_MAX:
+            self._say(f"VIOLATION: {text}")
+
+    def _say(self, text: str) -> None:
+        line = f"{time.strftime('%H:%M:%S')} {text}"
+        print(line, file=sys.stderr, flush=True)
+        print(line, file=self._log, flush=True)
+
+    def _keep_histories(self) -> None:
+        with (self._folder / "history.txt").open("w") as file:
+            file.writelines(f"{operation}\n" for operation in self._book.history())
+        with (self._folder / "local-reads.txt").open("w") as file:
+            file.writelines(f"{read}\n" for read in self._book.local)
+        (self._folder / "violations.txt").write_text("\n\n".join(self._violations))
+
+
+def _acknowledged(counts: Counter[str]) -> int:
+    return sum(counts[name] for name in ("write done", "cas done", "append done"))
+
+
+def _show(outcome: Outcome) -> None:
+    report.show([["fault", "times"], *([name, str(times)] for name, times in sorted(outcome.faults.items()))])
+    print()
+    report.show([["clients were told", "times"], *([name, str(times)] for name, times in sorted(outcome.counts.items()))])
+    for text, times in outcome.odd.most_common(SHOWN_MAX):
+        print(f"unexpected answer, {times} times: {text}")
+    slowest = max(outcome.recoveries, default=0.0)
+    print(f"recoveries: {len(outcome.recoveries)}, slowest {slowest:.1f} s; violations: {len(outcome.violations)}; seed {outcome.seed}")
+
+
+def _json(outcome: Outcome) -> dict[str, object]:
+    return {
+        "name": "chaos",
+        "minutes": outcome.minutes,
+        "peers": outcome.peers,
+        "faults": outcome.faults.total(),
+        "acknowledged": _acknowledged(outcome.counts),
+        "lost": outcome.lost,
+        "violations": len(outcome.violations),
+        "seed": outcome.seed,
+    }
