@@ -16,6 +16,7 @@ from typing import Literal
 
 from bench.namespaces import Host
 from bench.ours import PEER_PORT
+from bench.sides import NotDone
 from gd2raft import services
 from gd2raft.core.kv import ABSENT, Commit, Expect, Operation, Put, Result
 from gd2raft.rpc.connection import Connection
@@ -29,8 +30,10 @@ from gd2raft.store.raft.client import Answer
 from gd2raft.store.raft.forwarding import LeaderClock
 
 PREFIX = "chaos/"
+VALUE_BYTES = 200
 DIAL_S, ATTEMPT_S, GIVE_UP_S = 1.0, 2.0, 8.0
 PAUSE_S = 0.05
+FILL_KEYS = 2000
 NOT_PROPOSED = ("not-leader", "no-quorum", "full")
 
 Fate = Literal["done", "refused", "unknown"]
@@ -58,6 +61,21 @@ class Appender:
         """In a thread of its own, which lives in the network of one host: its way to the leader is as bad as that host's."""
         with self._beside.network():
             asyncio.run(self._append(until, per_s))
+
+    def fill(self, count: int) -> None:
+        """Write so many keys, many in a commit. Raises NotDone when one is not acknowledged."""
+        with self._beside.network():
+            asyncio.run(self._fill(count))
+
+    async def _fill(self, count: int) -> None:
+        for first in range(0, count, FILL_KEYS):
+            keys = [f"{PREFIX}{self._name}/{number}" for number in range(first, min(first + FILL_KEYS, count))]
+            commit = Commit(put=tuple(Put(key, value_of(key)) for key in keys))
+            fate, _ = await self._insist(Operation(commit=commit))
+            if fate != "done":
+                raise NotDone(f"the store could not be filled: {fate} after {first} keys")
+            self.fates.update(dict.fromkeys(keys, fate))
+        self._drop()
 
     async def _append(self, until: float, per_s: float) -> None:
         number = 0
@@ -146,7 +164,7 @@ class Appender:
 
 
 def value_of(key: str) -> bytes:
-    return f"value of {key}".encode()
+    return f"value of {key} ".encode().ljust(VALUE_BYTES, b".")
 
 
 def judge(appenders: Sequence[Appender], peer: str, values: Mapping[str, bytes]) -> tuple[list[str], int]:

@@ -83,6 +83,12 @@ class Network:
             if self._routed[link] == 0:
                 self._route("del", *link)
 
+    def mend_all(self) -> None:
+        self.quicken([link for link, times in self._routed.items() for _ in range(times)])
+        self._cut.clear()
+        self._loss.clear()
+        self._apply(set(range(len(self._hosts))))
+
     def _route(self, what: str, sender: int, receiver: int) -> None:
         source, target = self._hosts[sender], self._hosts[receiver]
         self._tool(source, ["ip", "route", what, f"{target.address}/32", "dev", SLOW, "src", source.address], "")

@@ -111,13 +111,23 @@ class Daemon(ours.Peer):
 
     def fill_disk(self) -> None:
         """Leave no space at all on the file system of the state."""
-        with (self.state / BALLAST).open("wb") as file, contextlib.suppress(OSError):
-            while True:
-                file.write(bytes(65536))
-                file.flush()
+        with (self.state / BALLAST).open("wb", buffering=0) as file:
+            for piece in (1 << 20, 4096):
+                with contextlib.suppress(OSError):
+                    while True:
+                        file.write(bytes(piece))
 
     def free_disk(self) -> None:
         (self.state / BALLAST).unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        """Whatever was done to it."""
+        self.mend_disk()
+        self.free_disk()
+        if self.running():
+            self.go_on()
+        else:
+            self.start()
 
     def status(self) -> dict[str, Any] | None:
         """What it says about the cluster; None when it does not answer."""
@@ -222,10 +232,19 @@ class Pool:
         """Those that ended though nobody ended them."""
         return [daemon for daemon in self.daemons if daemon.wanted and not daemon.running()]
 
-    @contextlib.contextmanager
-    def without(self, daemons: list[Daemon]) -> Iterator[None]:
+    @staticmethod
+    def kill(daemons: list[Daemon]) -> None:
+        """kill -9 of all of them at the same moment."""
+        for daemon in daemons:
+            daemon.wanted = False
+            with contextlib.suppress(RigError):
+                daemon.process.kill()
         for daemon in daemons:
             daemon.kill()
+
+    @contextlib.contextmanager
+    def without(self, daemons: list[Daemon]) -> Iterator[None]:
+        self.kill(daemons)
         yield
         for daemon in daemons:
             daemon.start()

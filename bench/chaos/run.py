@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import report
-from bench.chaos import appends, clients, commands, faults, verdict
+from bench.chaos import appends, clients, commands, faults, restarts, verdict
 from bench.chaos.appends import Appender
 from bench.chaos.clients import Book, Client
 from bench.chaos.commands import Commander
 from bench.chaos.pool import Pool, why_not
+from bench.chaos.restarts import Restart
 from bench.namespaces import RigError
 from bench.namespaces import why_not as no_rig
 from bench.sides import NotDone
@@ -40,6 +41,7 @@ APPENDS_SHARE = 10
 """An appender writes this part of the rate of the other clients."""
 COMMANDS_PER_S = 0.5
 SHOWN_MAX = 10
+KILL_ALL_KEYS = 100_000
 
 
 class Outcome(NamedTuple):
@@ -53,6 +55,7 @@ class Outcome(NamedTuple):
     violations: list[str]
     odd: Counter[str]
     recoveries: list[float]
+    restarts: list[Restart]
     lost: int
 
 
@@ -83,6 +86,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.0, help="of faults (default %(default)s)")
     parser.add_argument("--peers", type=int, choices=(3, 5), default=3, help="daemons (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="of the faults and of what clients do (default: a new one each time)")
+    parser.add_argument(
+        "--kill-all", action="store_true", help="only this: kill -9 of all daemons, every few seconds; 100,000 keys in the store"
+    )
+    parser.add_argument("--keys", type=int, default=None, help="in the store before it begins (default: 0, with --kill-all 100000)")
     parser.add_argument("--rate", type=float, default=40.0, help="operations of all clients a second (default %(default)s)")
     parser.add_argument("--only", default="", help="faults whose name contains this word")
     parser.add_argument("--state", choices=("tmpfs", "disk"), default="tmpfs", help="where the state is (disk: no full disks)")
@@ -93,6 +100,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.seed is None:
         options.seed = int.from_bytes(os.urandom(4), "big")
+    if options.keys is None:
+        options.keys = KILL_ALL_KEYS if options.kill_all else 0
     return options
 
 
@@ -108,6 +117,7 @@ class Chaos:
         self._recoveries: list[float] = []
         self._judged = 0
         self._lost = 0
+        self._restarts: list[Restart] = []
         self._appenders: list[Appender] = []
         self._commander: Commander
         self._log = (folder / "faults.log").open("a")
@@ -120,6 +130,7 @@ class Chaos:
         with Pool(options.peers, self._folder, random.Random(options.seed), voters=voters, on_disk=options.state == "disk") as pool:
             pool.wait_healthy()
             clients.create_registers(pool, generations)
+            self._fill(pool)
             self._say(f"{options.peers} daemons are up, {generations * clients.REGISTERS} registers")
             self._trouble(pool)
             self._judge(pool)
@@ -135,8 +146,16 @@ class Chaos:
             self._violations,
             self._book.odd,
             self._recoveries,
+            self._restarts,
             self._lost,
         )
+
+    def _fill(self, pool: Pool) -> None:
+        if self._options.keys:
+            hosts = [daemon.host for daemon in pool.daemons]
+            self._appenders.append(Appender("fill", hosts[0], hosts, pool.pool_key()))
+            self._appenders[-1].fill(self._options.keys)
+            self._say(f"{self._options.keys} keys are in the store")
 
     # trouble
 
@@ -146,10 +165,7 @@ class Chaos:
         end = self._began + 60 * self._options.minutes
         try:
             while time.monotonic() < end:
-                for _ in range(RECOVER_EVERY):
-                    if time.monotonic() < end:
-                        self._one_fault(pool)
-                self._recover(pool)
+                self._kill_all(pool) if self._options.kill_all else self._some_faults(pool, end)
         finally:
             stop.set()
             for thread in threads:
@@ -173,12 +189,34 @@ class Chaos:
             thread.start()
         return threads
 
+    def _kill_all(self, pool: Pool) -> None:
+        restarts.pause(self._dice)
+        self._check_alive(pool)
+        self._restarts.append(restarts.kill_all(pool))
+        self._done["kill all"] += 1
+        self._say(f"kill all: reads after {self._restarts[-1].reads:.2f} s, a commit after {self._restarts[-1].commit:.2f} s")
+
+    def _some_faults(self, pool: Pool, end: float) -> None:
+        for _ in range(RECOVER_EVERY):
+            if time.monotonic() < end:
+                self._one_fault(pool)
+        self._recover(pool)
+
     def _one_fault(self, pool: Pool) -> None:
         time.sleep(self._dice.uniform(*REST_S))
         fault, seconds = self._throw(pool)
-        with fault.do(pool, self._dice) as whom:
-            self._note(fault, whom, seconds)
-            self._last(pool, seconds)
+        try:
+            with fault.do(pool, self._dice) as whom:
+                self._note(fault, whom, seconds)
+                self._last(pool, seconds)
+        except (NotDone, RigError, OSError) as error:
+            self._violate(f"{fault.name}: {error}")
+            pool.network.mend_all()
+            for daemon in pool.daemons:
+                daemon.mend()
+        self._check_alive(pool)
+
+    def _check_alive(self, pool: Pool) -> None:
         for daemon in pool.fallen():
             self._violate(f"{daemon.host.name} ended by itself ({daemon.process.returncode}): {daemon.log_tail()}")
             daemon.start()
@@ -270,8 +308,21 @@ def _show(outcome: Outcome) -> None:
     report.show([["clients were told", "times"], *([name, str(times)] for name, times in sorted(outcome.counts.items()))])
     for text, times in outcome.odd.most_common(SHOWN_MAX):
         print(f"unexpected answer, {times} times: {text}")
+    if outcome.restarts:
+        print()
+        report.show(_restart_rows(outcome.restarts))
     slowest = max(outcome.recoveries, default=0.0)
     print(f"recoveries: {len(outcome.recoveries)}, slowest {slowest:.1f} s; violations: {len(outcome.violations)}; seed {outcome.seed}")
+
+
+def _restart_rows(found: list[Restart]) -> list[list[str]]:
+    """Seconds from the start of all daemons."""
+    rows = [["after kill -9 of all", "median s", "p99 s", "slowest s", "times"]]
+    for name in ("reads", "commit"):
+        times = sorted(getattr(restart, name) for restart in found)
+        cells = [f"{value:.2f}" for value in (report.percentile(times, 50), report.percentile(times, 99), times[-1])]
+        rows.append([f"first {name.removesuffix('s')}{' of every daemon' if name == 'reads' else ''}", *cells, str(len(times))])
+    return rows
 
 
 def _json(outcome: Outcome) -> dict[str, object]:

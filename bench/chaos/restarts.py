@@ -1,0 +1,86 @@
+"""`bench chaos --kill-all`: kill -9 of every daemon at once, again and again under load, and how long the pool needs to be back each time.
+
+This file must not know what clients do or what is checked at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import random
+import threading
+import time
+from typing import NamedTuple
+
+from bench.chaos.clients import Answer, Door, register_name
+from bench.chaos.pool import Daemon, Pool
+from bench.sides import NotDone
+
+BACK_S = 60.0
+POLL_S = 0.02
+LOAD_S = (1.0, 4.0)
+REGISTER = register_name(0, 0)
+GOAL_S = 2.0
+
+
+class Restart(NamedTuple):
+    """Seconds after all daemons were started again. `reads`: every one of them has served a read of the state; `commit`: a change was acknowledged."""
+
+    reads: float
+    commit: float
+
+
+def kill_all(pool: Pool) -> Restart:
+    """Kill all, start all, wait until they are back. Raises NotDone when they are not within BACK_S."""
+    pool.kill(pool.daemons)
+    began = time.monotonic()
+    for daemon in pool.daemons:
+        daemon.start()
+    times: dict[str, float] = {}
+    waits = [threading.Thread(target=_until_read, args=(pool, daemon, began, times)) for daemon in pool.daemons]
+    waits.append(threading.Thread(target=_until_commit, args=(pool, began, times)))
+    for wait in waits:
+        wait.start()
+    for wait in waits:
+        wait.join()
+    if len(times) < len(waits):
+        raise NotDone(f"not back within {BACK_S:g} s after all were killed: only {sorted(times)}")
+    commit = times.pop("commit")
+    return Restart(max(times.values()), commit)
+
+
+def _until_read(pool: Pool, daemon: Daemon, began: float, times: dict[str, float]) -> None:
+    door = Door(pool)
+    while time.monotonic() < began + BACK_S:
+        if (answer := _ask(door, daemon, "GET", f"/v1/volumes/{REGISTER}")) is not None and answer.status == 200:
+            times[daemon.host.name] = time.monotonic() - began
+            break
+        time.sleep(POLL_S)
+    door.close()
+
+
+def _until_commit(pool: Pool, began: float, times: dict[str, float]) -> None:
+    """The first that is acknowledged by whichever peer is asked; what the other clients of the run get does not count."""
+    door, turn = Door(pool), 0
+    while time.monotonic() < began + BACK_S:
+        turn += 1
+        daemon = pool.daemons[turn % pool.size]
+        answer = _ask(
+            door, daemon, "POST", "/v1/cluster/options?timeout=5s", {"options": {"cluster.server-quorum-ratio": str(50 + turn % 50)}}
+        )
+        if answer is not None and answer.status == 200:
+            times["commit"] = time.monotonic() - began
+            break
+        time.sleep(POLL_S)
+    door.close()
+
+
+def _ask(door: Door, daemon: Daemon, method: str, path: str, body: object = None) -> Answer | None:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return door.ask(daemon, method, path, body)
+    return None
+
+
+def pause(dice: random.Random) -> None:
+    """Let the clients work for a while."""
+    time.sleep(dice.uniform(*LOAD_S))
