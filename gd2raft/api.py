@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,10 +17,11 @@ from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
-from gd2raft.core.plan import Failed, NotFound, Unavailable, View
+from gd2raft.core.plan import Failed, NotFound, Refused, Unavailable, View
 from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
 from gd2raft.member import cluster_status
+from gd2raft.peers.nolog import NoLog
 from gd2raft.remote import Remote
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
 from gd2raft.store.interface import Compacted as StoreCompacted
@@ -70,6 +71,15 @@ class DaemonApi:
 
     def cluster_status(self) -> Mapping[str, Any]:
         return cluster_status(self._daemon.member)
+
+    def export(self) -> Iterator[bytes]:
+        log = self._daemon.member.log
+        if isinstance(log, NoLog):
+            raise Refused("this pool keeps its state in etcd", hint="etcdctl snapshot save", code="in-etcd")
+        try:
+            return log.export()
+        except StoreError as error:
+            raise Unavailable(str(error), hint="ask another peer") from error
 
     async def wait_revision(self, revision: int, timeout_s: float) -> None:
         await self._daemon.member.store.wait_revision(revision, timeout_s=timeout_s)

@@ -35,6 +35,7 @@ from gd2raft.gluster import Gluster
 from gd2raft.healing import Healing
 from gd2raft.member import Member
 from gd2raft.peers import identity as identities
+from gd2raft.peers.herald import Herald
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
 from gd2raft.process import ProcessManager
@@ -123,6 +124,7 @@ class Daemon:
         self.spawn(self._accept(listener))
         self.gluster.start()
         self.caretaker.start()
+        self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
     def _make_folders(self) -> None:
         for folder in (self.state, self.rundir, Path(self.config.logdir)):

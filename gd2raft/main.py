@@ -12,9 +12,14 @@ SWITCH_S = 0.001
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 stopped, 1 could not start or the disk failed, 2 usage or configuration."""
+    """`gd2raft offline ...` works on a stopped one (offline.py). Exit status: 0 stopped, 1 could not start or the disk failed, 2 usage or configuration."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["offline"]:
+        from gd2raft.offline import main as offline
+
+        return offline(arguments[1:])
     try:
-        config, warnings = load(sys.argv[1:] if arguments is None else arguments)
+        config, warnings = load(arguments)
     except ConfigError as error:
         print(f"gd2raft: {error}", file=sys.stderr)
         return 2

@@ -277,6 +277,12 @@ class Member:
                 await self.engine.resume_all()
             self._was_leading = leads
 
+    def missing(self) -> dict[str, str]:
+        """Address by id of the members out of sight, for the leader to look for; empty when this peer does not lead."""
+        if not self.leads():
+            return {}
+        return {p: address for p in self.members() - self.online() if (address := self.address_of(p))}
+
     def candidates_for_vote(self) -> list[Candidate]:
         now = self._now()
         self.online()

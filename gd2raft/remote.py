@@ -14,6 +14,7 @@ from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.facts import brick_facts
+from gd2raft.peers.herald import told
 from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.dispatch import Deferred, Handlers
@@ -73,6 +74,7 @@ class Remote:
             services.JOIN_REVOKE: probed("on_revoke"),
             services.PEER_DISMISS: probed("on_dismiss"),
             services.PEER_STATE: self.on_state,
+            services.PEER_RECOVERED: self.on_recovered,
             services.BRICKS_STATUS: self.on_bricks,
             services.VOLUME_ASK: self.on_ask,
             services.JOB_PROGRESS: self.on_job,
@@ -104,6 +106,11 @@ class Remote:
 
     async def on_snapshot(self, connection: Connection, request: services.SnapshotRequest) -> services.SnapshotChunk:
         return await self._daemon.member.snapshots.on_request(connection, request)
+
+    async def on_recovered(self, connection: Connection, news: services.Recovered) -> services.Empty:
+        if news.former == self._daemon.identity.pool_id:
+            self._daemon.stop(told(news))
+        return services.Empty()
 
     async def on_command(self, connection: Connection, m: services.CommandMessage) -> services.DoneMessage:
         expect = tuple(Expect(k, r) for k, r in m.expect)

@@ -164,6 +164,14 @@ class Revocation(Message, frozen=True, array_like=True):
     peer_id: str
 
 
+class Recovered(Message, frozen=True, array_like=True):
+    """The pool `former` was recovered by the peer `by` after it had lost its quorum, and goes on as `pool_id`."""
+
+    former: str
+    pool_id: str
+    by: str
+
+
 class PeerState(Message, frozen=True, array_like=True):
     role: str
     index: int
@@ -209,6 +217,7 @@ JOIN_INVITE = Method(31, "join.invite", Invitation, Empty, join=True)
 JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
 PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
 PEER_STATE = Method(34, "peer.state", Empty, PeerState)
+PEER_RECOVERED = Method(35, "peer.recovered", Recovered, Empty)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
 VOLUME_ASK = Method(41, "volume.ask", VolumeAsk, VolumeAnswer)
 JOB_PROGRESS = Method(50, "job.progress", JobQuery, Answer)

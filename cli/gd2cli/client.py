@@ -49,6 +49,10 @@ class Client:
         """`path`: segments, not encoded yet. Raises Problem."""
         return _Attempt(self, "GET", path, None, query).run()
 
+    def raw(self, *path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """The body of a read that is no JSON, as it came."""
+        return _Attempt(self, "GET", path, None, query).run_raw()
+
     def write(self, method: str, *path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Answer:
         self.writing = True
         answer = _Attempt(self, method, path, body, query).run()
@@ -72,6 +76,16 @@ class _Attempt:
         self.maybe_done = False
 
     def run(self) -> Answer:
+        return self._answer(*self._heard())
+
+    def run_raw(self) -> bytes:
+        endpoint, raw = self._heard()
+        if not 200 <= raw.status < 300:
+            raise self._refused(endpoint, raw)
+        return raw.body
+
+    def _heard(self) -> tuple[Endpoint, RawAnswer]:
+        """The first real answer. Raises Problem when there is none."""
         waiting = list(self.settings.endpoints)
         again: list[Endpoint] = []
         unavailable: tuple[Endpoint, RawAnswer] | None = None
@@ -85,7 +99,7 @@ class _Attempt:
             if raw is None:
                 continue
             if raw.status != 503:
-                return self._answer(endpoint, raw)
+                return endpoint, raw
             self.notes.append((endpoint.url, "HTTP 503"))
             unavailable = unavailable or (endpoint, raw)
         raise self._no_answer(unavailable)

@@ -92,6 +92,10 @@ TREE = {
         {
             "status": Leaf("cluster_commands:status", "Quorum, leader, roles: when something is wrong."),
             "voters": Leaf("cluster_commands:voters", "How many peers vote, and who."),
+            "export": Leaf("recovery_commands:export", "The pool's state in a file."),
+            "verify": Leaf("recovery_commands:verify", "Check such a file."),
+            "restore": Leaf("recovery_commands:restore", "A new pool of one from such a file."),
+            "recover": Leaf("recovery_commands:recover", "Go on after the quorum is lost for good."),
         },
     ),
 }

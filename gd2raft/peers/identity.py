@@ -29,6 +29,13 @@ class IdentityError(Exception):
     """The identity can't be read or written: names the file and the way out."""
 
 
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool from which this peer's one went on (a recovery): its peers are told so with its key."""
+
+    pool_id: str
+    pool_key: str  # hex
+
+
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
     """`role`: founder (made this pool), invited (asked to join, hasn't seen itself in it yet), member."""
 
@@ -39,6 +46,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     seeds: tuple[str, ...] = ()  # HOST:PORT of members, to begin with
     address: str = ""  # by which the pool knows this peer
     joined_index: int = 0  # of the log entry after which this peer has seen itself in the pool; 0: not yet
+    former: tuple[Former, ...] | msgspec.UnsetType = msgspec.UNSET  # not written when there is none
     checksum: str = ""  # of the other fields
 
     def key(self) -> bytes:

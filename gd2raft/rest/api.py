@@ -5,7 +5,7 @@ REST must not know the store, the engine, or how peers are asked: only these cal
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -129,6 +129,10 @@ class Api(Protocol):
 
     def cluster_status(self) -> Builtins:
         """Body of GET /v1/cluster/status: leader, term, quorum, voters, learners, log-index, applied, revision, and more."""
+        ...
+
+    def export(self) -> Iterator[bytes]:
+        """This peer's state, now, as the pieces of a log snapshot file. Raises CommandError."""
         ...
 
     async def wait_revision(self, revision: int, timeout_s: float) -> None:

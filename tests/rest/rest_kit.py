@@ -125,6 +125,9 @@ class MemoryApi:
             "leader": PEER, "term": 3, "quorum": True, "voters": [PEER], "learners": [OTHER], "log-index": 9, "applied": 9, "revision": revision,
         }  # fmt: skip
 
+    def export(self) -> Iterator[bytes]:
+        yield from (b"a log ", b"snapshot")
+
     async def wait_revision(self, revision: int, timeout_s: float) -> None:
         async with asyncio.timeout(timeout_s):
             while self.state.revision < revision:

@@ -132,7 +132,11 @@ def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
     record = Transaction(id="t1", command="c", phase=Phase.STUCK, plan=msgspec.to_builtins(Plan()), initiator="p", started=0.0)
     for endpoint in ordered:
         rest.do(lambda: rest.api.put("txn/t1", record))
-        if endpoint.name == "watch" or endpoint.name in (*LAST, *JOBS, *REPAIRS, *QUOTA, *BITROT) or endpoint.name == "volume-start":
+        if (
+            endpoint.name in ("watch", "cluster-export")
+            or endpoint.name in (*LAST, *JOBS, *REPAIRS, *QUOTA, *BITROT)
+            or endpoint.name == "volume-start"
+        ):
             continue
         answer = rest.ask(endpoint.method, fill(endpoint.path), BODIES.get(endpoint.name))
         assert answer.status == endpoint.status, (endpoint.name, answer.body)

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 import msgspec
 
@@ -117,6 +117,14 @@ class Replicated:
         """The log snapshot: (its meta as bytes, chunks). frames_after(its index) goes on from it."""
         index, term, data = await self._read_snapshot()
         return msgspec.msgpack.encode((self.pool, index, term, len(data))), _chunks(data)
+
+    def export(self) -> Iterator[bytes]:
+        """The state as it is now, as the pieces of a log snapshot file; small ones, to be sent with pauses in between."""
+        self._require_running()
+        assert self._log is not None
+        index, term = self._replica.applied
+        frozen = self._replica.state.freeze()
+        return snapshot.encode(snapshot.make_meta(self.pool, index, term, self._log.config_at(index), frozen), frozen)
 
     async def _read_snapshot(self) -> tuple[int, int, bytes]:
         self._require_running()
