@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import random
+import secrets
 import signal
 import socket
 import time
@@ -38,13 +39,14 @@ from gd2raft.peers import identity as identities
 from gd2raft.peers.herald import Herald
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
+from gd2raft.peers.twins import RUNS_TWICE, Twins
 from gd2raft.process import ProcessManager
 from gd2raft.process.mount import MountPlace, forget_mounts
 from gd2raft.remote import Remote, explain
 from gd2raft.rest.api import Answered
 from gd2raft.rest.server import RestServer
 from gd2raft.rpc.connection import Connection
-from gd2raft.rpc.errors import RpcError
+from gd2raft.rpc.errors import HelloRefused, RpcError
 from gd2raft.rpc.hello import HelloInfo, HelloPolicy, key_id_of
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.rpc.server import RpcServer
@@ -85,6 +87,7 @@ class Daemon:
         self.tenure = Tenure(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock_file: int | None = None
+        self._instance = secrets.token_hex(8)
 
     # life
 
@@ -158,7 +161,14 @@ class Daemon:
 
     def _make_rooms(self) -> None:
         handlers = Remote(self).handlers()
-        policy = HelloPolicy(own_info=self._hello, key_for=self._key_for, accept_join=lambda hello: None, join_secret=self._join_secret)
+        self.twins = Twins(self._hello, lambda: [(c.peer, c.remote) for c in self.rpc.connections if not (c.join_mode or c.closed)])
+        policy = HelloPolicy(
+            own_info=self._hello,
+            key_for=self._key_for,
+            accept=self.twins.verdict,
+            accept_join=lambda hello: None,
+            join_secret=self._join_secret,
+        )
         self.rpc = RpcServer(
             self.peer_host, self.peer_port, policy, handlers, traffic=self.traffic, explain=explain, on_close=self._connection_closed
         )
@@ -206,8 +216,18 @@ class Daemon:
     def new_connections(self) -> ConnectionPool:
         local = self.peer_host or None
         return ConnectionPool(
-            self._policy, self._handlers, local_address=local, traffic=self.traffic, explain=explain, jitter=random.Random()
+            self._policy,
+            self._handlers,
+            local_address=local,
+            traffic=self.traffic,
+            explain=explain,
+            jitter=random.Random(),
+            on_refused=self._refused,
         )
+
+    def _refused(self, error: HelloRefused) -> None:
+        if error.code == RUNS_TWICE and self.twins.refused(asyncio.get_running_loop().time()):
+            self.stop(error.message)
 
     async def _accept(self, listener: socket.socket) -> None:
         mux = PortMux(listener, http=self.rest.adopt, sunrpc=self.sunrpc.adopt, log=structlog.get_logger("mux"))
@@ -292,6 +312,7 @@ class Daemon:
             0,
             self.config.peeraddress,
             model.OP_VERSION,
+            self._instance,
         )
 
     def _key_for(self, key_id: bytes) -> bytes | None:

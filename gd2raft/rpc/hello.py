@@ -46,7 +46,7 @@ class HelloInfo(Struct, frozen=True, array_like=True):
     """What a daemon says about itself after the proofs. Append-only.
 
     `op_version` is what it runs at, `op_version_max` what it could run at; `address` is host:port of its own peer RPC
-    as it believes, the host may be empty (the pool then uses the address that it was probed by).
+    as it believes, the host may be empty (the pool then uses the address that it was probed by). `instance`: drawn anew by each process.
     """
 
     peer_id: Name
@@ -56,6 +56,7 @@ class HelloInfo(Struct, frozen=True, array_like=True):
     roles: Count = 0
     address: Name = ""
     op_version_max: Count = 0
+    instance: Name = ""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import asyncio
 import random
 import ssl
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gd2raft.rpc import opening
@@ -62,6 +63,7 @@ class ConnectionPool:
         explain: Explain | None = None,
         tls: ssl.SSLContext | None = None,
         jitter: random.Random | None = None,
+        on_refused: Callable[[HelloRefused], None] = lambda error: None,
     ) -> None:
         self._policy = policy
         self._endpoint = Endpoint.build(handlers, limits, traffic, explain)
@@ -75,6 +77,7 @@ class ConnectionPool:
         self._failures: OrderedDict[str, _Failure] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._on_refused = on_refused
 
     @property
     def traffic(self) -> Traffic:
@@ -125,17 +128,21 @@ class ConnectionPool:
         on_close: OnClose | None = None,
     ) -> Connection:
         """A connection of the caller's own: not shared, no pause after failures, closed by the caller."""
-        return await opening.dial(
-            address,
-            self._policy,
-            self._endpoint,
-            join=join,
-            expect_peer_id=expect_peer_id,
-            local_address=self._local_address,
-            timeout_s=timeout_s,
-            tls=self._tls,
-            on_close=on_close,
-        )
+        try:
+            return await opening.dial(
+                address,
+                self._policy,
+                self._endpoint,
+                join=join,
+                expect_peer_id=expect_peer_id,
+                local_address=self._local_address,
+                timeout_s=timeout_s,
+                tls=self._tls,
+                on_close=on_close,
+            )
+        except HelloRefused as error:
+            self._on_refused(error)
+            raise
 
     def forget(self, address: str) -> None:
         """End the pause after failures: there is reason to believe that the peer is back."""

@@ -39,6 +39,7 @@ def all_bricks(pool: Pool) -> set[int]:
     return {pid for peer in pool.peers for pid in peer.brick_pids()}
 
 
+@pytest.mark.timeout(300)
 def test_a_pool_of_five_that_lost_three_goes_on_and_the_three_can_not_come_back_by_themselves(make_pool: MakePool) -> None:
     pool = make_pool(5).start().form()
     learners = [p for p in pool.peers if p.id in pool[0].status["learners"]]
@@ -91,6 +92,7 @@ def test_a_pool_of_five_that_lost_three_goes_on_and_the_three_can_not_come_back_
     pool.remove("precious")
 
 
+@pytest.mark.timeout(300)
 def test_an_exported_pool_is_checked_and_restored_elsewhere_with_its_peers_and_volumes(make_pool: MakePool, tmp_path: Path) -> None:
     pool = make_pool(2).start().form()
     first, other = pool.peers

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from kit.peer import Peer
-from kit.pool import Pool, open_pool
+from kit.pool import MakePool, Pool, open_pool
 from kit.waiting import until
 
 pytestmark = pytest.mark.real
@@ -23,6 +24,7 @@ def voters(peer: Peer) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(300)
 def test_as_many_peers_vote_as_were_asked_for_and_the_pool_takes_changes_meanwhile(five: Pool) -> None:
     asked = five[4]
     for words, wanted in (("5", 5), ("7", 5), ("1", 1), ("3", 3), ("auto", 3)):
@@ -43,6 +45,7 @@ def test_an_impossible_number_of_voters_is_refused_with_the_reason(five: Pool, w
     assert five[0].get("/v1/cluster/voters")["set"] == 0
 
 
+@pytest.mark.timeout(300)
 def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: Pool) -> None:
     five[0].gd2_done("cluster", "voters", "replace-after", "5")
     leader = five.leader()
@@ -57,6 +60,7 @@ def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: 
     five[0].gd2_done("cluster", "voters", "replace-after", "60")
 
 
+@pytest.mark.timeout(300)
 def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader_is_the_one_that_leaves(five: Pool) -> None:
     members = list(five.peers)
     for left in (4, 3, 2, 1):
@@ -65,3 +69,20 @@ def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader
         members[0].must("DELETE", f"/v1/peers/{leaves.id}")
         five.whole(members)
         assert len(members) == left
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("leads", [True, False], ids=["leader", "follower"])
+def test_a_copy_of_a_peer_ends_by_itself_with_a_message_and_the_original_goes_on(make_pool: MakePool, leads: bool) -> None:
+    pool = make_pool(4).start()
+    members, copy = pool.peers[:3], pool[3]
+    pool.form(3)
+    original = next(p for p in members if (p is pool.leader(members)) == leads)
+    copy.kill()
+    shutil.rmtree(copy.state)
+    shutil.copytree(original.state, copy.state)
+    copy.start()
+    assert copy.ended(120) == 1
+    assert "must not run twice" in copy.log_tail()
+    pool.whole(members)
+    members[0].must("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": "61%"}})
