@@ -241,8 +241,9 @@ class Member:
         status = self.store.status()
         seen = (status.role, status.leader, status.term, status.voters)
         if seen != self._seen_status:
+            begins = status.role == "leader" and seen[:3] != self._seen_status[:3]  # not at each change of the voters: one of them is gone
             self._seen_status = seen
-            if status.role == "leader":  # at once: commands that come now ask who is in sight
+            if begins:  # at once: commands that come now ask who is in sight
                 self.sight.seed(self._online | set(status.voters), self._now())
             log.info(
                 "raft" if self.replicates else "etcd",
