@@ -157,7 +157,7 @@ class Sim(Faults):
             store = self.peers[name].store
             assert store is not None
             await store.reset_to_learner(POOL)
-        for name in names[1:3]:
+        for name in names[1 : self.rng.choice([3, len(names), len(names)])]:
             await first.add_voter(name, 10)
 
     async def watchdog(self) -> None:
@@ -170,8 +170,7 @@ class Sim(Faults):
         await self.form()
         self.duration_s += self.loop.now
         watchdog = self.loop.create_task(self.watchdog())
-        work = [self.loop.create_task(self.client(number)) for number in range(4)] + [self.loop.create_task(self.faults())]
-        for task in work:
+        for task in self.work():
             await task
         await self.settle()
         for task in (watchdog, feed):
@@ -179,6 +178,9 @@ class Sim(Faults):
                 task.result()
             task.cancel()
         self.check_end()
+
+    def work(self) -> list[asyncio.Task[None]]:
+        return [self.loop.create_task(self.client(number)) for number in range(4)] + [self.loop.create_task(self.faults())]
 
     async def settle(self) -> None:
         """Heal everything; a write must succeed, and everyone come to the same state."""
@@ -196,6 +198,9 @@ class Sim(Faults):
             assert peer.store is not None
             await self.as_of(peer, self.write(peer, peer.store, f"last.{len(self.writes)}"))
             self.check_peers()
+        await self.come_together(until)
+
+    async def come_together(self, until: float) -> None:
         while len({(p.store.last_applied, p.store.revision) for p in self.peers.values() if p.store}) > 1:
             assert self.loop.now < until, f"the peers don't come together: {self.states()}"
             await asyncio.sleep(0.1)
@@ -214,9 +219,9 @@ class Sim(Faults):
             for operation in batch.decode(entry.payload) if entry.kind == OPERATIONS else []:
                 _, events = state.apply(operation)
                 for event in events:
-                    assert event.value is not None
-                    revisions[event.revision] = (event.key, event.value)
-                    counts[event.value] = counts.get(event.value, 0) + 1
+                    if event.value in self.written:
+                        revisions[event.revision] = (event.key, event.value)
+                        counts[event.value] = counts.get(event.value, 0) + 1
         for peer in self.peers.values():
             assert peer.store is not None
             mine = peer.store._replica.state
@@ -244,15 +249,20 @@ def peers_of(seed: int) -> int:
 def run(seed: int, *, peers: int = 3, duration_s: float = 12.0, trace: bool = False) -> Sim:
     """One simulated life of a pool; raises AssertionError with the seed when something that must hold does not."""
     sim = Sim(seed, peers=peers, duration_s=duration_s, trace=trace)
+    live(sim)
+    return sim
+
+
+def live(sim: Sim) -> None:
+    """From its start to its end, with its own loop."""
     errors: list[dict[str, Any]] = []
     sim.loop.set_exception_handler(lambda _loop, context: errors.append(context) if "exception" in context else None)
     asyncio.set_event_loop(sim.loop)
     try:
         sim.loop.run_until_complete(sim.run())
         assert not errors, errors[0]
-        return sim
     except AssertionError as error:
-        raise AssertionError(f"seed {seed} (peers={peers}) at {sim.loop.now:.4f} s: {error}") from error
+        raise AssertionError(f"seed {sim.seed} (peers={len(sim.peers)}) at {sim.loop.now:.4f} s: {error}") from error
     finally:
         asyncio.set_event_loop(None)
         for task in asyncio.all_tasks(sim.loop):

@@ -21,10 +21,20 @@ class Faults(World):
     async def faults(self) -> None:
         actions = [self.crash_one] * 4 + [self.crash_all, self.partition, self.partition, self.one_way, self.weather, self.heal_net]
         actions += [self.lie_in_wait, self.lie_in_wait, self.cut_off_leader, self.cut_off_leader]
-        actions += [self.change_voters, self.change_voters, self.transfer, self.compact, self.rivals, self.rivals]
-        actions += [self.fill_disk, self.break_disk, self.slow_disk, self.rot, self.jump_clock, self.freeze, self.break_connection]
+        actions += [self.change_voters, self.change_voters, self.change_hastily, self.transfer, self.compact, self.rivals, self.rivals]
+        actions += [self.crash_amid, self.crash_amid, self.partial, self.slow_peer]
+        actions += [
+            self.fill_disk,
+            self.break_disk,
+            self.slow_disk,
+            self.rot,
+            self.jump_clock,
+            self.freeze,
+            self.freeze,
+            self.break_connection,
+        ]
         while self.loop.now < self.duration_s:
-            await asyncio.sleep(self.rng.random() * 1.5)
+            await asyncio.sleep(self.rng.random() * self.fault_pause_s)
             action = self.rng.choice(actions)
             self.loop.create_task(self._quietly(action()))
 
@@ -77,6 +87,20 @@ class Faults(World):
         self.trace(f"cut {sender} -> {to}")
         self.cut.add((sender, to))
 
+    async def partial(self) -> None:
+        """Two peers lose each other; everyone else sees both."""
+        one, other = self.rng.sample(list(self.peers), 2)
+        self.trace(f"cut {one} <-> {other}")
+        self.cut |= {(one, other), (other, one)}
+
+    async def slow_peer(self) -> None:
+        """Everything that one peer sends and gets takes long."""
+        name = self.rng.choice(list(self.peers))
+        self.trace(f"{name} is slow")
+        self.slow[name] = self.rng.choice([0.05, 0.2])
+        await asyncio.sleep(self.rng.random() * 4)
+        self.slow.pop(name, None)
+
     async def weather(self) -> None:
         self.loss, self.duplication = self.rng.choice([0, 0.02, 0.2]), self.rng.choice([0, 0.05, 0.3])
         self.delay_s = self.rng.choice([0.002, 0.01, 0.1])
@@ -85,6 +109,7 @@ class Faults(World):
     async def heal_net(self) -> None:
         self.trace("heal")
         self.cut.clear()
+        self.slow.clear()
         self.loss = self.duplication = 0.0
 
     async def change_voters(self) -> None:
@@ -98,6 +123,23 @@ class Faults(World):
             await leader.add_voter(peer, 3)
         elif len(voters) > 1:
             await leader.remove_voter(peer, 3)
+
+    async def change_hastily(self) -> None:
+        """An operator does not wait for one change of the voters before asking for the next."""
+        for _ in range(self.rng.randint(2, 3)):
+            self.loop.create_task(self._quietly(self.change_voters()))
+
+    async def crash_amid(self) -> None:
+        """Crash in the middle of a change of the voters, of a hand-over, or of a log snapshot and compaction."""
+        work = self.rng.choice([self.change_voters, self.change_hastily, self.transfer, self.compact])
+        self.loop.create_task(self._quietly(work()))
+        await asyncio.sleep(self.rng.random() * self.rng.choice([0.01, 0.1, 0.5]))
+        leader = self.leader()
+        peer = self.peers[leader.peer] if leader is not None and self.rng.random() < 0.5 else self.rng.choice(list(self.peers.values()))
+        if peer.store is not None:
+            self.crash(peer)
+            await asyncio.sleep(self.rng.random())
+            await self.start(peer)
 
     async def transfer(self) -> None:
         leader = self.leader()
@@ -118,7 +160,10 @@ class Faults(World):
         self.trace(f"the leader {leader.peer} dies, and two want to succeed it")
         dead = self.peers[leader.peer]
         self.crash(dead)
-        await asyncio.sleep(2.2 * self.settings.election_min_s)
+        for peer in self.peers.values():
+            if peer is not dead:
+                self._notice(peer, dead.name)
+        await asyncio.sleep(self.rng.choice([0.0, 2.2 * self.settings.election_min_s]))
         for peer in self.rng.sample(list(self.peers.values()), 2):
             if peer.store is not None and peer.store._voter is not None:
                 peer.store._voter.do(_campaign)
@@ -173,11 +218,12 @@ class Faults(World):
 
     async def freeze(self) -> None:
         """The process does not run: neither messages nor timers get through, later all at once."""
-        peer = self.rng.choice(list(self.peers.values()))
+        leader = self.leader() if self.rng.random() < 0.5 else None
+        peer = self.peers[leader.peer] if leader is not None else self.rng.choice(list(self.peers.values()))
         if peer.frozen is None:
             self.trace(f"freeze {peer.name}")
             peer.frozen = []
-            await asyncio.sleep(self.rng.random() * 3)
+            await asyncio.sleep(self.rng.random() * self.rng.choice([0.8, 3]))
             self.thaw(peer)
 
     async def break_connection(self) -> None:

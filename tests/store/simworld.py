@@ -20,6 +20,8 @@ from tests.store.linearizability import Recorder
 
 POOL = "sim"
 ROUNDS_MAX = 60_000
+RESENT_S = 3.0
+"""How long a request may wait in a cut connection and still arrive."""
 SETTINGS = Settings(
     heartbeat_s=0.1, election_min_s=0.5, election_max_s=1.0, compact_entries=40, keep_entries=10, learner_sync_s=0.3, batch_operations_max=8
 )
@@ -135,6 +137,9 @@ class World:
         self.cut: set[tuple[str, str]] = set()
         self.loss = self.duplication = 0.0
         self.delay_s = 0.01
+        self.fault_pause_s = 1.5
+        self.slow: dict[str, float] = {}
+        self.on_way: set[asyncio.Task[None]] = set()
         self.leaders: dict[int, str] = {}
         self.committed: dict[int, Entry] = {}
         self.writes: list[Write] = []
@@ -195,7 +200,7 @@ class World:
         if (sender, to) in self.cut or self.rng.random() < self.loss:
             return
         for _ in range(2 if self.rng.random() < self.duplication else 1):
-            self.loop.call_later(self.latency(), self.arrive, sender, to, data)
+            self.loop.call_later(self.latency(sender, to), self.arrive, sender, to, data)
 
     def arrive(self, sender: str, to: str, data: bytes) -> None:
         store = self.peers[to].store
@@ -210,20 +215,52 @@ class World:
         for work in waiting:
             work()
 
-    async def call(self, me: str, to: str, work: Any) -> bytes:
-        """An RPC: refused while the peer is down, without an answer when the network loses it."""
-        await asyncio.sleep(self.latency())
+    async def call(self, me: str, to: str, work: Callable[[RaftStore], Coroutine[Any, Any, bytes]]) -> bytes:
+        """An RPC: refused while the peer is down, without an answer when the network loses it.
+
+        A request that is on its way arrives though its caller has given up, as on a real network.
+        """
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        request = asyncio.get_running_loop().create_task(self._request(me, to, work, answer))
+        self.on_way.add(request)
+        request.add_done_callback(self.on_way.discard)
+        return await answer
+
+    async def _request(
+        self, me: str, to: str, work: Callable[[RaftStore], Coroutine[Any, Any, bytes]], answer: asyncio.Future[bytes]
+    ) -> None:
+        refused = not await self._travel(me, to) or self.peers[to].store is None
+        if refused:
+            if not answer.done():
+                answer.set_exception(ConnectionRefusedError(to))
+            return
+        life = self.peers[to].life
+        serving = asyncio.get_running_loop().create_task(work(cast(RaftStore, self.peers[to].store)))
+        self.pool_of.setdefault(to, []).append(serving)
+        try:
+            data = await serving
+        except asyncio.CancelledError:  # the one that was asked died: the connection breaks
+            await asyncio.sleep(self.latency(to, me))
+            if (to, me) not in self.cut and not answer.done():
+                answer.set_exception(ConnectionResetError(to))
+            return
+        except (StoreError, TimeoutError) as error:
+            if not answer.done():
+                answer.set_exception(error)
+            return
+        await asyncio.sleep(self.latency(to, me))
+        if (to, me) not in self.cut and self.peers[to].life == life and self.rng.random() >= self.loss and not answer.done():
+            answer.set_result(data)
+
+    async def _travel(self, me: str, to: str) -> bool:
+        """Whether a request comes through. What is sent into a cut is sent again when the cut is short, as TCP does."""
+        await asyncio.sleep(self.latency(me, to))
+        patience = self.loop.now + (self.rng.random() * RESENT_S if self.rng.random() < 0.5 else 0)
+        while (me, to) in self.cut and self.loop.now < patience:  # noqa: ASYNC110 (as below)
+            await asyncio.sleep(0.05)
         while self.peers[to].frozen is not None:  # noqa: ASYNC110 (simple, and the time is virtual)
             await asyncio.sleep(0.05)
-        store = self.peers[to].store
-        if (me, to) in self.cut or store is None:
-            raise ConnectionRefusedError(to)
-        life = self.peers[to].life
-        answer: bytes = await work(store)
-        await asyncio.sleep(self.latency())
-        if (to, me) in self.cut or self.peers[to].life != life or self.rng.random() < self.loss:
-            await asyncio.get_running_loop().create_future()
-        return answer
+        return (me, to) not in self.cut
 
     def on_change(self, peer: Peer) -> None:
         store = peer.store
@@ -252,7 +289,7 @@ class World:
         peer.life += 1
         peer.revision = 0
         self.trace(f"start {peer.name}")
-        peer.clock = clock = SimClock(peer, self.rng.choice([1.0, 1.0, 0.5, 1.0, 2.0]), self.rng.random() * 1000)
+        peer.clock = clock = SimClock(peer, self.rng.choice([1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 2.0]), self.rng.random() * 1000)
         life = peer.life
         try:
             store = await RaftStore.open(peer.name, peer.disk, self.links(peer), SETTINGS, random.Random(self.rng.random()), clock)
@@ -277,7 +314,9 @@ class World:
                     self._check_proposal(peer, put.value)
 
     def _check_proposal(self, peer: Peer, value: bytes) -> None:
-        write = self.written[value]
+        write = self.written.get(value)
+        if write is None:
+            return  # not a client's
         self.proposals += 1
         right = peer.clock is not None and peer.clock.right and write.clock is not None and write.clock.right
         late = self.loop.now - write.deadline
@@ -304,8 +343,10 @@ class World:
         if peer.store is not None and peer.frozen is None and (lost, peer.name) not in self.cut:
             peer.store.lost(lost)
 
-    def latency(self) -> float:
-        return self.rng.random() * self.delay_s * (20 if self.rng.random() < 0.02 else 1)
+    def latency(self, *ends: str) -> float:
+        """On the way between those peers; `slow` ones add to it."""
+        slow = sum(self.slow.get(peer, 0.0) for peer in ends) if self.slow else 0.0
+        return self.rng.random() * (self.delay_s + slow) * (20 if self.rng.random() < 0.02 else 1)
 
     async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
         try:
