@@ -9,6 +9,7 @@ from types import FrameType
 
 BENCHMARKS = {
     "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume, against the real glusterd"),
+    "volfiles": ("bench.volfiles", "random volumes, options and commands: volume info and volfiles equal to the real glusterd's"),
     "sim": ("bench.sim", "the store on a simulated clock, network and disk: thousands of lives, and bugs planted to be found"),
     "commit": ("bench.commit", "commits of three daemons with fsync, against etcd"),
     "chaos": ("bench.chaos.run", "kills, cuts, slow links and broken disks on real daemons under load: is what was promised kept?"),

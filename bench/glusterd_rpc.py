@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 PROGRAM, VERSION = 1238463, 2
-PROBE, LIST_PEERS, CREATE, GET_VOLUME, DELETE, START, STOP, SET = 1, 3, 4, 5, 7, 8, 9, 12
+PROBE, LIST_PEERS, CREATE, GET_VOLUME, DELETE, START, STOP, SET, RESET = 1, 3, 4, 5, 7, 8, 9, 12, 20
 TYPE_REPLICATE = "2"
 GET_BY_NAME = "2"  # flags of GET_VOLUME
 OTHERS_ONLY = 1  # flags of LIST_PEERS
@@ -160,8 +160,18 @@ class Glusterd:
         self._dict_call("volume delete", DELETE, {"volname": volume, "cmd-str": f"volume delete {volume}"})
 
     def set(self, volume: str, key: str, value: str) -> None:
-        command = f"volume set {volume} {key} {value}"
-        self._dict_call("volume set", SET, {"volname": volume, "key1": key, "value1": value, "count": "2", "cmd-str": command})
+        self.set_many(volume, [(key, value)])
+
+    def set_many(self, volume: str, pairs: Sequence[tuple[str, str]]) -> None:
+        """`volume` may be "all": options of the pool."""
+        numbered = {f"{word}{n}": text for n, pair in enumerate(pairs, 1) for word, text in zip(("key", "value"), pair, strict=True)}
+        command = f"volume set {volume} {' '.join(word for pair in pairs for word in pair)}"
+        self._dict_call("volume set", SET, {"volname": volume, **numbered, "count": str(2 * len(pairs)), "cmd-str": command})
+
+    def reset(self, volume: str, key: str, *, force: bool = False) -> None:
+        """`key` "all": every option."""
+        command = f"volume reset {volume} {key}{' force' if force else ''}"
+        self._dict_call("volume reset", RESET, {"volname": volume, "key": key, "force": str(int(force)), "cmd-str": command})
 
     def info(self, volume: str) -> dict[str, str]:
         """{"name", "status" ("0" created, "1" started, "2" stopped), "brick1", "option.<key>", ...}. GlusterdRefused: no such volume."""

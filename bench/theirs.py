@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from bench.glusterd_rpc import Glusterd, GlusterdBroken, GlusterdRefused
-from bench.namespaces import Host, Rig
+from bench.namespaces import Host, Process, Rig
 from bench.sides import Brick, NotDone, wait_for
 
 SOCKET = "/run/glusterd.socket"
@@ -38,6 +38,7 @@ class RealGlusterd:
         self._size, self._folder = size, folder
         self._stack = contextlib.ExitStack()
         self._peers: list[Glusterd] = []
+        self._processes: list[Process] = []
 
     def __enter__(self) -> RealGlusterd:
         with contextlib.ExitStack() as stack:
@@ -46,8 +47,9 @@ class RealGlusterd:
                 for name in AS_INSTALLED:
                     if (INSTALLED_STATE / name).is_dir():
                         shutil.copytree(INSTALLED_STATE / name, host.folder / "lib" / name, symlinks=True)
-                host.popen(["glusterd", "--no-daemon"])
-            self._peers = [stack.enter_context(_connected(host)) for host in self.hosts]
+            self._processes = [host.popen(["glusterd", "--no-daemon"]) for host in self.hosts]
+            self._peers = [_connected(host) for host in self.hosts]
+            stack.callback(self._disconnect)
             for host in self.hosts[1:]:
                 self._peers[0].probe(host.address)
             wait_for("every glusterd sees the others", lambda: all(_sees(peer, self._size - 1) for peer in self._peers), every=0.05)
@@ -56,6 +58,27 @@ class RealGlusterd:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @property
+    def connection(self) -> Glusterd:
+        """To the first peer."""
+        return self._peers[0]
+
+    def revive(self) -> list[str]:
+        """Start those that have died again, and connect anew: what was found. A glusterd of 10.3 dies now and then (a race of its own)."""
+        found = []
+        self._disconnect()
+        for number, (host, process) in enumerate(zip(self.hosts, self._processes, strict=True)):
+            if (code := process.poll()) is not None:
+                found.append(f"glusterd on {host.name} had ended with {code}")
+                self._processes[number] = host.popen(["glusterd", "--no-daemon"])
+        self._peers = [_connected(host) for host in self.hosts]
+        wait_for("every glusterd sees the others", lambda: all(_sees(peer, self._size - 1) for peer in self._peers), every=0.05)
+        return found or ["glusterd closed the connection, but runs"]
+
+    def _disconnect(self) -> None:
+        for peer in self._peers:
+            peer.close()
 
     def create(self, volume: str, bricks: list[Brick]) -> None:
         self._peers[0].create_replicated(volume, [f"{brick.host.address}:{brick.path}" for brick in bricks])

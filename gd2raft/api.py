@@ -180,6 +180,10 @@ class DaemonApi:
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return volume_size(volume, dict(await self.brick_facts(volume)))
 
+    def describe(self, volume: model.Volume) -> Mapping[str, Any]:
+        shown: dict[str, Any] = self._daemon.gluster.description(volume)
+        return shown
+
     async def ask(
         self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float
     ) -> Mapping[str, Answered]:

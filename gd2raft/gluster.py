@@ -10,7 +10,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import structlog
 
 import gd2volgen
@@ -31,6 +33,8 @@ CLIENTS_GO_S = 4.0
 """So long a brick that has left its volume waits for its clients to go. One that does I/O has gone within a second; an idle one keeps
 its old graph until its next operation, and switches before that (seen)."""
 CLIENTS_POLL_S = 0.2
+HIDDEN = "hidden"
+"""In place of credentials."""
 CRAWLED = "client_per_brick/"
 
 ReportJob = Callable[[jobs.Job, jobs.Progress], Awaitable[None]]
@@ -379,6 +383,13 @@ class Gluster:
             return None
         spec = gd2volgen.client_volfile(describer.describe(volume), trusted)
         return GetspecReply(spec, {"cluster.brick-vol-servers": self._servers(volume)}, f"client/{volume.name}")
+
+    def description(self, volume: model.Volume) -> dict[str, Any]:
+        """VOLUME.json for gd2volgen, as this peer has it. It may be shown: the volume's credentials are not in it."""
+        shown = msgspec.structs.replace(volume, username=HIDDEN, password=HIDDEN)
+        described = Describer(self._view(), self._peer_id(), str(self._workdir)).describe(shown)
+        built: dict[str, Any] = msgspec.to_builtins(described)
+        return built
 
     def client_volfile(self, volume: model.Volume) -> str:
         """What a client on this peer is given."""

@@ -19,10 +19,13 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
         raise Refused("no options are given", code="bad-option")
     stored = dict(view.global_options())
     cluster = view.cluster()
+    names: list[str] = []
     try:
         for name, value in request.options.items():
             full, kept = options.resolve(view.options, name, value, None, op_version=cluster.op_version if cluster else model.OP_VERSION)
             stored[full] = kept
+            names.append(full)
+        options.check_together(view.options, stored, names)
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
     changes = []

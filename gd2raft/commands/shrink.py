@@ -102,8 +102,8 @@ def marked(volume: Volume, ids: set[str], *, decommissioned: bool) -> tuple[Subv
 
 
 def options_for(volume: Volume, kind: model.VolumeType) -> dict[str, str]:
-    """glusterd stores this option anew whenever bricks are removed (seen): io-threads in clients pay where there are no replicas."""
-    return {**volume.options, CLIENT_IO_THREADS: "off" if kind == "replicate" else "on"}
+    """glusterd stores this option anew when bricks are removed from a volume without replicas, or with the last of them (seen)."""
+    return volume.options if kind == "replicate" else {**volume.options, CLIENT_IO_THREADS: "on"}
 
 
 def check_nothing_pending(view: View, volume: Volume) -> None:

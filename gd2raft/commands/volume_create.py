@@ -273,7 +273,7 @@ def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks
             id=ids.uuid(),
             peer_id=b.peer.id,
             path=b.path,
-            index=client_index(i, shape),
+            index=i,
             type=model.BrickType.ARBITER if b.arbiter else model.BrickType.BRICK,
         )
         for i, b in enumerate(bricks)
@@ -288,7 +288,6 @@ def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks
         subvols=layout.subvolumes(shape, records, thin_arbiter(view, shape)),
         options=options_of(view, request, shape),
         metadata=request.metadata,
-        brick_index_next=client_index(len(bricks), shape),
     )
 
 
@@ -299,10 +298,6 @@ def check_size(volume: model.Volume) -> None:
             hint="use fewer bricks, or shorter paths",
             code="bad-layout",
         )
-
-
-def client_index(position: int, shape: layout.Layout) -> int:
-    return position
 
 
 def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:

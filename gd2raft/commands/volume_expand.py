@@ -121,7 +121,7 @@ def raise_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
 
 
 def new_bricks(volume: Volume, shape: Shape, placed: list[create.Placed], ids: Ids) -> list[Brick]:
-    """Records of the bricks; their numbers go on from the highest that the volume ever had."""
+    """Records of the bricks; their numbers go on from the highest that is in use."""
     first = volume.subvols[0]
     size = len(first.bricks)
     arbiters = (lambda i: shape.arbiter) if shape.raised else (lambda i: bool(first.arbiter_count) and i % size == size - 1)
@@ -160,8 +160,8 @@ def grow(volume: Volume, shape: Shape, fresh: list[Brick]) -> Volume:
         subvols = (*volume.subvols, *(msgspec.structs.replace(first, bricks=bricks) for bricks in further))
     options = volume.options
     if subvols[0].type is SubvolumeType.REPLICATE and volume.kind != "replicate":
-        options = shrink.options_for(volume, "replicate")
-    return msgspec.structs.replace(volume, subvols=subvols, options=options, brick_index_next=volume.brick_index_next + len(fresh))
+        options = {**options, shrink.CLIENT_IO_THREADS: "off"}
+    return msgspec.structs.replace(volume, subvols=subvols, options=options)
 
 
 def check_spread(grown: Volume, fresh: list[Brick]) -> None:
@@ -221,7 +221,7 @@ def in_order(
         return last, (), ()
     if good:
         return last, (follow(grown, fresh), tuple(FILL_REPLICA.at(b.peer_id, a, must=False) for b, a in good)), ()
-    joining = msgspec.structs.replace(volume, joining=grown.subvols, brick_index_next=grown.brick_index_next)
+    joining = msgspec.structs.replace(volume, joining=grown.subvols)
     return plan.put(view, key, joining), (follow(grown, fresh),), (last,)
 
 

@@ -26,10 +26,10 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     if not chosen:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
-    created = options.defaults_on_create(volume.kind)
-    if quotas.is_on(volume):
-        created[quotas.DEEM_STATFS] = "on"
-    kept |= {k: created[k] for k in chosen if k in created}  # what create stores comes back to what create stored
+    restored = options.restored_on_reset(volume.kind, alone=chosen if request.options else ())
+    if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
+        restored[quotas.DEEM_STATFS] = "on"
+    kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(
         locks=(f"volume/{volume.name}",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import lookup
+from gd2raft.commands import lookup, option_checks
 from gd2raft.commands.volume_create import with_options
 from gd2raft.core import model, plan
 from gd2raft.core.plan import Command, Ids, NotFound, Plan, Refused, Request, Route, View
@@ -27,6 +27,7 @@ def plan_set(view: View, request: VolumeSet, ids: Ids) -> Plan:
     if not wanted:
         raise Refused("no options are given", hint='{"options": {"performance.io-cache": "on"}}', code="bad-option")
     changed = with_options(view, volume.options, wanted, volume.kind, replicas=volume.replicas)
+    option_checks.check(volume, {name: value for name, value in changed.items() if volume.options.get(name) != value})
     updated = msgspec.structs.replace(volume, options=changed)
     return Plan(
         locks=(f"volume/{volume.name}",),

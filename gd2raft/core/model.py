@@ -137,7 +137,6 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     options: dict[str, str] = {}
     metadata: dict[str, str] = {}
     quota_version: int = 0
-    brick_index_next: int = 0
     starts: int = 0  # how often it was started: `start force` counts too, and makes peers retry failed bricks
     joining: tuple[Subvolume, ...] = ()
     job: str = ""
@@ -149,6 +148,11 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     def bricks(self) -> Iterator[Brick]:
         for subvol in self.subvols:
             yield from subvol.bricks
+
+    @property
+    def brick_index_next(self) -> int:
+        """For the next brick that it gets: past the highest in use. That of a removed brick may come again, as glusterd has it (seen)."""
+        return 1 + max(b.index for b in self.with_joining().bricks())
 
     def peer_ids(self) -> tuple[str, ...]:
         """The peers with bricks of this volume, in order of first brick."""

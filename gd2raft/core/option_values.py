@@ -37,8 +37,8 @@ def truth(value: str) -> bool | None:
 
 def check_value(kind: str, value: str, values: Sequence[str], low: float | None, high: float | None) -> None:
     """Refuse a value that is not of this kind, not one of `values` (if any) or out of range. Raises ValueRefused."""
-    if values and value.lower() in {word.lower() for word in values}:
-        return
+    if value in values:
+        return  # as it is written there: xlators compare letter by letter
     if values and kind != "str-or-int":
         raise ValueRefused(f"is not valid, allowed are {', '.join(values)}")
     if values and not value.strip().isdecimal():
@@ -95,8 +95,10 @@ def _percent(value: str, _: Range) -> None:
 def _percent_or_size(value: str, allowed: Range) -> None:
     """Up to 100 a number is a percentage, beyond it a number of bytes."""
     text = value.strip()
-    if text.endswith("%") or (re.fullmatch(_NUMBER, text) and float(text) <= 100):
+    if text.endswith("%"):
         return _percent(text, allowed)
+    if re.fullmatch(_NUMBER, text) and 0 <= float(text) <= 100 and float(text).is_integer():
+        return None
     try:
         return _in_range(size_bytes(text), allowed)
     except ValueRefused as error:

@@ -56,13 +56,13 @@ class OptionTable(msgspec.Struct, frozen=True):
 
 
 def find(table: OptionTable, name: str) -> Option:
-    """The option that `name` means: its full name, or the part after the first dot if only one option ends so.
+    """The option that `name` means: its full name, or (a name without a dot) the part after its first dot if only one option ends so.
 
     Raises OptionRefused, with the candidates or what may have been meant.
     """
     if name in table.options:
         return table.options[name]
-    candidates = [full for full in table.options if full.split(".", 1)[-1] == name]
+    candidates = [full for full in table.options if "." not in name and full.split(".", 1)[-1] == name]
     if len(candidates) == 1:
         return table.options[candidates[0]]
     if candidates:
@@ -130,6 +130,15 @@ def defaults_on_create(volume_type: VolumeType) -> dict[str, str]:
     if volume_type == "replicate":
         options |= {"cluster.granular-entry-heal": "on", "performance.client-io-threads": "off"}
     return options
+
+
+def restored_on_reset(volume_type: VolumeType, alone: Iterable[str] = ()) -> dict[str, str]:
+    """Of those, what a reset brings back (seen). `alone`: the options that are reset by name.
+
+    client-io-threads is given once, on create; granular-entry-heal comes back with every reset but its own.
+    """
+    left = {"performance.client-io-threads", *(name for name in alone if name == "cluster.granular-entry-heal")}
+    return {name: value for name, value in defaults_on_create(volume_type).items() if name not in left}
 
 
 def reset_keeps(option: Option, force: bool) -> bool:

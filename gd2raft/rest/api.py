@@ -162,6 +162,10 @@ class Api(Protocol):
         """What a client would see with df; zeros when that can't be known. Never raises."""
         ...
 
+    def describe(self, volume: model.Volume) -> Builtins:
+        """VOLUME.json of gd2volgen: what this peer's volfiles of the volume are made from, with placeholders for its credentials."""
+        ...
+
     async def ask(
         self, volume: model.Volume, ask: str, arguments: Mapping[str, Any], *, peers: Sequence[str], timeout_s: float
     ) -> Mapping[str, Answered]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from gd2raft.commands import lookup
 from gd2raft.core import model
@@ -63,6 +63,11 @@ async def get_status(call: Call) -> Reply:
     facts = await call.api.brick_facts(volume)
     size = await call.api.volume_size(volume)
     return Reply(body=shapes.VolumeStatus(info=info, online=shapes.serves(volume, facts), size=size))
+
+
+async def get_description(call: Call) -> Reply:
+    volume = lookup.volume(call.view(), call.fields["volume"])
+    return Reply(body=dict(call.api.describe(volume)))
 
 
 async def get_options(call: Call) -> Reply:
@@ -166,6 +171,14 @@ def read_endpoints() -> list[Endpoint]:
             shapes.VolumeStatus,
             "Whether a volume serves, and its size.",
             errors=(400, 404),
+        ),
+        get(
+            "/v1/volumes/{volume}/description",
+            "volume-description",
+            get_description,
+            dict[str, Any],
+            "VOLUME.json for `gd2volgen render`: what this peer's volfiles are made from (credentials are hidden).",
+            **missing,
         ),
         get(
             "/v1/volumes/{volume}/options",

@@ -216,7 +216,7 @@ def test_no_options_at_all_are_refused() -> None:
 
 
 def test_an_option_for_another_type_of_volume_is_refused() -> None:
-    assert refused(pool_with_volume(), "volume-set", options={"cluster.quorum-count": "2"}).code == "bad-option"
+    assert refused(pool_with_volume(), "volume-set", options={"cluster.metadata-self-heal": "on"}).code == "bad-option"
 
 
 @pytest.mark.parametrize("name", ["features.quota", "features.bitrot"])

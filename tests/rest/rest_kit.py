@@ -173,6 +173,9 @@ class MemoryApi:
     async def volume_size(self, volume: model.Volume) -> SizeInfo:
         return SizeInfo(capacity=100, used=40, free=60)
 
+    def describe(self, volume: model.Volume) -> Mapping[str, Any]:
+        return {"name": volume.name, "username": "hidden"}
+
     def watch(self, prefix: str, from_revision: int) -> MemoryWatch:
         start = from_revision
         if start < self.compacted_below:

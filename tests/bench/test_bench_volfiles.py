@@ -1,0 +1,48 @@
+"""`bench volfiles`: cases are their seeds, differences are found and readable, and a few real cases agree with glusterd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import ours, theirs, volfiles
+from bench.namespaces import why_not
+from bench.volfile_cases import Case, Seen
+from bench.volfile_compare import file_differences, intended, seen_differences, volfile_differences
+from bench.volfile_sides import Outcome
+from gd2volgen.tables import option_table
+
+VOLFILE = "volume a\n    type storage/posix\n    option x 1\nend-volume\nvolume b\n    type debug/io-stats\n    subvolumes a\nend-volume\n"
+
+
+@pytest.mark.fast
+def test_a_case_is_decided_by_its_seed() -> None:
+    seen = Seen("Created", "distribute", ("10.77.0.1:/run/b/VOL_1", "10.77.0.2:/run/b/VOL_2"))
+    first, again, other = ([case.next(seen) for _ in range(4)] for case in (Case(seed, option_table()) for seed in (7, 7, 8)))
+    assert first == again != other
+
+
+@pytest.mark.fast
+def test_a_changed_option_a_missing_block_and_a_missing_file_are_told() -> None:
+    assert list(file_differences(VOLFILE, VOLFILE)) == []
+    assert list(file_differences(VOLFILE, VOLFILE.replace("x 1", "x 2"))) == ["a (storage/posix): x = '2', glusterd '1'"]
+    assert "ours also has []" in next(file_differences(VOLFILE, VOLFILE.split("volume b")[0]))
+    assert list(volfile_differences({"v.vol": VOLFILE}, {})) == ["v.vol: ours makes no such file"]
+    assert list(seen_differences(Seen("Started"), Seen("Stopped"))) == ["info: state is 'Stopped', glusterd 'Started'"]
+
+
+@pytest.mark.fast
+def test_only_what_is_listed_may_differ() -> None:
+    yes, no = Outcome(True, ""), Outcome(False, '{"code":"not-set"}')
+    assert intended(("reset", "v", "x.y"), yes, no) is not None
+    assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full")) is None
+    assert intended(("start", "v"), no, yes) is None
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(bool(why_not() or theirs.why_not() or ours.why_not()), reason="needs root, glusterd and this package installed")
+def test_some_random_volumes_are_equal_on_both_sides(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert volfiles.main(["--random", "5", "--seed", "110", "--json", "--folder", str(tmp_path)]) == 0
+    assert '{"name": "volfiles", "cases": 5, "different": 0, "seed": 110}' in capsys.readouterr().out
