@@ -26,9 +26,10 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     if not chosen:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
-    restored = options.restored_on_reset(volume.kind, alone=chosen if request.options else ())
+    restored = options.restored_on_reset(volume.kind, volume.state is model.VolumeState.STARTED)
     if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
         restored[quotas.DEEM_STATFS] = "on"
+    kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
     kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(

@@ -132,12 +132,9 @@ def defaults_on_create(volume_type: VolumeType) -> dict[str, str]:
     return options
 
 
-def restored_on_reset(volume_type: VolumeType, alone: Iterable[str] = ()) -> dict[str, str]:
-    """Of those, what a reset brings back (seen). `alone`: the options that are reset by name.
-
-    client-io-threads is given once, on create; granular-entry-heal comes back with every reset but its own.
-    """
-    left = {"performance.client-io-threads", *(name for name in alone if name == "cluster.granular-entry-heal")}
+def restored_on_reset(volume_type: VolumeType, started: bool) -> dict[str, str]:
+    """Of those, what a reset brings back (seen): client-io-threads is given once, on create; granular-entry-heal not while the volume runs."""
+    left = {"performance.client-io-threads", *(["cluster.granular-entry-heal"] if started else [])}
     return {name: value for name, value in defaults_on_create(volume_type).items() if name not in left}
 
 
