@@ -30,7 +30,6 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
         restored[quotas.DEEM_STATFS] = "on"
     kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
-    kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(
         locks=(f"volume/{volume.name}",),
