@@ -7,6 +7,7 @@ and the connections whose volfile changed are told. It must not know how the sta
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
@@ -291,8 +292,8 @@ class Gluster:
             bricks += [self._brick_spec(name, path, describer) for path in self._leaving(name, claims)]
             if (rebalance := self.rebalances.spec(volume)) is not None:
                 services.append(rebalance)
-            if gd2volgen.needs_shd(describer.describe(volume)):
-                services.append(self._shd_spec(volume))
+            if gd2volgen.needs_shd(description := describer.describe(volume)):
+                services.append(self._shd_spec(description))
         services += node_services.wanted(self._started_here(view), describer.describe, self._host, self._port)
         return bricks, services
 
@@ -347,8 +348,12 @@ class Gluster:
             peer_id=peer_id,
         )
 
-    def _shd_spec(self, volume: model.Volume) -> ServiceSpec:
+    def _shd_spec(self, volume: Description) -> ServiceSpec:
+        """A brick that took another's place changes no xlator, only where one connects to: a self-heal daemon that runs takes that
+        up as an option and stays with the old brick. So the bricks stand in its command line, and it is replaced."""
         node = f"*replicate*.node-uuid={self._peer_id()}"
+        places = repr([(s.type, [(b.index, b.host, b.path) for b in s.bricks]) for s in volume.subvols])
+        bricks = f"@bricks.digest={hashlib.sha256(places.encode()).hexdigest()[:16]}"
         return ServiceSpec(
             name=f"shd/{volume.name}",
             process_name="glustershd",
@@ -356,7 +361,7 @@ class Gluster:
             port_of_daemon=self._port,
             log_file="glustershd.log",
             client_pid=-6,
-            xlator_options=(node,),
+            xlator_options=(node, bricks),
         )
 
     # sunrpc's Backend

@@ -65,6 +65,22 @@ def replace(pool: Pool, by: int, volume: str, source: str, target: str) -> None:
     pool[by].gd2_done("volume", "replace-brick", volume, source, target, "commit", "force")
 
 
+def test_a_brick_that_serves_is_replaced_and_filled_so_that_another_can_fail(make_pool: MakePool) -> None:
+    """The self-heal daemons are connected to the old brick; then only the new one has what the failing one had."""
+    pool = make_pool(3).start().form()
+    pool.made("v1", peers=(0, 1, 2), replica=3)
+    pool.online("v1")
+    mount = pool.mount("v1")
+    fill(mount.path, "before")
+    replace(pool, 0, "v1", pool[2].brick("v1"), pool[1].brick("new"))
+    healed(pool[1].brick_folder("new"), mount)
+    (victim,) = pool[0].brick_pids()
+    pool[0].kill()  # or it would start the brick again
+    pool[0].kill_process(victim)
+    assert len(tree(mount.path)) > 30
+    (mount.path / "after").write_text("x")
+
+
 def test_a_brick_of_a_dead_peer_is_replaced_and_filled_while_a_client_writes(make_pool: MakePool) -> None:
     pool = make_pool(4).start().form()
     pool.made("v1", peers=(0, 1, 2), replica=3)

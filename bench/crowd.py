@@ -1,0 +1,228 @@
+"""Hundreds of real daemons on one machine, forked from one zygote, each with an address (127.27.x.y) and folders of its own.
+
+Starts and kills them by pid, asks them over REST, and reads what the kernel says of them. It must not know what is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.board import ROW, Board
+from bench.ours import CLIENT_PORT, PEER_PORT, bearer
+from bench.sides import NotDone, wait_for
+
+NETWORK = "127.27"
+PEER_MIB = 11  # what a daemon may need, for the check before
+PIDS_EACH = 8
+CALL_S = 120.0
+END_S = 20.0
+FDS = 65536
+
+Json = Any
+
+
+def why_not(size: int) -> str | None:
+    """Why so many daemons must not be started here, in one line for a person."""
+    available = int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))) / 1024
+    if size * PEER_MIB > 0.9 * available:
+        return f"{size} peers need about {size * PEER_MIB / 1024:.1f} GiB of memory, {available / 1024:.1f} are free"
+    pids = int(Path("/proc/sys/kernel/pid_max").read_text()) - sum(entry.isdigit() for entry in os.listdir("/proc"))
+    if size * PIDS_EACH > pids:
+        return f"{size} peers need about {size * PIDS_EACH} process ids, {pids} are free (kernel.pid_max)"
+    return None
+
+
+class Crowd:
+    """`size` daemons; a context manager that ends all of them, by pid. Nobody is started before start()."""
+
+    def __init__(self, size: int, folder: Path) -> None:
+        self.size, self.folder = size, folder
+        self.pids: dict[int, int] = {}
+        self._told = threading.Condition()
+        self._secret: bytes | None = None
+
+    def __enter__(self) -> Crowd:
+        self.folder.mkdir(parents=True)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(FDS, hard) if hard != resource.RLIM_INFINITY else FDS, hard))
+        for number in range(self.size):
+            self._configure(number)
+        self._board_file = Path("/dev/shm") / f"gd2raft-bench-{os.getpid()}"
+        self.board = Board.make(self._board_file, self.size)
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-m", "bench.zygote", str(self._board_file)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self.folder / "zygote.log").open("ab"), start_new_session=True,
+        )  # fmt: skip
+        self._ready = threading.Event()
+        threading.Thread(target=self._listen, name="zygote", daemon=True).start()
+        if not self._ready.wait(60):
+            raise NotDone("the zygote does not load: " + (self.folder / "zygote.log").read_text()[-500:])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            assert self._zygote.stdin
+            self._zygote.stdin.close()
+        for pid in list(self.pids.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            self._zygote.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._zygote.kill()
+        self._end_gluster()
+        self._board_file.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_gluster(self) -> None:
+        """Bricks and services outlive their daemons; these are known by our folder in their command line."""
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    if f"{self.folder}/".encode() in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
+                        os.kill(int(entry.name), signal.SIGKILL)
+
+    # daemons
+
+    def address(self, number: int) -> str:
+        return f"{NETWORK}.{number // 250}.{number % 250 + 1}"
+
+    def place(self, number: int) -> Path:
+        return self.folder / str(number)
+
+    def _configure(self, number: int) -> None:
+        place, address = self.place(number), self.address(number)
+        place.mkdir()
+        (place / "gd2raft.toml").write_text(
+            f'localstatedir = "{place}/state"\nrundir = "{place}/run"\nlogdir = "{place}/log"\nlogfile = "-"\nloglevel = "WARNING"\n'
+            f'peeraddress = "{address}:{PEER_PORT}"\nclientaddress = "{address}:{CLIENT_PORT}"\nrestauth = true\n'
+        )
+
+    def _listen(self) -> None:
+        assert self._zygote.stdout
+        for line in self._zygote.stdout:
+            word, *rest = line.decode().split()
+            with self._told:
+                if word == "ready":
+                    self._ready.set()
+                elif word == "started":
+                    self.pids[int(rest[0])] = int(rest[1])
+                else:
+                    gone = int(rest[0])
+                    self.pids = {number: pid for number, pid in self.pids.items() if pid != gone}
+                self._told.notify_all()
+
+    def start(self, numbers: Iterable[int]) -> None:
+        """Fork them; they are not asked yet."""
+        assert self._zygote.stdin
+        wanted = list(numbers)
+        for number in wanted:
+            self._zygote.stdin.write(f"start {number} {self.place(number)}/gd2raft.toml\n".encode())
+        self._zygote.stdin.flush()
+        with self._told:
+            if not self._told.wait_for(lambda: all(number in self.pids for number in wanted), CALL_S):
+                raise NotDone("the zygote does not fork")
+
+    def kill(self, numbers: Iterable[int], how: signal.Signals = signal.SIGKILL) -> None:
+        """Kill them and wait for their ends."""
+        doomed = [number for number in numbers if number in self.pids]
+        for number in doomed:
+            self.board.forget(number)
+            os.kill(self.pids[number], how)
+        with self._told:
+            if not self._told.wait_for(lambda: not any(number in self.pids for number in doomed), END_S):
+                raise NotDone("killed daemons don't end")
+        for number in doomed:
+            self.board.forget(number)
+
+    # asking
+
+    def ask(self, number: int, method: str, path: str, body: Mapping[str, Json] | None = None, timeout_s: float = CALL_S) -> Json:
+        """The decoded answer. Raises NotDone with the daemon's words, OSError, HTTPException."""
+        connection = http.client.HTTPConnection(self.address(number), CLIENT_PORT, timeout=timeout_s)
+        try:
+            return self.ask_on(connection, number, method, path, body)
+        finally:
+            connection.close()
+
+    def ask_on(
+        self, connection: http.client.HTTPConnection, number: int, method: str, path: str, body: Mapping[str, Json] | None = None
+    ) -> Json:
+        headers = {"Authorization": f"Bearer {bearer(self.secret(), method, path.partition('?')[0])}"}
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        connection.request(method, path, data, headers)
+        reply = connection.getresponse()
+        answer = reply.read()
+        if reply.status >= 400:
+            raise NotDone(f"{method} {path} on peer {number}: {reply.status} {answer[:400].decode(errors='replace')}")
+        return json.loads(answer) if answer else None
+
+    def secret(self) -> bytes:
+        """Of the first peer's pool."""
+        if self._secret is None:
+            self._secret = (self.place(0) / "state" / "auth").read_bytes().strip()
+        return self._secret
+
+    def answers(self, number: int) -> bool:
+        connection = http.client.HTTPConnection(self.address(number), CLIENT_PORT, timeout=5.0)
+        try:
+            connection.request("GET", "/ping")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def until(self, what: str, condition: Callable[[], object], seconds: float = CALL_S, every: float = 0.05) -> float:
+        return wait_for(what, condition, seconds, every)
+
+    # what the kernel and the daemons count
+
+    def cpu_s(self, numbers: Iterable[int] | None = None) -> float:
+        """Time on a core of these daemons so far, precise to the nanosecond (jiffies undercount short turns)."""
+        total = 0
+        for number in self.pids if numbers is None else numbers:
+            with contextlib.suppress(OSError, KeyError):
+                for task in Path(f"/proc/{self.pids[number]}/task").iterdir():
+                    total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e9
+
+    def pss_mib(self, numbers: Iterable[int]) -> list[float]:
+        found = []
+        for number in numbers:
+            with contextlib.suppress(OSError, KeyError):
+                lines = Path(f"/proc/{self.pids[number]}/smaps_rollup").read_text().splitlines()
+                found.append(int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024)
+        return found
+
+    def traffic(self, numbers: Iterable[int]) -> dict[int, dict[str, dict[str, int]]]:
+        """Number -> method -> frames and bytes in and out, since that daemon started."""
+        wanted = [number for number in numbers if number in self.pids]
+        began = time.time()
+        for number in wanted:
+            os.kill(self.pids[number], signal.SIGUSR2)
+        found = {}
+        for number in wanted:
+            path = self.place(number) / "traffic.json"
+            self.until(f"peer {number} tells its counters", lambda path=path: path.exists() and path.stat().st_mtime >= began - 0.01, 30, 0.01)
+            found[number] = json.loads(path.read_text())
+        return found
+
+
+def board_mib(size: int) -> float:
+    return size * ROW / 2**20
