@@ -11,6 +11,7 @@ BENCHMARKS = {
     "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume, against the real glusterd"),
     "volfiles": ("bench.volfiles", "random volumes, options and commands: volume info and volfiles equal to the real glusterd's"),
     "sim": ("bench.sim", "the store on a simulated clock, network and disk: thousands of lives, and bugs planted to be found"),
+    "peers": ("bench.peers", "a pool of many real daemons: forming, cost of commands, spread, deaths"),
     "commit": ("bench.commit", "commits of three daemons with fsync, against etcd"),
     "chaos": ("bench.chaos.run", "kills, cuts, slow links and broken disks on real daemons under load: is what was promised kept?"),
 }

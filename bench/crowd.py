@@ -6,6 +6,7 @@ Starts and kills them by pid, asks them over REST, and reads what the kernel say
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -36,7 +37,9 @@ Json = Any
 
 def why_not(size: int) -> str | None:
     """Why so many daemons must not be started here, in one line for a person."""
-    available = int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))) / 1024
+    available = (
+        int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))) / 1024
+    )
     if size * PEER_MIB > 0.9 * available:
         return f"{size} peers need about {size * PEER_MIB / 1024:.1f} GiB of memory, {available / 1024:.1f} are free"
     pids = int(Path("/proc/sys/kernel/pid_max").read_text()) - sum(entry.isdigit() for entry in os.listdir("/proc"))
@@ -52,7 +55,7 @@ class Crowd:
         self.size, self.folder = size, folder
         self.pids: dict[int, int] = {}
         self._told = threading.Condition()
-        self._secret: bytes | None = None
+        self._secret: str | None = None
 
     def __enter__(self) -> Crowd:
         self.folder.mkdir(parents=True)
@@ -172,10 +175,10 @@ class Crowd:
             raise NotDone(f"{method} {path} on peer {number}: {reply.status} {answer[:400].decode(errors='replace')}")
         return json.loads(answer) if answer else None
 
-    def secret(self) -> bytes:
+    def secret(self) -> str:
         """Of the first peer's pool."""
         if self._secret is None:
-            self._secret = (self.place(0) / "state" / "auth").read_bytes().strip()
+            self._secret = (self.place(0) / "state" / "auth").read_text().strip()
         return self._secret
 
     def answers(self, number: int) -> bool:
@@ -219,9 +222,13 @@ class Crowd:
         found = {}
         for number in wanted:
             path = self.place(number) / "traffic.json"
-            self.until(f"peer {number} tells its counters", lambda path=path: path.exists() and path.stat().st_mtime >= began - 0.01, 30, 0.01)
+            self.until(f"peer {number} tells its counters", functools.partial(_written_since, path, began), 30, 0.01)
             found[number] = json.loads(path.read_text())
         return found
+
+
+def _written_since(path: Path, began: float) -> bool:
+    return path.exists() and path.stat().st_mtime >= began - 0.01
 
 
 def board_mib(size: int) -> float:

@@ -1,0 +1,471 @@
+"""`bench peers --peers N`: a pool of N real daemons on this machine, and what it costs to be so many.
+
+The daemons are whole ones, forked from a zygote (crowd.py), joined over the peer RPC one probe at a time per prober. Each
+experiment prints what it found at once; raw results go to docs/plots/peers-N.json with --write-docs. Bricks are real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import random
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from bench import report
+from bench.crowd import Crowd, Json, why_not
+from bench.report import percentile
+from bench.sides import NotDone
+
+OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.state", "follow.open", "follow.snapshot", "peer.state")
+"""What daemons say anyway: the log, its feed, leases. Not a command's own messages."""
+JOIN = ("join.ask", "join.invite", "peer.state", "step.run", "follow.open", "command.run", "store.forward", "store.read")
+PROBERS = 8
+COMMANDS = 5
+CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
+IDLE_S = 20.0
+BEHIND = 10_000
+MANY_VOLUMES = 5_000
+
+
+class Experiments:
+    """One pool from its forming to its end. `found` is what the JSON has."""
+
+    def __init__(self, crowd: Crowd, options: argparse.Namespace) -> None:
+        self.crowd, self.options, self.size = crowd, options, crowd.size
+        self.found: dict[str, Any] = {"name": "peers", "peers": crowd.size}
+        self.rng = random.Random(options.seed)
+        self._began = time.monotonic()
+
+    def say(self, text: str) -> None:
+        print(f"[{time.monotonic() - self._began:6.1f} s] {text}", file=sys.stderr, flush=True)
+
+    def note(self, **numbers: Any) -> None:
+        self.found |= numbers
+        self.say(", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()))
+
+    def run(self) -> dict[str, Any]:
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("start", self.start), ("form", self.form), ("rest", self.rest), ("commands", self.commands), ("spread", self.spread),
+            ("fast", self.fast), ("lists", self.lists), ("leader", self.kill_leader), ("relay", self.kill_relay), ("tenth", self.kill_tenth),
+            ("behind", self.behind), ("storm", self.storm), ("volumes", self.volumes),
+        ]  # fmt: skip
+        chosen = (
+            self.options.only.split(",") if self.options.only else [name for name, _ in steps if name not in self.options.skip.split(",")]
+        )
+        for name, step in steps:
+            if name in ("start", "form") or name in chosen:
+                self.say(f"experiment: {name}")
+                step()
+        return self.found
+
+    # forming
+
+    def start(self) -> None:
+        began = time.monotonic()
+        self.crowd.start(range(self.size))
+        for number in range(self.size):
+            self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number))  # type: ignore[misc]
+        self.note(start_all_s=time.monotonic() - began)
+
+    def form(self) -> None:
+        """Probes from one peer, PROBERS at a time."""
+        waiting = list(range(1, self.size))
+        problems: list[str] = []
+        lock = threading.Lock()
+
+        def prober() -> None:
+            connection = http.client.HTTPConnection(self.crowd.address(0), 24007, timeout=120)
+            while True:
+                with lock:
+                    if not waiting or problems:
+                        return
+                    number = waiting.pop(0)
+                    if number % 100 == 0:
+                        self.say(f"joined about {number}")
+                try:
+                    self.crowd.ask_on(connection, 0, "POST", "/v1/peers", {"addresses": [self.crowd.address(number)]})
+                except (NotDone, OSError, http.client.HTTPException) as error:
+                    with lock:
+                        problems.append(str(error))
+
+        before = self.crowd.cpu_s()
+        began = time.monotonic()
+        probers = [threading.Thread(target=prober) for _ in range(min(PROBERS, self.size - 1))]
+        for thread in probers:
+            thread.start()
+        for thread in probers:
+            thread.join()
+        if problems:
+            raise NotDone(problems[0])
+        probed = time.monotonic() - began
+        self.everybody_current(120)
+        self.crowd.until("everybody is online and enough vote", self.is_whole, 120)
+        self.note(form_s=time.monotonic() - began, probed_s=probed, form_cpu_s=self.crowd.cpu_s() - before)
+
+    def status(self, number: int = 0) -> Json:
+        return self.crowd.ask(number, "GET", "/v1/cluster/status")
+
+    def is_whole(self) -> bool:
+        status = self.status()
+        wanted = 1 if self.size < 3 else 3 if self.size < 7 else 5
+        return len(status["voters"]) == wanted and sum(p["online"] for p in status["peers"]) == self.size
+
+    def leader(self) -> int:
+        """Its number."""
+        status = self.crowd.ask(self.alive()[0], "GET", "/v1/cluster/status")
+        return self.number_of(status["leader"])
+
+    def number_of(self, peer_id: str) -> int:
+        peers = self.crowd.ask(self.alive()[0], "GET", f"/v1/peers/{peer_id}")
+        host = peers["peer-addresses"][0].rsplit(":", 1)[0]
+        _, _, high, low = host.split(".")
+        return int(high) * 250 + int(low) - 1
+
+    def alive(self) -> list[int]:
+        return sorted(self.crowd.pids)
+
+    def revision(self) -> int:
+        return max(self.crowd.board.revision(number) for number in self.alive())
+
+    def everybody_current(self, seconds: float, numbers: Iterable[int] | None = None) -> float:
+        """Until every state has what the newest had when this was asked: seconds."""
+        wanted = self.revision()
+        chosen = list(self.alive() if numbers is None else numbers)
+        board = self.crowd.board
+        return self.crowd.until(
+            f"everybody has revision {wanted}", lambda: all(board.revision(number) >= wanted for number in chosen), seconds, 0.01
+        )
+
+    # at rest
+
+    def rest(self) -> None:
+        time.sleep(5)  # what forming left to do
+        before, counted = self.crowd.cpu_s(), self.total(self.crowd.traffic(self.alive()))
+        began = time.monotonic()
+        time.sleep(IDLE_S)
+        took = time.monotonic() - began
+        cores = (self.crowd.cpu_s() - before) / took
+        after = self.total(self.crowd.traffic(self.alive()))
+        sample = self.crowd.pss_mib(self.rng.sample(self.alive(), min(self.size, 100)))
+        leader = self.crowd.pss_mib([self.leader()])[0]
+        self.note(
+            idle_cores=cores, memory_gib=statistics.mean(sample) * self.size / 1024, memory_mib_median=statistics.median(sample),
+            memory_mib_leader=leader, idle_messages_per_s=sum((after - counted).values()) / took,
+        )  # fmt: skip
+
+    @staticmethod
+    def total(traffic: dict[int, dict[str, dict[str, int]]], what: str = "frames_out") -> Counter[str]:
+        total: Counter[str] = Counter()
+        for methods in traffic.values():
+            for method, tally in methods.items():
+                total[method] += tally[what]
+        return total
+
+    # commands
+
+    def commands(self) -> None:
+        """A replica 3 volume on three peers that don't vote (where there are so many), asked of one that is none of them."""
+        status = self.status()
+        voters = {self.number_of(peer) for peer in status["voters"]}
+        others = [n for n in self.alive() if n not in voters] or self.alive()
+        hosts = others[:3] if len(others) >= 3 else self.alive()[:3]
+        leader = self.leader()
+        times: dict[str, list[float]] = {"create": [], "start": [], "set": [], "stop": [], "delete": []}
+        strangers = [n for n in self.alive() if n not in hosts and n not in voters][:10]
+        spoken: list[int] = []
+        told: list[int] = []
+        cpu: list[float] = []
+        for number in range(COMMANDS):
+            name = f"bench{number}"
+            bricks = [f"{self.crowd.address(n)}:{self.crowd.place(n)}/bricks/{name}" for n in hosts]
+            for n in hosts:
+                (self.crowd.place(n) / "bricks").mkdir(exist_ok=True)
+            before = self.total(self.crowd.traffic([leader, *hosts, *strangers]))
+            used = self.crowd.cpu_s([leader])
+            began = time.monotonic()
+            self.crowd.ask(leader, "POST", "/v1/volumes", {"name": name, "replica": 3, "bricks": bricks, "force": True})
+            times["create"].append(time.monotonic() - began)
+            cpu.append(self.crowd.cpu_s([leader]) - used)
+            after = self.total(self.crowd.traffic([leader, *hosts, *strangers]))
+            spoken.append(sum(count for method, count in (after - before).items() if method not in OWN_RHYTHM))
+            for what, method, path, body in (
+                ("start", "POST", f"/v1/volumes/{name}/start", None),
+                ("set", "POST", f"/v1/volumes/{name}/options", {"options": {"performance.io-cache": "on"}}),
+                ("stop", "POST", f"/v1/volumes/{name}/stop", None),
+                ("delete", "DELETE", f"/v1/volumes/{name}", None),
+            ):
+                began = time.monotonic()
+                self.crowd.ask(leader, method, path, body)
+                times[what].append(time.monotonic() - began)
+            told.append(sum(self.total(self.crowd.traffic(strangers)).values()))
+        self.note(
+            **{f"{what}_ms": 1000 * statistics.median(found) for what, found in times.items()},
+            messages_per_create=statistics.median(spoken),
+            leader_cpu_ms_per_create=1000 * statistics.median(cpu),
+        )
+
+    # changes reach everybody
+
+    def change(self, connection: http.client.HTTPConnection, number: int, value: str) -> int:
+        """One commit that concerns nobody: the revision from which the state has it."""
+        headers_path = f"/v1/volumes/{self.quiet_volume}/edit"
+        self.crowd.ask_on(connection, number, "POST", headers_path, {"metadata": {"bench": value}})
+        return self.crowd.board.revision(number)
+
+    quiet_volume = "quiet"
+
+    def make_quiet_volume(self, number: int) -> None:
+        place = self.crowd.place(number) / "bricks"
+        place.mkdir(exist_ok=True)
+        try:
+            self.crowd.ask(number, "GET", f"/v1/volumes/{self.quiet_volume}")
+        except NotDone:
+            brick = f"{self.crowd.address(number)}:{place}/quiet"
+            self.crowd.ask(number, "POST", "/v1/volumes", {"name": self.quiet_volume, "bricks": [brick], "force": True})
+
+    def spread(self) -> None:
+        """One change a second: from the leader's apply to the last peer's."""
+        leader = self.leader()
+        self.make_quiet_volume(leader)
+        self.everybody_current(30)
+        connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
+        lasts, cpu = [], []
+        for number in range(CHANGES):
+            used = self.crowd.cpu_s([leader])
+            revision = self.change(connection, leader, str(number))
+            self.everybody_current(30)
+            cpu.append(self.crowd.cpu_s([leader]) - used)
+            lasts.append(self.late(revision, leader))
+            time.sleep(1.0)
+        lasts.sort()
+        self.note(
+            spread_p50_ms=1000 * percentile(lasts, 50),
+            spread_p99_ms=1000 * percentile(lasts, 99),
+            leader_cpu_ms_per_commit=1000 * statistics.median(cpu),
+        )
+
+    def late(self, revision: int, leader: int) -> float:
+        """How much later than the leader the last peer reached the revision."""
+        board = self.crowd.board
+        first = board.time_of(leader, revision)
+        assert first is not None, "the leader's own time is forgotten"
+        return max((at - first for n in self.alive() if (at := board.time_of(n, revision)) is not None), default=0.0)
+
+    def fast(self) -> None:
+        """FAST_RATE changes a second: how far behind anybody ever is."""
+        leader = self.leader()
+        self.make_quiet_volume(leader)
+        connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
+        revisions, used = [], self.crowd.cpu_s([leader])
+        began = time.monotonic()
+        count = int(FAST_S * FAST_RATE)
+        for number in range(count):
+            due = began + number / FAST_RATE
+            time.sleep(max(0.0, due - time.monotonic()))
+            revisions.append(self.change(connection, leader, str(number)))
+        took = time.monotonic() - began
+        self.everybody_current(30)
+        behind = [self.late(revision, leader) for revision in revisions[-1000::5]]
+        self.note(
+            fast_rate=count / took, fast_behind_max_s=max(behind), leader_cpu_ms_per_fast_commit=1000 * (self.crowd.cpu_s([leader]) - used) / count
+        )  # fmt: skip
+
+    def lists(self) -> None:
+        for name, path in (("peer_list_ms", "/v1/peers?limit=1000"), ("cluster_status_ms", "/v1/cluster/status")):
+            began = time.monotonic()
+            self.crowd.ask(self.alive()[-1], "GET", path)
+            self.note(**{name: 1000 * (time.monotonic() - began)})
+
+    # deaths
+
+    def writes_again(self, through: list[int], seconds: float = 60.0) -> float:
+        """Until a write is acknowledged by one of these peers: seconds."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            for number in through:
+                try:
+                    self.crowd.ask(number, "POST", f"/v1/volumes/{self.quiet_volume}/edit?timeout=5", {"metadata": {"bench": "again"}}, 6.0)
+                    return time.monotonic() - began
+                except (NotDone, OSError, http.client.HTTPException):
+                    time.sleep(0.02)
+        raise NotDone(f"no write within {seconds} s")
+
+    def kill_leader(self) -> None:
+        leader = self.leader()
+        self.make_quiet_volume(leader)
+        self.everybody_current(30)
+        others = [n for n in self.alive() if n != leader]
+        self.crowd.kill([leader])
+        took = self.writes_again(self.rng.sample(others, min(5, len(others))))
+        current = took + self.everybody_current(60)
+        self.crowd.start([leader])
+        self.crowd.until("the old leader answers", lambda: self.crowd.answers(leader), 60)
+        self.everybody_current(60)
+        self.note(leader_kill_s=took, leader_kill_all_current_s=current)
+
+    def kill_relay(self) -> None:
+        """A peer that others follow and that doesn't vote; where there is none, a voter that doesn't lead."""
+        status = self.status(self.alive()[0])
+        voters = {self.number_of(peer) for peer in status["voters"]}
+        relays = [n for n in self.alive() if n not in voters and self.status(n)["followers"]][:1] if self.size > 200 else []
+        relay = relays[0] if relays else next(n for n in sorted(voters) if n != self.leader())
+        self.crowd.kill([relay])
+        through = self.alive()[:3]
+        self.writes_again(through)
+        current = self.everybody_current(60)
+        self.crowd.start([relay])
+        self.crowd.until("the relay answers", lambda: self.crowd.answers(relay), 60)
+        self.note(relay_kill_all_current_s=current, relay_was_voter=not relays)
+
+    def kill_tenth(self) -> None:
+        leader = self.leader()
+        doomed = self.rng.sample([n for n in self.alive() if n != leader], max(1, self.size // 10))
+        self.crowd.kill(doomed)
+        self.writes_again([leader], 60)
+        current = self.everybody_current(60)
+        began = time.monotonic()
+        self.crowd.start(doomed)
+        for number in doomed:
+            self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number), 120)  # type: ignore[misc]
+        self.everybody_current(120)
+        self.note(tenth_kill_rest_current_s=current, tenth_back_s=time.monotonic() - began)
+
+    def behind(self) -> None:
+        """One peer away for many changes."""
+        leader = self.leader()
+        status = self.status()
+        voters = {self.number_of(peer) for peer in status["voters"]}
+        away = next((n for n in reversed(self.alive()) if n not in voters), None)
+        if away is None:
+            away = next(n for n in reversed(self.alive()) if n != leader)
+        self.make_quiet_volume(leader)
+        self.crowd.kill([away])
+        count = self.options.behind
+
+        def writer(first: int) -> None:
+            connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
+            for number in range(first, count, 4):
+                self.crowd.ask_on(connection, leader, "POST", "/v1/peers/" + ids[first], {"metadata": {"bench": str(number)}})
+
+        ids = [peer["id"] for peer in self.crowd.ask(leader, "GET", "/v1/peers?limit=10")] * 4
+        writers = [threading.Thread(target=writer, args=(first,)) for first in range(4)]
+        for thread in writers:
+            thread.start()
+        for thread in writers:
+            thread.join()
+        self.everybody_current(60)
+        began = time.monotonic()
+        self.crowd.start([away])
+        self.everybody_current(60, [away])
+        self.note(catch_up_s=time.monotonic() - began, catch_up_changes=count)
+
+    def storm(self) -> None:
+        """Everybody is killed at once, and started again at once."""
+        before = self.revision()
+        everybody = self.alive()
+        self.crowd.kill(everybody)
+        began = time.monotonic()
+        self.crowd.start(everybody)
+        board = self.crowd.board
+        self.crowd.until("everybody has its state again", lambda: all(board.revision(n) >= before for n in everybody), 300, 0.1)
+        states = time.monotonic() - began
+        self.writes_again(everybody[:3], 120)
+        self.everybody_current(120)
+        self.crowd.until("everybody is online", self.is_whole, 180)
+        self.note(restart_all_s=time.monotonic() - began, restart_states_s=states)
+
+    def volumes(self) -> None:
+        """Many volumes in the store: made fast, by several writers."""
+        leader = self.leader()
+        hosts = self.alive()[:3]
+        count = self.options.volumes
+        for n in hosts:
+            (self.crowd.place(n) / "many").mkdir(exist_ok=True)
+        times_few = self.set_times(leader)
+
+        def writer(first: int) -> None:
+            connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=120)
+            for number in range(first, count, 8):
+                n = hosts[number % len(hosts)]
+                brick = f"{self.crowd.address(n)}:{self.crowd.place(n)}/many/{number}"
+                self.crowd.ask_on(connection, leader, "POST", "/v1/volumes", {"name": f"many{number:05}", "bricks": [brick], "force": True})
+
+        began = time.monotonic()
+        writers = [threading.Thread(target=writer, args=(first,)) for first in range(8)]
+        for thread in writers:
+            thread.start()
+        for thread in writers:
+            thread.join()
+        made = time.monotonic() - began
+        self.everybody_current(120)
+        began = time.monotonic()
+        self.crowd.ask(leader, "GET", "/v1/volumes?limit=100")
+        listed = time.monotonic() - began
+        times_many = self.set_times(leader)
+        restarted = next(n for n in hosts if n != leader)
+        self.crowd.kill([restarted])
+        began = time.monotonic()
+        self.crowd.start([restarted])
+        self.crowd.until("it answers", lambda: self.crowd.answers(restarted), 60, 0.01)
+        self.everybody_current(60, [restarted])
+        took = time.monotonic() - began
+        self.note(
+            volumes=count, volumes_made_s=made, volumes_page_s=listed, volumes_restart_s=took,
+            volumes_memory_mib=max(self.crowd.pss_mib([leader, restarted])), set_ms_few=times_few, set_ms_many=times_many,
+        )  # fmt: skip
+
+    def set_times(self, leader: int) -> float:
+        self.make_quiet_volume(leader)
+        times = []
+        for number in range(10):
+            began = time.monotonic()
+            body = {"options": {"performance.io-cache": "on" if number % 2 else "off"}}
+            self.crowd.ask(leader, "POST", f"/v1/volumes/{self.quiet_volume}/options", body)
+            times.append(time.monotonic() - began)
+        return 1000 * statistics.median(times)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench peers", description="A pool of many real daemons on this machine.")
+    parser.add_argument("--peers", type=int, default=30)
+    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
+    parser.add_argument("--only", default="", help="experiments, with commas between (start and form always run)")
+    parser.add_argument("--skip", default="volumes", help="experiments to leave out (default: %(default)s)")
+    parser.add_argument("--behind", type=int, default=BEHIND, help="changes that a peer misses")
+    parser.add_argument("--volumes", type=int, default=MANY_VOLUMES)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--folder", type=Path, default=None, help="where the daemons' folders go (default: the system's for temporary files)"
+    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/plots/peers-N.json")
+    options = parser.parse_args(arguments)
+    if reason := why_not(options.peers):
+        print(f"bench peers: {reason}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder) as folder, Crowd(options.peers, Path(folder) / "p") as crowd:
+        experiments = Experiments(crowd, options)
+        try:
+            found = experiments.run()
+        except NotDone as error:
+            print(f"bench peers: {error}", file=sys.stderr)
+            found = experiments.found | {"failed": str(error)}
+        found |= {"commit": report.commit(), "machine": report.machine()}
+    rows = [
+        ["what", str(options.peers)],
+        *([name, f"{value:.4g}" if isinstance(value, float) else str(value)] for name, value in found.items()),
+    ]
+    report.show(rows)
+    if options.write_docs:
+        (report.DOCS / "plots" / f"peers-{options.peers}.json").write_text(json.dumps(found, indent=1) + "\n")
+    if options.json:
+        print(json.dumps(found))
+    return 1 if "failed" in found else 0
