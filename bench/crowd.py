@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.board import ROW, Board
-from bench.ours import CLIENT_PORT, PEER_PORT, bearer
+from bench.ours import CLIENT_PORT, PEER_PORT, token
 from bench.sides import NotDone, wait_for
 
 NETWORK = "127.27"
@@ -164,7 +164,7 @@ class Crowd:
     def ask_on(
         self, connection: http.client.HTTPConnection, number: int, method: str, path: str, body: Mapping[str, Json] | None = None
     ) -> Json:
-        headers = {"Authorization": f"Bearer {bearer(self.secret(), method, path.partition('?')[0])}"}
+        headers = {"Authorization": f"Bearer {token(self.secret(), method, path.partition('?')[0])}"}
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"

@@ -45,12 +45,6 @@ class RestFailed(RuntimeError):
         self.status = status
 
 
-def bearer(secret: str, method: str, path: str) -> str:
-    """A token for one request; `path` without its query."""
-    qsh = hashlib.sha256(f"{method}&{path}".encode()).hexdigest()
-    return jwt.encode({"iss": "gd2", "exp": int(time.time()) + TOKEN_LIFETIME_S, "qsh": qsh}, secret, "HS256")
-
-
 def binary() -> Path | None:
     """The daemon of this very Python environment, else of PATH."""
     beside = Path(sys.executable).parent / PROGRAM
@@ -142,13 +136,8 @@ class Peer:
 
     def _token(self, method: str, path: str) -> str:
         if self._secret is None:
-<<<<<<< HEAD
             self._secret = (self.state / "auth").read_text().strip()
         return token(self._secret, method, path)
-=======
-            self._secret = (self.folder / "state" / "auth").read_text().strip()
-        return bearer(self._secret, method, path)
->>>>>>> 1263d4d (Measure pools of many real daemons: forked from one process, joined over the peer RPC)
 
     def close(self) -> None:
         self._connection.close()
