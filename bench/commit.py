@@ -228,7 +228,7 @@ def _write_docs(options: argparse.Namespace, numbers: Numbers, ratios: dict[str,
         f"- etcd {version()}, three members, default options; ours: three daemons, default options. Both fsync before they acknowledge. "
         f"{options.rounds} alternating rounds of {options.seconds:g} s, values of {VALUE_BYTES} bytes, median (lowest - highest).",
         "- Clients: one process that talks to the leader; ours speaks the peer RPC (store.forward), as every other peer does "
-        "(two connections, because one takes no more than 256 calls at a time), etcd's is gRPC over a small HTTP/2 client of the benchmark's "
+        "(commits asked for in one turn of its event loop share a frame), etcd's is gRPC over a small HTTP/2 client of the benchmark's "
         "own (a gRPC library in Python costs more than the rest of the client).",
         f"- {_floor_text(floor)}.",
         f"- Repeat: `./dev bench commit --rounds {options.rounds} --seconds {options.seconds:g} --write-docs`.",

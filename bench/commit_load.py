@@ -28,7 +28,9 @@ from gd2raft.rpc.dispatch import Endpoint
 from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.hello import HelloInfo, HelloPolicy
 from gd2raft.rpc.opening import dial
-from gd2raft.store.raft import batch, forwarding
+from gd2raft.store.interface import StoreError
+from gd2raft.store.raft import batch
+from gd2raft.store.raft.bunches import Bunches
 from gd2raft.store.raft.forwarding import LeaderClock
 
 VALUE_BYTES = 300
@@ -36,7 +38,6 @@ KEYS = 1000
 WARM_UP_S = 1.0
 ATTEMPT_S = 1.0
 EVERY_S = 0.02
-CONNECTIONS = 2  # of ours: one takes no more than 256 calls at a time
 COMMIT_S = 10.0
 
 
@@ -61,9 +62,8 @@ class Ours:
     def __init__(self, address: str, config: dict[str, Any]) -> None:
         self._address, self._config = address, config
         self._me = str(uuid.uuid4())
-        self._connections: list[Connection] = []
-        self._turn = 0
-        self._clock = LeaderClock()
+        self._connection: Connection | None = None
+        self._bunches = Bunches(self._carry, LeaderClock(), time.monotonic)
         self._session, self._sequence, self._acked = "", 0, 0
         self._finished: set[int] = set()
         self._opening = asyncio.Lock()
@@ -73,7 +73,7 @@ class Ours:
         policy = HelloPolicy(lambda: HelloInfo(self._me, self._config["pool_id"]), lambda _key_id: key)
         self.close()
         try:
-            self._connections = [await dial(self._address, policy, Endpoint({}), timeout_s=1.0) for _ in range(CONNECTIONS)]
+            self._connection = await dial(self._address, policy, Endpoint({}), timeout_s=1.0)
         except (RpcError, OSError) as error:
             raise Failed(str(error)) from error
 
@@ -98,28 +98,31 @@ class Ours:
                 self._finished.discard(self._acked)
 
     async def _deliver(self, operation: Operation, timeout_s: float) -> None:
-        now = time.monotonic()
-        data = self._clock.request("leader", batch.encode_operation(operation), now + timeout_s, now)
-        if not self.connected():
-            raise Failed("not connected")
-        self._turn = (self._turn + 1) % len(self._connections)
         try:
-            request = services.Forwarded(data, int(timeout_s * 1000))
-            reply = await self._connections[self._turn].call(services.STORE_FORWARD, request, timeout_s=timeout_s)
-        except (RpcError, OSError) as error:
+            answer = await self._bunches.add("leader", batch.encode_operation(operation), time.monotonic() + timeout_s)
+        except (OSError, StoreError) as error:
             raise Failed(str(error)) from error
-        answer = forwarding.decode_answer(reply.payload)
-        self._clock.note("leader", answer, time.monotonic())
         if answer.status != "ok" or (answer.result is not None and answer.result.outcome != "done"):
             raise Failed(f"{answer.status} {answer.message} {answer.result}")
 
+    async def _carry(self, _leader: str, data: bytes, timeout_s: float) -> bytes:
+        if self._connection is None:
+            raise ConnectionError("not connected")
+        try:
+            reply = await self._connection.call(
+                services.STORE_FORWARD, services.Forwarded(data, int(timeout_s * 1000)), timeout_s=timeout_s
+            )
+        except RpcError as error:
+            raise ConnectionError(str(error)) from error
+        return reply.payload
+
     def connected(self) -> bool:
-        return bool(self._connections) and not any(connection.closed for connection in self._connections)
+        return self._connection is not None and not self._connection.closed
 
     def close(self) -> None:
-        for connection in self._connections:
-            connection.abort("done")
-        self._connections = []
+        if self._connection is not None:
+            self._connection.abort("done")
+        self._connection = None
 
 
 class Etcd:

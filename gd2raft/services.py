@@ -17,7 +17,7 @@ class RaftMessage(Message, frozen=True, array_like=True):
 
 
 class Forwarded(Message, frozen=True, array_like=True):
-    """A store operation for the leader, or (empty) a read index."""
+    """Store operations for the leader, or (empty) a read index."""
 
     payload: bytes
     timeout_ms: int

@@ -25,11 +25,13 @@ COMMIT_BYTES_MAX = 1024 * 1024
 SESSIONS_MAX = 4096
 ANSWERS_PER_SESSION_MAX = 4096
 
+# gc=False below: these hold only immutable values, so they can't be part of a cycle, and the collector need not walk them.
+
 ABSENT = 0
 """`Expect.modified` for "there is no such key"."""
 
 
-class Versioned(msgspec.Struct, frozen=True, array_like=True):
+class Versioned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A value with the revisions at which its key was created and last modified."""
 
     value: bytes
@@ -37,19 +39,19 @@ class Versioned(msgspec.Struct, frozen=True, array_like=True):
     modified: int
 
 
-class Expect(msgspec.Struct, frozen=True, array_like=True):
+class Expect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The key was last modified at this revision; ABSENT (0) when it must not exist."""
 
     key: str
     modified: int
 
 
-class Put(msgspec.Struct, frozen=True, array_like=True):
+class Put(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key: str
     value: bytes
 
 
-class Commit(msgspec.Struct, frozen=True, array_like=True):
+class Commit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """All or nothing: if every expectation holds, delete and put, at one new revision. Keys are distinct."""
 
     expect: tuple[Expect, ...] = ()
@@ -57,7 +59,7 @@ class Commit(msgspec.Struct, frozen=True, array_like=True):
     delete: tuple[str, ...] = ()
 
 
-class Operation(msgspec.Struct, frozen=True, array_like=True):
+class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What the log carries. `commit` None: open the session. `session` empty: not deduplicated."""
 
     session: str = ""
@@ -69,7 +71,7 @@ class Operation(msgspec.Struct, frozen=True, array_like=True):
 Outcome = Literal["done", "conflict", "no-session", "forgotten"]
 
 
-class Result(msgspec.Struct, frozen=True, array_like=True):
+class Result(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What became of an operation: the same on every replica.
 
     done: `revision` is that of the change. conflict: `moved` names the keys whose expectation failed, nothing changed.
@@ -81,7 +83,7 @@ class Result(msgspec.Struct, frozen=True, array_like=True):
     moved: tuple[str, ...] = ()
 
 
-class Event(msgspec.Struct, frozen=True, array_like=True):
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A key changed: `value` None when it was deleted."""
 
     revision: int

@@ -23,7 +23,7 @@ class History:
         self.revision = revision
         self._events_max, self._bytes_max = events_max, bytes_max
         self._forgotten = revision  # events up to this revision are not remembered
-        self._groups: deque[tuple[int, Sequence[Event]]] = deque()  # one group a revision
+        self._groups: deque[tuple[int, Sequence[Event], int]] = deque()  # (revision, its events, their bytes)
         self._dropped = 0  # groups ever dropped: what positions count from
         self._count = self._bytes = 0
         self._waiters: dict[asyncio.Future[None], None] = {}
@@ -33,9 +33,10 @@ class History:
         """The state is at `revision` now."""
         self.revision = revision
         if events:
-            self._groups.append((revision, events))
+            size = _size(events)
+            self._groups.append((revision, events, size))
             self._count += len(events)
-            self._bytes += _size(events)
+            self._bytes += size
             while self._count > self._events_max or self._bytes > self._bytes_max:
                 self._drop()
 
@@ -59,11 +60,11 @@ class History:
         self.wake()
 
     def _drop(self) -> None:
-        revision, events = self._groups.popleft()
+        revision, events, size = self._groups.popleft()
         self._dropped += 1
         self._forgotten = revision
         self._count -= len(events)
-        self._bytes -= _size(events)
+        self._bytes -= size
 
     def watch(self, prefix: str, from_revision: int | None) -> HistoryWatch:
         start = self.revision if from_revision is None else from_revision
@@ -78,7 +79,7 @@ class History:
         found: list[Event] = []
         position = max(position, self._dropped)
         while position - self._dropped < len(self._groups) and len(found) < BATCH_MAX:
-            revision, events = self._groups[position - self._dropped]
+            revision, events, _ = self._groups[position - self._dropped]
             if revision > after:
                 found += [event for event in events if event.key.startswith(prefix)]
             position += 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from gd2raft.core.kv import Commit, Operation, Put, Result
@@ -47,16 +46,17 @@ class Leader:
 
 def ask(leader: Leader, data: bytes, timeout_s: float = 60.0) -> Answer:
     replies: list[bytes] = []
-    forwarding.answer_operation(leader, data, timeout_s, replies.append)
+    forwarding.answer_operations(leader, data, timeout_s, replies.append)
     (reply,) = replies
-    return forwarding.decode_answer(reply)
+    (answer,) = forwarding.decode_answers(reply, 1)
+    return answer
 
 
 @pytest.mark.fast
 def test_the_deadline_named_on_the_leaders_clock_is_never_later_than_meant() -> None:
     clock = LeaderClock()
     clock.note("l", Answer("ok", clock=1000.0, term=7), now=50.0)  # given at some time up to 50
-    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 52.0, 50.5), type=Request)
+    request = clock.request("l", OPERATION, 52.0, 50.5)
     assert request.term == 7 and request.latest is not None and 1001.9 < request.latest <= 1002.0
 
 
@@ -65,25 +65,70 @@ def test_a_slow_answer_makes_the_known_clock_no_worse_and_another_term_begins_an
     clock = LeaderClock()
     clock.note("l", Answer("ok", clock=1000.0, term=7), now=50.0)
     clock.note("l", Answer("ok", clock=1001.0, term=7), now=53.0)  # two seconds on its way
-    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 60.0, 53.0), type=Request)
+    request = clock.request("l", OPERATION, 60.0, 53.0)
     assert request.latest is not None and request.latest > 1009.9
     clock.note("l", Answer("ok", clock=5.0, term=8), now=54.0)
-    request = msgspec.msgpack.decode(clock.request("l", OPERATION, 60.0, 54.0), type=Request)
+    request = clock.request("l", OPERATION, 60.0, 54.0)
     assert request.term == 8 and request.latest is not None and request.latest <= 11.0
 
 
 @pytest.mark.fast
 def test_a_leader_keeps_the_earlier_of_both_deadlines() -> None:
     leader = Leader()
-    answer = ask(leader, msgspec.msgpack.encode(Request(OPERATION, 30.0, 7, 1000.5)))
+    answer = ask(leader, forwarding.encode_requests([Request(OPERATION, 30.0, 7, 1000.5)]))
     assert leader.deadlines == [1000.5] and (answer.status, answer.clock, answer.term) == ("ok", 1000.0, 7)
 
 
 @pytest.mark.fast
 def test_a_leader_of_another_term_does_not_trust_a_deadline_on_a_clock_that_may_not_be_its_own() -> None:
     leader = Leader()
-    assert ask(leader, msgspec.msgpack.encode(Request(OPERATION, 30.0, 6, 1e9))).status == "not-leader"
+    assert ask(leader, forwarding.encode_requests([Request(OPERATION, 30.0, 6, 1e9)])).status == "not-leader"
     assert leader.deadlines == []
+
+
+@pytest.mark.fast
+def test_operations_of_one_request_are_answered_together_each_for_itself() -> None:
+    leader = Leader()
+    good, late = Request(OPERATION, 30.0), Request(OPERATION, 30.0, 6, 1e9)
+    replies: list[bytes] = []
+    forwarding.answer_operations(leader, forwarding.encode_requests([good, Request(b"\xff", 30.0), late, good]), 60.0, replies.append)
+    (reply,) = replies
+    answers = forwarding.decode_answers(reply, 4)
+    assert [answer.status for answer in answers] == ["ok", "bad", "not-leader", "ok"]
+    assert (answers[0].clock, answers[0].term) == (1000.0, 7) and len(leader.deadlines) == 2
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("count", [0, forwarding.BUNCH_MAX + 1])
+def test_a_request_without_operations_or_with_too_many_is_refused_as_a_whole(count: int) -> None:
+    leader = Leader()
+    replies: list[bytes] = []
+    forwarding.answer_operations(leader, forwarding.encode_requests([Request(b"", 1.0)] * count), 60.0, replies.append)
+    answers = forwarding.decode_answers(replies[0], 3)
+    assert [answer.status for answer in answers] == ["bad"] * 3 and str(count) in answers[0].message
+
+
+def test_commits_of_one_moment_travel_in_one_request(tmp_path: Path) -> None:
+    async def body() -> None:
+        pool = Pool(tmp_path)
+        stores = await pool.form("a", "b", "c")
+        leader = await pool.leader()
+        follower = next(store for store in stores if store is not leader)
+        await follower.commit(Commit(put=(Put("first", b"1"),)), timeout_s=20)  # opens the session, learns the clock
+        carried: list[int] = []
+        reach = follower._links.forward
+
+        async def forward(peer: str, data: bytes, timeout_s: float) -> bytes:
+            carried.append(len(data))
+            return await reach(peer, data, timeout_s)
+
+        follower._links.forward = forward
+        results = await asyncio.gather(*(follower.commit(Commit(put=(Put(f"k{n}", b"1"),)), timeout_s=20) for n in range(50)))
+        assert [result.outcome for result in results] == ["done"] * 50 and len(carried) == 1
+        assert len({result.revision for result in results}) == 50
+        await pool.close()
+
+    asyncio.run(body())
 
 
 def test_a_commit_that_the_network_holds_back_past_its_deadline_never_happens(tmp_path: Path) -> None:
@@ -100,7 +145,7 @@ def test_a_commit_that_the_network_holds_back_past_its_deadline_never_happens(tm
         with pytest.raises((OutcomeUnknown, NoLeader)):
             await follower.commit(Commit(put=(Put("late", b"1"),)), timeout_s=0.3)
         held.set()
-        answers = [forwarding.decode_answer(await task) for task in arrived]
+        answers = [answer for task in arrived for answer in forwarding.decode_answers(await task, 1)]
         assert answers and all(answer.status == "not-leader" for answer in answers)
         await leader.linearizable(timeout_s=20)
         assert leader.get("early") is not None and leader.get("late") is None

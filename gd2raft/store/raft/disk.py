@@ -1,7 +1,8 @@
 """The disk as the store sees it: a folder of few files, replaced whole or appended to. It must not know what is in them.
 
-`Disk` is the seam at which the simulator puts a disk that forgets, tears and fills up. `RealDisk` does the blocking calls in
-one thread of its own, so that the event loop never waits for the disk and the calls keep their order.
+`Disk` is the seam at which the simulator puts a disk that forgets, tears and fills up. `RealDisk` appends in place while the
+disk is fast (two changes of threads cost more than its fsync), and in one thread of its own while it isn't, so that the event loop
+does not wait for a slow disk. Everything else is done in another thread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import errno
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +24,12 @@ from gd2raft.store.raft.errors import StorageError
 
 T = TypeVar("T")
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+FAST_S = 0.004
+COUNTED_S_MAX = 0.02
+REMEMBERED = 16
+"""The event loop waits for the disk while the last appends (about REMEMBERED) took less than FAST_S on average. A single stall counts as
+COUNTED_S_MAX, so that it takes some of them to change the mode."""
 
 
 Appended = Callable[["int | Exception"], None]
@@ -34,8 +42,8 @@ class AppendFile(Protocol):
     def append(self, data: bytes, after_sync: bytes, *, sync: bool, done: Appended) -> None:
         """Write `data`, fdatasync it if `sync`, then write `after_sync` without; `done` is called on the event loop.
 
-        After DiskFull the file has the length that it had before: the call may be repeated. (Not a coroutine, because every
-        commit waits for it, and a task and a future more are a good part of what a commit costs.)
+        `done` may be called before this returns. After DiskFull the file has the length that it had before: the call may be
+        repeated. (Not a coroutine, because every commit waits for it, and a task and a future more are a good part of its cost.)
         """
         ...
 
@@ -197,14 +205,44 @@ class Writer:
         self._thread.join()
 
 
+class Pace:
+    """Whether the disk may be waited for in place. One append at a time tells it how long it took, from whichever thread."""
+
+    def __init__(self) -> None:
+        self._mean_s = 0.0
+
+    @property
+    def fast(self) -> bool:
+        return self._mean_s < FAST_S
+
+    def note(self, took_s: float) -> None:
+        self._mean_s += (min(took_s, COUNTED_S_MAX) - self._mean_s) / REMEMBERED
+
+
 class RealAppendFile:
     """See `AppendFile`."""
 
     def __init__(self, descriptor: int, size: int, writer: Writer) -> None:
         self._descriptor, self._size, self._writer = descriptor, size, writer
+        self._pace = Pace()
 
     def append(self, data: bytes, after_sync: bytes, *, sync: bool, done: Appended) -> None:
-        self._writer.do(lambda: self._append(data, after_sync, sync), done)
+        if not self._pace.fast:
+            self._writer.do(lambda: self._append_timed(data, after_sync, sync), done)
+            return
+        outcome: int | Exception
+        try:
+            outcome = self._append_timed(data, after_sync, sync)
+        except Exception as error:
+            outcome = error
+        done(outcome)
+
+    def _append_timed(self, data: bytes, after_sync: bytes, sync: bool) -> int:
+        began = time.perf_counter()
+        try:
+            return self._append(data, after_sync, sync)
+        finally:
+            self._pace.note(time.perf_counter() - began)
 
     def _append(self, data: bytes, after_sync: bytes, sync: bool) -> int:
         try:

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from gd2raft.core.kv import Commit, Result
 from gd2raft.store.interface import NoLeader, StoreError, StoreStatus
 from gd2raft.store.raft import forwarding, messages, reads, wal
+from gd2raft.store.raft.bunches import Bunches
 from gd2raft.store.raft.client import Answer, Client
 from gd2raft.store.raft.clock import Clock, LoopClock
 from gd2raft.store.raft.disk import Disk
@@ -47,6 +48,7 @@ class RaftStore(Replicated):
         self._proposer = Proposer(settings)
         self._client = self._new_client()
         self._leader_clock = forwarding.LeaderClock()
+        self._bunches = Bunches(lambda to, data, timeout_s: self._links.forward(to, data, timeout_s), self._leader_clock, self.now)
         self._switching = False
         self._changed: dict[asyncio.Future[None], None] = {}  # a dict keeps their order: simulations replay exactly
         self._was_leader = False
@@ -206,12 +208,8 @@ class RaftStore(Replicated):
     async def forward_operation(self, leader: str, operation: bytes, deadline: float) -> Answer:
         if not self._leader_clock.is_fresh(leader, self.now()):
             await self._ask_clock(leader, deadline)
-        timeout_s = deadline - self.now()
-        request = self._leader_clock.request(leader, operation, deadline, self.now())
-        async with asyncio.timeout(max(0.0, timeout_s)):
-            answer = forwarding.decode_answer(await self._links.forward(leader, request, timeout_s))
-        self._leader_clock.note(leader, answer, self.now())
-        return answer
+        async with asyncio.timeout(max(0.0, deadline - self.now())):
+            return await self._bunches.add(leader, operation, deadline)
 
     async def _ask_clock(self, leader: str, deadline: float) -> None:
         """What the leader's clock shows, so that it can keep to a deadline of ours. Raises NotProposed."""
@@ -239,14 +237,14 @@ class RaftStore(Replicated):
     # the leader's side of forwarding
 
     async def handle_forward(self, data: bytes, timeout_s: float) -> bytes:
-        """A forwarded operation (what `forward` was given): the answer's bytes."""
+        """Forwarded operations (what `forward` was given): the answers' bytes."""
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.take_forward(data, timeout_s, lambda reply: None if answer.done() else answer.set_result(reply))
         return await answer
 
     def take_forward(self, data: bytes, timeout_s: float, reply: Callable[[bytes], None]) -> None:
-        """The same; `reply` is called once, with the answer's bytes."""
-        forwarding.answer_operation(self, data, timeout_s, reply)
+        """The same; `reply` is called once, with the answers' bytes."""
+        forwarding.answer_operations(self, data, timeout_s, reply)
 
     async def handle_forward_read(self, data: bytes, timeout_s: float) -> bytes:
         """A forwarded read index (or question for the clock)."""
@@ -457,6 +455,7 @@ class RaftStore(Replicated):
     async def close(self) -> None:
         """Stop; what was acknowledged is on the disk already."""
         self._closed = True
+        self._bunches.close()
         for task in list(self._tasks):
             task.cancel()
         await self._stop_parts()

@@ -143,8 +143,8 @@ class Voter:
         self._arm()
 
     def _pump_once(self) -> None:
+        self._let_out()  # entries are on their way to the others before our own disk is waited for
         self._storage.kick()
-        self._let_out()
         for done in self.guard.take_reads():
             answer = self._reads.get(done.ticket)
             if answer is not None and not answer.done():
