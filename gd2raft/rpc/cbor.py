@@ -55,7 +55,7 @@ def loads(data: bytes, *, depth_max: int) -> Any:
         decoder = cbor2.CBORDecoder(
             stream,
             semantic_decoders=_NO_TAGS,
-            read_size=_READ_BYTES,
+            read_size=max(1, min(len(data), _READ_BYTES)),  # it allocates as much at once
             max_depth=depth_max,
             allow_indefinite=False,
             allow_duplicate_keys=False,

@@ -81,7 +81,7 @@ class History:
         while position - self._dropped < len(self._groups) and len(found) < BATCH_MAX:
             revision, events, _ = self._groups[position - self._dropped]
             if revision > after:
-                found += [event for event in events if event.key.startswith(prefix)]
+                found += [event for event in events if event.key.startswith(prefix)] if prefix else events
             position += 1
         return found, position
 

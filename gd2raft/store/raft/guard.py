@@ -204,9 +204,10 @@ class Guard(Inbox):
         """Follow what the kernel and the log have become; send what is to be sent."""
         self._follow_config(now)
         self._follow_role(now)
-        for _ in range(2):  # a lone voter wins its election, and then commits its first entry
-            assert not self.kernel.tick(now), "the kernel sent something by itself"
-            self._follow_role(now)
+        was = self._role
+        self._tick_kernel(now)
+        if self._role != was:
+            self._tick_kernel(now)  # a lone voter wins its election, and then commits its first entry
         if self.is_leader:
             self._settle_leader(now)
         commit = min(self.kernel.commit_index, self.log.durable_index)
@@ -216,6 +217,10 @@ class Guard(Inbox):
                 self._announce_at = now if self._hasty else now + self.settings.announce_s
         if self.is_leader:
             self._serve_reads(now)
+
+    def _tick_kernel(self, now: float) -> None:
+        assert not self.kernel.tick(now), "the kernel sent something by itself"
+        self._follow_role(now)
 
     def _follow_role(self, now: float) -> None:
         if (self.kernel.state, self.kernel.term) == (self._role, self._term):
