@@ -139,10 +139,10 @@ class Appender:
         if self._connection is None:
             return None
         leader, now = self._connection.peer.peer_id, time.monotonic()
-        data = self._clock.request(leader, batch.encode_operation(operation), now + ATTEMPT_S, now)
+        data = forwarding.encode_requests([self._clock.request(leader, batch.encode_operation(operation), now + ATTEMPT_S, now)])
         request = services.Forwarded(data, int(1000 * ATTEMPT_S))
         reply = await self._connection.call(services.STORE_FORWARD, request, timeout_s=ATTEMPT_S)
-        answer = forwarding.decode_answer(reply.payload)
+        (answer,) = forwarding.decode_answers(reply.payload, 1)
         self._clock.note(leader, answer, time.monotonic())
         return answer
 
