@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gd2raft.store.raft import wal
-from gd2raft.store.raft.disk import RealDisk
+from gd2raft.store.raft.disk import AppendFile, RealDisk
 from gd2raft.store.raft.errors import StorageError, WalCorrupt
 from gd2raft.store.raft.log import OPERATIONS, Config, Entry, HardState, Log, command, config_command
 
@@ -198,3 +198,34 @@ def record_ends(data: bytes) -> list[int]:
 def sample_tail(written: Written) -> bytes:
     """The bytes of the last group, without the seal before it."""
     return written.data[record_ends(written.data)[-3] :]
+
+
+def test_zeros_written_ahead_are_no_torn_tail_and_the_log_goes_on_in_their_place(tmp_path: Path) -> None:
+    async def body() -> None:
+        disk = RealDisk(tmp_path)
+        await disk.replace("log", [b"begin"])
+        ended: list[int | Exception] = []
+        file = await disk.open_append("log", 5)
+        for word in (b"one", b"two"):
+            ended.append(await appended(file, word))
+        data = disk.read("log") or b""
+        assert ended == [9, 13] and data[:13] == b"beginone!two!" and len(data) > 13 and not data[13:].strip(b"\0")
+        file.close()
+        (await disk.open_append("log", 13)).close()
+        assert disk.read("log") == b"beginone!two!"
+        disk.close()
+
+    asyncio.run(body())
+
+
+async def appended(file: AppendFile, data: bytes) -> int | Exception:
+    outcome: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
+    file.append(data, b"!", sync=True, done=outcome.set_result)
+    return await asyncio.wait_for(outcome, 10)
+
+
+def test_a_log_with_zeros_behind_it_is_whole() -> None:
+    log = Log(0, 0, Config(0, ("peer",)))
+    content, _ = wal.encode_file(wal.Identity("pool", "peer"), b"12345678", log)
+    recovered = wal.recover("raft.wal", content + bytes(1000), "peer")
+    assert (recovered.size, recovered.torn) == (len(content), 0)

@@ -6,6 +6,7 @@ A file is a header (identity, base, hard state) and records: magic, crc, length,
 written. After each fsync a seal (an empty record that starts a new group) is written without one: it makes the bytes before
 it recognisable as fsynced. So a broken record is a torn tail exactly when no valid record after it has a start past it, and
 only then it is cut off. Anything else raises WalCorrupt; docs/design/wal.md has the table.
+Zeros may follow the last record: they are written ahead, so that an append does not change the file's size.
 The file is never changed but by appending; compaction writes a new one and renames it into place.
 """
 
@@ -51,7 +52,7 @@ class Header(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Recovered(NamedTuple):
-    """What a file says: the log, the header, the bytes that are good, and how many after them were torn."""
+    """What a file says: the log, the header, the bytes that are good, and how many after them were torn (0 when only zeros follow)."""
 
     log: Log
     header: Header
@@ -139,7 +140,8 @@ def recover(path: str, data: bytes, peer: str) -> Recovered:
     log.take_changes()
     log.synced(log.change_number)
     log.change_number = log.hard_number = 0
-    return Recovered(log, header, offset, len(data) - offset)
+    zeros_only = data.count(0, offset) == len(data) - offset  # they were written ahead
+    return Recovered(log, header, offset, 0 if zeros_only else len(data) - offset)
 
 
 def _read_header(path: str, data: bytes, peer: str) -> tuple[Header, int]:
