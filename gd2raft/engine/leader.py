@@ -10,7 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -36,10 +36,12 @@ from gd2raft.core.plan import (
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, describe
 from gd2raft.engine.answers import answer_of, check_key, remembered, stuck
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
+from gd2raft.engine.queue import Busy, LockQueue
 from gd2raft.store.interface import NoLeader, NoQuorum, Store
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 
-REPLANS_MAX = 50
+PLAN_SHARE = 0.9
+"""Of its time that a command may spend before it begins, so that its caller is told why it didn't."""
 LOOK_EVERY_S = 0.5
 RETRY_S = 1.0
 RETRY_BROKEN_S = 10.0
@@ -51,6 +53,13 @@ COMMIT_TIMEOUT_S = 10.0
 UNKNOWN_STEP_TIMEOUT_S = 60.0
 
 log = structlog.get_logger("engine")
+
+
+class _Planned(NamedTuple):
+    """A transaction that hasn't begun, planned on the state of `revision`."""
+
+    life: Life
+    revision: int
 
 
 class LeaderEngine:
@@ -71,6 +80,7 @@ class LeaderEngine:
         self._commands, self._step_kinds, self._options, self._online = commands, step_kinds, options, online
         self._running: dict[str, asyncio.Task[Done]] = {}
         self._digests: dict[str, str] = {}  # of the requests that run
+        self._queue = LockQueue()
         self._driven: set[str] = set()  # transactions that are moved on here: not those that a task only waits for
         self._not_before: dict[str, tuple[int, float]] = {}  # transaction -> (revision of its record, when to try that one again)
         self._traceless = frozenset(name for name, kind in step_kinds.items() if kind.traceless)
@@ -153,17 +163,27 @@ class LeaderEngine:
                 f"command {call.command!r} is not known to the leader", hint="are all peers of one version?", code="unknown-command"
             )
         request = self._decode(command, call)
-        deadline = time.monotonic() + LOCK_WAIT_S
-        for _ in range(REPLANS_MAX):
-            seen = self._store.revision
+        deadline = time.monotonic() + PLAN_SHARE * call.timeout_s
+        planned = await self._plan(command, request, call)
+        while not isinstance(planned, Done):
             try:
-                finish, life = await self._attempt(command, request, call)
-            except Refused:
-                if await self._is_current(seen):
-                    raise
-                if (ended := await self._before(call)) is not None:  # what the newer state has, and refuses, may be its own effect
-                    return ended
-                continue
+                async with self._queue.take(queued_for(planned.life.plan), LOCK_WAIT_S, deadline):
+                    planned = await self._in_turn(command, request, call, planned, deadline)
+            except Busy as error:
+                raise self._locked(error.name) from error
+        return planned
+
+    async def _in_turn(self, command: Command[Any], request: object, call: CommandCall, planned: _Planned, deadline: float) -> Done | _Planned:
+        """Run it while the turn for what it needs is ours; plan again when the state has moved. When that plan needs others: that plan."""
+        names, stale = set(queued_for(planned.life.plan)), False
+        while True:
+            if stale or planned.revision != self._store.revision:
+                again = await self._plan(command, request, call)
+                if isinstance(again, Done) or set(queued_for(again.life.plan)) - names:
+                    return again
+                planned = again
+            life, stale = planned.life, True
+            finish = await self._drive(life, life.start())
             if finish.outcome == "lost":
                 return await self._wait_for_other(call)
             if finish.outcome != "conflict":
@@ -171,7 +191,20 @@ class LeaderEngine:
             if (ended := remembered(self._store, call)) is not None:
                 return ended
             await self._wait_for_locks(life.plan, deadline)
-        raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
+            if time.monotonic() >= deadline:
+                raise Conflict("the state kept changing while the command was planned", hint="try again", code="too-busy")
+
+    async def _plan(self, command: Command[Any], request: object, call: CommandCall) -> _Planned | Done:
+        """A plan on the state as it is now, or how the same call ended when it came before. Raises Refused."""
+        while True:
+            seen = self._store.revision
+            try:
+                return _Planned(self._life(command, request, call), seen)
+            except Refused:
+                if await self._is_current(seen):
+                    raise
+                if (ended := await self._before(call)) is not None:  # what the newer state has, and refuses, may be its own effect
+                    return ended
 
     async def _before(self, call: CommandCall) -> Done | None:
         """How the same call ended when it came before; None when it is new."""
@@ -196,7 +229,7 @@ class LeaderEngine:
         except msgspec.MsgspecError as error:
             raise Refused(f"the request of {command.name} is malformed: {error}", code="bad-request") from error
 
-    async def _attempt(self, command: Command[Any], request: object, call: CommandCall) -> tuple[Finish, Life]:
+    def _life(self, command: Command[Any], request: object, call: CommandCall) -> Life:
         view = View(self._store, self._cache, online=self._online(), options=self._options, initiator=call.initiator)
         for expect in call.expect:
             item = view.reader.get(expect.key)
@@ -221,8 +254,7 @@ class LeaderEngine:
             digest=call.digest,
         )
         owner = f"{call.command} of {call.request_id}"
-        life = Life(record, plan, view.expectations, self._store, owner=owner, traceless=self._traceless)
-        return await self._drive(life, life.start()), life
+        return Life(record, plan, view.expectations, self._store, owner=owner, traceless=self._traceless)
 
     def _check_steps(self, plan: Plan, view: View) -> None:
         """Every step must exist here and, as far as is known, on its peer."""
@@ -344,19 +376,29 @@ class LeaderEngine:
         raise OutcomeUnknown(f"transaction {call.id} has not ended yet", hint="ask again with the same Idempotency-Key")
 
     async def _wait_for_locks(self, plan: Plan, deadline: float) -> None:
+        """Those that something outside of the queue holds: what an earlier leader left, or a stuck command."""
         for name in plan.locks:
-            key = model.lock_key(name)
+            key, holder, since = model.lock_key(name), "", 0.0
             while (item := self._store.get(key)) is not None:
-                held = model.load(key, item.value, model.Lock)
-                if time.monotonic() >= deadline:
-                    age = max(0.0, time.time() - held.since)
-                    raise Conflict(
-                        f"could not obtain lock {name}: another conflicting transaction may be in progress ({held.owner}, for {age:.0f} s)",
-                        hint=f"try again later, or look at it: gd2 transaction show {held.transaction}",
-                        code="locked",
-                        fields={"lock": name, "owner": held.owner, "transaction": held.transaction},
-                    )
-                await self._changed(key, deadline)
+                held, now = model.load(key, item.value, model.Lock), time.monotonic()
+                if held.transaction != holder:
+                    holder, since = held.transaction, now
+                if now >= min(since + LOCK_WAIT_S, deadline):
+                    raise self._locked(name)
+                await self._changed(key, min(since + LOCK_WAIT_S, deadline))
+
+    def _locked(self, name: str) -> Conflict:
+        message = f"could not obtain lock {name}: another conflicting transaction may be in progress"
+        item = self._store.get(model.lock_key(name))
+        if item is None:
+            return Conflict(message, hint="try again later", code="locked", fields={"lock": name})
+        held = model.load(name, item.value, model.Lock)
+        return Conflict(
+            f"{message} ({held.owner}, for {max(0.0, time.time() - held.since):.0f} s)",
+            hint=f"try again later, or look at it: gd2 transaction show {held.transaction}",
+            code="locked",
+            fields={"lock": name, "owner": held.owner, "transaction": held.transaction},
+        )
 
     async def _changed(self, key: str, deadline: float) -> None:
         """Wait until something under `key` changes, at most half a second (the caller looks again) and not past the deadline."""
@@ -423,3 +465,8 @@ class LeaderEngine:
             return Commit(commit.expect, commit.put, (*commit.delete, *old))
         self._results += added
         return commit
+
+
+def queued_for(plan: Plan) -> tuple[str, ...]:
+    """What commands take turns for: their locks; one that takes none, the keys that it changes."""
+    return plan.locks or tuple(change.key for change in plan.changes)

@@ -197,6 +197,24 @@ async def test_conflicting_commits_are_planned_again_until_all_are_done(pool: En
 
 
 @scenario
+async def test_sixty_commands_that_need_one_lock_take_turns_and_all_are_done(pool: EnginePool) -> None:
+    """Each takes 10 ms: the last one waits for longer than the 0.2 s that one command may hold the others up."""
+    await pool.run("volume-create", **CREATE)
+    await pool.run("volume-start", volume="v")
+    commits: list[Commit] = []
+
+    async def slow(peer: str, call: StepCall) -> None:
+        await asyncio.sleep(0.01)
+
+    def count(commit: Commit) -> None:
+        commits.append(commit)
+
+    pool.before_step, pool.stores[0].fault = slow, count
+    await asyncio.gather(*(pool.run("volume-start", n % 3 + 1, volume="v", force_start_bricks=True) for n in range(60)))
+    assert pool.quiet() and len(commits) == 120, "each of them is two commits, none is tried in vain"
+
+
+@scenario
 async def test_of_two_creates_that_want_one_brick_one_wins(pool: EnginePool) -> None:
     answers = await asyncio.gather(*(pool.run("volume-create", name=n, bricks=["node1:/b/x"]) for n in ("v", "w")), return_exceptions=True)
     assert [isinstance(a, Refused) and "already used by volume" in a.message for a in answers].count(True) == 1
@@ -212,7 +230,7 @@ async def test_a_state_that_never_stops_changing_ends_in_a_conflict(pool: Engine
 
     pool.plan_of = plan_of
     with pytest.raises(Conflict, match="kept changing"):
-        await pool.run("test")
+        await pool.run("test", timeout_s=0.5)
 
 
 # ---- exactly once
