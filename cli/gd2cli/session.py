@@ -16,9 +16,6 @@ from gd2cli.tables import Paint
 SHAPE_ERRORS = (KeyError, TypeError, AttributeError, IndexError, ValueError, RecursionError)
 
 
-PIPE_WAIT_S = 0.1
-
-
 class Session:
     """`what`: the command's name, for texts."""
 
@@ -78,23 +75,25 @@ class Session:
             raise Problem(f"the answer has an unexpected shape ({type(error).__name__}: {error})", hint=hint) from error
 
     def confirm(self, warning: str) -> None:
-        """Ask before something is lost: on a terminal, or when an answer is piped in. Raises Problem when it isn't yes."""
-        if self.settings.script or sys.stdin is None or not (sys.stdin.isatty() or answer_is_piped()):
+        """Ask before something is lost. Raises Problem when the answer isn't yes: also when there is nobody to ask (a standard input
+        that is closed or empty is no yes; scripts say -y)."""
+        if self.settings.script:
             return
         print(f"{warning}\nGo on? (y/n) ", end="", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        answer = read_answer()
+        if not answer:
+            print(file=sys.stderr)
+            raise Problem("nothing was done: the question was not answered", hint="-y (or --mode=script) means that no questions are asked")
+        if answer.strip().lower() not in ("y", "yes"):
             raise Problem("nothing was done", hint="-y answers yes")
 
 
-def answer_is_piped() -> bool:
-    """Whether something can be read from a standard input that is no terminal (`echo n | gd2 ...`); nothing piped, no question."""
-    import select
-
+def read_answer() -> str:
+    """A line of standard input, "" when there is none to come."""
     try:
-        readable, _, _ = select.select([sys.stdin], [], [], PIPE_WAIT_S)
-        return bool(readable) and bool(getattr(sys.stdin.buffer, "peek")(1))  # noqa: B009  (a pipe's reader has it)
-    except (OSError, ValueError, AttributeError):
-        return False
+        return sys.stdin.readline() if sys.stdin is not None else ""
+    except (OSError, ValueError):  # closed, a folder, no text
+        return ""
 
 
 def emit(text: str) -> None:

@@ -173,7 +173,9 @@ class LeaderEngine:
                 raise self._locked(error.name) from error
         return planned
 
-    async def _in_turn(self, command: Command[Any], request: object, call: CommandCall, planned: _Planned, deadline: float) -> Done | _Planned:
+    async def _in_turn(
+        self, command: Command[Any], request: object, call: CommandCall, planned: _Planned, deadline: float
+    ) -> Done | _Planned:
         """Run it while the turn for what it needs is ours; plan again when the state has moved. When that plan needs others: that plan."""
         names, stale = set(queued_for(planned.life.plan)), False
         while True:

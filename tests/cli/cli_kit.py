@@ -149,7 +149,7 @@ class Cli:
 
     def __call__(self, *words: str, peers: Peer | list[Peer] | str = "", secret: str | None = SECRET) -> Result:
         given = peers if isinstance(peers, str) else ",".join(p.url for p in (peers if isinstance(peers, list) else [peers]))
-        line = [*(["--endpoints", given] if given else []), *([] if secret is None else ["--secret", secret]), *words]
+        line = [*(["--endpoints", given] if given else []), *([] if secret is None else ["--secret", secret]), "-y", *words]
         self.capture.readouterr()
         code = main(line)
         out, err = self.capture.readouterr()

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from cli_kit import DEADLINE_S, PEER_1, ROOT, SECRET, Peer, gd2_process, peer_info, volume_info
+from cli_kit import DEADLINE_S, ENTRY, PEER_1, ROOT, SECRET, Peer, gd2_process, peer_info, volume_info
 
 HEAVY = {"rich", "yaml", "aiohttp", "jwt", "cryptography", "asyncio", "msgspec", "gd2raft", "http.client", "ssl", "importlib.metadata"}
 
@@ -140,6 +140,16 @@ def test_what_takes_something_away_is_asked_for_on_a_terminal(make_peer: Callabl
     for quiet in ("-y", "--mode=script"):
         code, seen = on_terminal(peer, *line.split(), quiet)
         assert code == 0 and "(y/n)" not in seen
+
+
+@pytest.mark.parametrize("line", [*DESTRUCTIVE, "volume quota v1 disable", "transaction abort t1"])
+@pytest.mark.parametrize("stdin", ["</dev/null", "<&-", "< <(:)"])
+def test_an_empty_or_closed_input_is_no_yes(peer: Peer, line: str, stdin: str):
+    command = f'exec "$@" {line} {stdin}'
+    words = [sys.executable, "-c", ENTRY, "--endpoints", peer.url, "--secret", SECRET]
+    done = subprocess.run(["bash", "-c", command, "gd2", *words], timeout=DEADLINE_S, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, peer.seen) == (1, []), done.stderr
+    assert "nothing was done" in done.stderr and "-y (or --mode=script)" in done.stderr
 
 
 def test_colour_is_for_terminals_and_for_those_who_want_it(peer, gd2):
