@@ -38,6 +38,8 @@ from gd2raft.store.interface import Store, StoreError
 from gd2raft.store.raft.node import Frame, RaftStore
 
 STATE_VALID_S = 5.0
+PEERS_GUARD = "peers"
+"""Every change of a peer's record touches it."""
 LEAD_CHECK_S = 1.0
 CURRENT_RETRY_S = 0.5
 
@@ -113,6 +115,8 @@ class Member:
         self._pool_state: services.PoolState | None = None
         self._pool_state_at = 0.0
         self._known_since: dict[str, float] = {}
+        self._members: frozenset[str] = frozenset()
+        self._members_at = -1  # revision of their guard key
         self._was_leading = False
         self._seen_status: tuple[object, ...] = ()
         self._role_changed = asyncio.Event()
@@ -201,7 +205,7 @@ class Member:
             )
             if now == known:
                 return
-            put = (Put(key, model.dump(now, item.value)), Put("peers", b"1"))
+            put = (Put(key, model.dump(now, item.value)), Put(PEERS_GUARD, b"1"))
             try:
                 await self.store.commit(Commit((Expect(key, item.modified),), put), timeout_s=5.0)
             except StoreError as error:
@@ -229,7 +233,12 @@ class Member:
             self._around.detached("its record is gone from the pool's state")
 
     def members(self) -> frozenset[str]:
-        return frozenset(key[len(model.PEERS) :] for key, _ in self.store.list(model.PEERS))
+        guard = self.store.get(PEERS_GUARD)
+        revision = guard.modified if guard else -1
+        if revision != self._members_at or not guard:
+            self._members = frozenset(key[len(model.PEERS) :] for key, _ in self.store.list(model.PEERS))
+            self._members_at = revision
+        return self._members
 
     # leading
 
@@ -263,7 +272,7 @@ class Member:
         while it leads)."""
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEAD_CHECK_S):
+                async with asyncio.timeout(LEAD_CHECK_S if self.leads() else None):
                     await self._role_changed.wait()
             self._role_changed.clear()
             leads = self.leads()
@@ -363,6 +372,8 @@ class Member:
         self._pool_state, self._pool_state_at = state, self._now()
         if state.online is not None:
             self._online = frozenset(state.online)
+        elif state.came or state.went:
+            self._online = (self._online | frozenset(state.came)) - frozenset(state.went)
         if self.store.status().role == "learner":
             self.log.note_leader(state.leader, state.term, state.quorum)
 

@@ -77,20 +77,25 @@ class SnapshotChunk(Message, frozen=True, array_like=True):
 
 
 class PoolState(Message, frozen=True, array_like=True):
-    """Soft state, down the tree. `online` None: as last time."""
+    """Soft state, down the tree. `online`: everybody in sight, at the beginning of a connection; None: as last time, but for those
+    that `came` and `went`. (A thousand ids a second to a thousand peers would be more than everything else.)"""
 
     leader: str
     term: int
     quorum: bool
     voters: list[str]
     online: list[str] | None
+    came: list[str] = []
+    went: list[str] = []
 
 
 class Lease(Message, frozen=True, array_like=True):
-    """Soft state, up the tree. `below` None: as last time."""
+    """Soft state, up the tree. `below`: as `online` of PoolState, of the peers below the one that says it."""
 
     index: int
     below: list[str] | None
+    came: list[str] = []
+    went: list[str] = []
 
 
 class CommandMessage(Message, frozen=True, array_like=True):

@@ -32,12 +32,14 @@ class Sight:
         self._seen_since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
 
-    def lease(self, peer: str, below: Iterable[str] | None, now: float) -> None:
-        """A follower was heard. `below` None: the same peers below it as last time."""
+    def lease(self, peer: str, below: Iterable[str] | None, now: float, *, came: Iterable[str] = (), went: Iterable[str] = ()) -> None:
+        """A follower was heard. `below` None: the same peers below it as last time, but for those that came and went."""
         lease = self._leases.setdefault(peer, _Lease(until=now, since=now))
         lease.until = now + LEASE_S
         if below is not None:
             lease.below = frozenset(below)
+        elif came or went:
+            lease.below = (lease.below | frozenset(came)) - frozenset(went)
 
     def lost(self, peer: str, now: float) -> None:
         """The connection to a follower broke."""
@@ -55,12 +57,11 @@ class Sight:
 
     def online(self, now: float) -> frozenset[str]:
         """This peer, its followers with a valid lease, and the peers below them."""
-        for peer in [p for p, lease in self._leases.items() if lease.until <= now]:
-            del self._leases[peer]
         seen = {self._me}
         for peer, lease in self._leases.items():
-            seen.add(peer)
-            seen |= lease.below
+            if lease.until > now:  # one that ran out is kept: its follower may only have slept, and then says what changed since
+                seen.add(peer)
+                seen |= lease.below
         self._note(seen, now)
         return frozenset(seen)
 

@@ -7,6 +7,7 @@ a snapshot; one that is too slow is dropped and comes back. Voters subscribe wit
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
@@ -21,6 +22,12 @@ from gd2raft.rpc.wire import encode_notify
 BATCH_BYTES = 512 * 1024
 PENDING_BYTES_MAX = 4 * 1024 * 1024
 STATE_EVERY_S = 1.0
+STATE_AT_REST_S = 2.0
+"""So often a follower is told that nothing changed: it gives a silent upstream up after SILENCE_MAX_S (follow.py)."""
+RATE_FREE = 10
+"""Up to so many publications in a second each goes out at once."""
+PAUSE_EACH_S, PAUSE_MAX_S = 0.01, 0.4
+"""Above that the frames of so much time for each follower go out together: a thousand peers then wake up seldom, and are not far behind."""
 CATCH_UP_PAUSE_S = 0.02
 
 log = structlog.get_logger("feed")
@@ -52,6 +59,8 @@ class Subscriber(msgspec.Struct, kw_only=True, eq=False):
     index: int = 0
     live: bool = False
     told_online: frozenset[str] | None = None
+    told: tuple[object, ...] = ()
+    told_at: float = 0.0
 
 
 class Feed:
@@ -69,11 +78,16 @@ class Feed:
         self._subscribers: dict[Connection, Subscriber] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._rate = Rate()
+        self._gathered: list[Frame] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         self._heart = asyncio.create_task(self._beat(), name="feed heart")
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = [*self._tasks, *([self._heart] if self._heart else [])]
         for task in tasks:
             task.cancel()
@@ -91,7 +105,7 @@ class Feed:
         subscriber = Subscriber(connection=connection, peer_id=peer_id, frames=frames, index=index)
         self._subscribers[connection] = subscriber
         self._sight.lease(peer_id, (), self._now())
-        self._tell(subscriber)
+        self.tell_all()
         if frames:
             self._spawn(self._catch_up(subscriber))
 
@@ -102,7 +116,7 @@ class Feed:
 
     def lease(self, connection: Connection, lease: services.Lease) -> None:
         if (subscriber := self._subscribers.get(connection)) is not None:
-            self._sight.lease(subscriber.peer_id, lease.below, self._now())
+            self._sight.lease(subscriber.peer_id, lease.below, self._now(), came=lease.came, went=lease.went)
 
     def drop(self, peer_id: str) -> None:
         """The peer is no member any more."""
@@ -115,12 +129,30 @@ class Feed:
 
     def publish(self, frames: Sequence[Frame]) -> None:
         """New entries were applied here: on to everyone who is up to date. (Others get them when they catch up.)"""
-        live = [s for s in self._subscribers.values() if s.live]
+        live = sum(s.live for s in self._subscribers.values())
         if not live or not frames:
             return
-        encoded = encode_notify(services.FOLLOW_FRAMES, message_of(frames))
-        for subscriber in live:
-            self._send(subscriber, encoded, frames[-1].index)
+        self._gathered += frames
+        if self._timer is None:
+            if self._rate.note(self._now()) <= RATE_FREE:
+                self._publish_gathered()
+            else:
+                pause_s = min(PAUSE_MAX_S, live * PAUSE_EACH_S)
+                self._timer = asyncio.get_running_loop().call_later(pause_s, self._publish_gathered)
+
+    def _publish_gathered(self) -> None:
+        """In messages of a size that their readers take; a subscriber that came meanwhile has some of it already."""
+        self._timer = None
+        gathered, self._gathered = self._gathered, []
+        while gathered:
+            size = count = 0
+            while count < len(gathered) and (not count or size + len(gathered[count].command) <= BATCH_BYTES):
+                size += len(gathered[count].command)
+                count += 1
+            frames, gathered = gathered[:count], gathered[count:]
+            encoded = encode_notify(services.FOLLOW_FRAMES, message_of(frames))
+            for subscriber in [s for s in self._subscribers.values() if s.live and s.index < frames[-1].index]:
+                self._send(subscriber, encoded, frames[-1].index)
 
     def _send(self, subscriber: Subscriber, encoded: bytes, index: int) -> None:
         if subscriber.connection.notify_encoded(encoded):
@@ -154,16 +186,22 @@ class Feed:
             self.tell_all()
 
     def tell_all(self) -> None:
+        if not self._subscribers:
+            return
+        now, online, state = self._now(), self._online(), self._state()
+        messages: dict[frozenset[str] | None, bytes] = {}  # by what was told before: mostly one for all
         for subscriber in list(self._subscribers.values()):
-            self._tell(subscriber)
+            if subscriber.told != (*state, online) or now - subscriber.told_at >= STATE_AT_REST_S - STATE_EVERY_S / 2:
+                told = subscriber.told_online
+                if told not in messages:
+                    messages[told] = encode_notify(services.FOLLOW_STATE, state_message(state, told, online))
+                self._tell(subscriber, messages[told], state, online, now)
 
-    def _tell(self, subscriber: Subscriber) -> None:
-        leader, term, quorum, voters = self._state()
-        online = self._online()
-        changed = online if online != subscriber.told_online else None
-        message = services.PoolState(leader, term, quorum, list(voters), None if changed is None else sorted(changed))
-        if subscriber.connection.notify(services.FOLLOW_STATE, message):
-            subscriber.told_online = online
+    def _tell(
+        self, subscriber: Subscriber, message: bytes, state: tuple[str, int, bool, Sequence[str]], online: frozenset[str], now: float
+    ) -> None:
+        if subscriber.connection.notify_encoded(message):
+            subscriber.told_online, subscriber.told, subscriber.told_at = online, (*state, online), now
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -173,6 +211,28 @@ class Feed:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+class Rate:
+    """How many times something happened in the last second."""
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=RATE_FREE + 1)
+
+    def note(self, now: float) -> int:
+        """It happens now: how often in the last second, this time included (at most RATE_FREE + 1)."""
+        self._times.append(now)
+        while self._times[0] < now - 1.0:
+            self._times.popleft()
+        return len(self._times)
+
+
+def state_message(state: tuple[str, int, bool, Sequence[str]], told: frozenset[str] | None, online: frozenset[str]) -> services.PoolState:
+    """The whole for one who was told nothing yet, else what changed."""
+    leader, term, quorum, voters = state
+    if told is None:
+        return services.PoolState(leader, term, quorum, list(voters), sorted(online))
+    return services.PoolState(leader, term, quorum, list(voters), None, sorted(online - told), sorted(told - online))
 
 
 def message_of(frames: Sequence[Frame]) -> services.Frames:

@@ -19,7 +19,7 @@ from gd2raft import services
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
 
-LEASE_EVERY_S = 1.0
+LEASE_EVERY_S = 2.0
 SILENCE_MAX_S = 5.0
 OPEN_TIMEOUT_S = 3.0
 RETRY_S = (0.1, 0.5)
@@ -191,9 +191,9 @@ class Follower:
                 return
             if self._guide.leads() or self._guide.votes() != votes or self._misplaced(votes):
                 return
-            if now >= next_lease:
-                below = self._guide.below()
-                lease = services.Lease(self._sink.last_applied[0], None if below == told else sorted(below))
+            below = self._guide.below()
+            if now >= next_lease or below != told:
+                lease = lease_message(self._sink.last_applied[0], told, below)
                 if connection.notify(services.FOLLOW_LEASE, lease):
                     told = below
                 next_lease = now + LEASE_EVERY_S
@@ -222,3 +222,10 @@ class Follower:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+
+def lease_message(index: int, told: frozenset[str] | None, below: frozenset[str]) -> services.Lease:
+    """The whole for an upstream that was told nothing yet, else what changed."""
+    if told is None:
+        return services.Lease(index, sorted(below))
+    return services.Lease(index, None, sorted(below - told), sorted(told - below))
