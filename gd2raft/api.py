@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gd2raft import __version__
+from gd2raft.cluster_status import cluster_status
 from gd2raft.commands import quota
 from gd2raft.commands.peer_add import PeerAdd
 from gd2raft.commands.quota_limit import QuotaSetLimit
@@ -20,7 +21,6 @@ from gd2raft.core.options import OptionTable
 from gd2raft.core.plan import Failed, NotFound, Refused, Unavailable, View
 from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
-from gd2raft.member import cluster_status
 from gd2raft.peers.nolog import NoLog
 from gd2raft.remote import Remote
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
