@@ -30,6 +30,7 @@ from gd2raft.sunrpc.server import SunRpcServer
 from gd2volgen.description import BrickDescription, Description, Subvol, ThinArbiter
 
 SERVERS_LISTED_MAX = 16
+GATHER_S = 0.5
 CLIENTS_GO_S = 4.0
 """So long a brick that has left its volume waits for its clients to go. One that does I/O has gone within a second; an idle one keeps
 its old graph until its next operation, and switches before that (seen)."""
@@ -192,6 +193,8 @@ class Gluster:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
+            if self._idle_here():
+                await asyncio.sleep(GATHER_S)  # of a thousand peers most have nothing to follow when others join
             self._wake.clear()
             names, everything = self._dirty, self._everything
             self._dirty, self._everything = set(), False
@@ -203,6 +206,10 @@ class Gluster:
                 self._everything = True
                 await asyncio.sleep(1.0)
                 self._wake.set()
+
+    def _idle_here(self) -> bool:
+        """Nothing of GlusterFS runs here, nobody is connected, and no brick is to run: a change can wait for those after it."""
+        return not self._processes.keys() and not self._view().brick_claims(self._peer_id()) and not (self.server and self.server.connected)
 
     async def _refresh(self, names: set[str], everything: bool) -> None:
         if self.server is not None and (names or everything):

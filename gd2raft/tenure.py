@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("tenure")
 
 
-HINT_RETRY_S = 0.02
+HINT_RETRY_S = 1.0
 
 
 class OrphanedLog(Exception):

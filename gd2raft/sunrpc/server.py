@@ -82,6 +82,11 @@ class SunRpcServer:
         finally:
             await self._forget(connection)
 
+    @property
+    def connected(self) -> int:
+        """How many of GlusterFS's processes are connected."""
+        return len(self._connections)
+
     def _open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Connection | None:
         if not self._has_room():
             return None

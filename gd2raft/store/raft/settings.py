@@ -37,5 +37,5 @@ class Settings(msgspec.Struct, frozen=True):
     events_bytes_max: int = 4 * 1024 * 1024
     commits_max: int = 1024
     announce_s: float = 0.005
-    learner_sync_s: float = 1.0
+    learner_sync_s: float = 5.0
     snapshot_bytes_max: int = 512 * 1024 * 1024
