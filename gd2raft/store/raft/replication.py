@@ -96,8 +96,14 @@ class Sender:
                 progress.probing = True
                 self._append(peer, progress, advance=False)
         else:
-            while progress.next <= self._log.last_index and self._has_window(progress):
+            while progress.next <= self._last_to_send() and self._has_window(progress):
                 self._append(peer, progress, advance=True)
+
+    def _last_to_send(self) -> int:
+        """Entries leave before they are on our own disk, but not a configuration: a leader that crashed would come back without
+        it, and wait for the vote of a peer that holds itself for removed."""
+        config = self._log.config.index
+        return self._log.last_index if config <= self._log.durable_index else config - 1
 
     def _has_window(self, progress: Progress) -> bool:
         settings = self._settings
@@ -105,7 +111,7 @@ class Sender:
 
     def _append(self, peer: str, progress: Progress, *, advance: bool) -> None:
         prev = progress.next - 1
-        entries = self._log.after(prev, self._settings.message_bytes_max)
+        entries = self._log.after(prev, self._settings.message_bytes_max, self._last_to_send())
         progress.told = self.commit
         self._send(peer, self._message(prev, tuple((entry.command, entry.index, entry.term) for entry in entries)))
         if advance and entries:
