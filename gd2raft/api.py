@@ -13,6 +13,7 @@ from gd2raft import __version__
 from gd2raft.cluster_status import cluster_status
 from gd2raft.commands import quota
 from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.commands.peer_replace import PeerReplace
 from gd2raft.commands.quota_limit import QuotaSetLimit
 from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import jobs, model
@@ -92,7 +93,7 @@ class DaemonApi:
             raise Unavailable(str(error), hint="read without ?consistency=linearizable: this peer's own state", code=code) from error
 
     async def run(self, command: str, request: object, context: RequestContext) -> Done:
-        if isinstance(request, PeerAdd):
+        if isinstance(request, PeerAdd | PeerReplace):
             request = await self._found(request)
         if isinstance(request, QuotaSetLimit | QuotaRemove):
             request = await self._looked_up(request)
@@ -107,7 +108,7 @@ class DaemonApi:
             expect=context.expect,
         )
 
-    async def _found(self, request: PeerAdd) -> PeerAdd:
+    async def _found(self, request: PeerAdd | PeerReplace) -> PeerAdd | PeerReplace:
         """Ask the address who answers there, before a plan is made."""
         status = self._daemon.member.store.status()
         if not status.quorum:

@@ -23,6 +23,7 @@ from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
+from gd2raft.commands.peer_replace import PeerReplace, check_lost
 from gd2raft.config import Config, split_address
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Commit, Event, Expect, Put
@@ -394,6 +395,8 @@ class Daemon:
         """Run a command as the leader. A peer that is to be detached loses its vote first."""
         if call.command == "peer-remove":
             return await self._remove_peer(call)
+        if call.command == "peer-replace":
+            return await self._replace_peer(call)
         return await self.member.engine.run(call)
 
     async def _remove_peer(self, call: CommandCall) -> Done:
@@ -407,6 +410,20 @@ class Daemon:
         if peer.id == self.identity.peer_id:
             await self._hand_over()
             raise NotLeader("the leader is being detached: it has handed over")
+        return await self._without_vote(peer, call)
+
+    async def _replace_peer(self, call: CommandCall) -> Done:
+        """A lost peer loses its vote before another one takes its place."""
+        member = self.member
+        view = View(member.store, online=member.online(), initiator=call.initiator)
+        peer = view.find_peer(msgspec.json.decode(call.request, type=PeerReplace).peer)
+        if peer is None:
+            return await member.engine.run(call)
+        check_lost(view, peer)
+        return await self._without_vote(peer, call)
+
+    async def _without_vote(self, peer: model.Peer, call: CommandCall) -> Done:
+        member = self.member
         try:
             await member.autopilot.retire(peer.id)
         except StoreError as error:

@@ -217,6 +217,8 @@ class Member:
         now = self._now()
         if self._known_since and self.leads():  # it was just probed, so it is there; its first lease may be a second on its way
             self.sight.seed(members - self._known_since.keys(), now)
+        for peer_id in members - self._known_since.keys():
+            self._around.connections().forget(self.address_of(peer_id))  # where it is, another peer may have been missed
         for peer_id in members:
             self._known_since.setdefault(peer_id, now)
         for gone in self._known_since.keys() - members:

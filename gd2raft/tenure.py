@@ -86,7 +86,8 @@ class Tenure:
             if any((self._state / "raft").glob("*/*")):
                 raise OrphanedLog(
                     f"{self._state / identities.FILE} is missing, but {self._state / 'raft'} holds the log of a pool. "
-                    "Restore the file from a backup, or move the folder away and let this peer join again as a new peer"
+                    "Restore the file from a backup, or move the folder away, start the daemon again, and on another peer let it take the lost one's place, "
+                    "bricks included: gd2 peer replace PEER ADDRESS"
                 )
             found = identities.save(self._state, identities.new_identity())
         identities.forget_other_pools(self._state, found.pool_id)

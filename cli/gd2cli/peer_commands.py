@@ -27,6 +27,13 @@ def detach(session: Session, words: Parsed) -> None:
     session.show(answer, lambda _: f"peer detach: success: {peer} is no longer in the pool")
 
 
+def replace(session: Session, words: Parsed) -> None:
+    old, address = words.name(0), words.name(1)
+    session.confirm(f"The daemon at {address} will take the place and the bricks of peer {old}, which can never come back.")
+    answer = session.write("POST", "peers", old, "replace", body={"addresses": [address], "force": words.flag("force")})
+    session.show(answer, lambda peer: f"peer replace: success: {peer['name']} ({peer['id']}) has the place of {old}")
+
+
 def status(session: Session, words: Parsed) -> None:
     session.show(session.get("peers"), lambda peers: status_text(peers, session.paint))
 
@@ -68,7 +75,12 @@ DETACH = Spec(
     "Let a peer leave the pool. PEER: id, name or address. It must have no bricks; force: also when it is down, it learns of it when it returns.",
     detach,
 )
+REPLACE = Spec(
+    Grammar("OLD HOST[:PORT] [force]", names=("OLD", "HOST"), words=(Word("force"),)),
+    "Let the freshly installed daemon at HOST take the place of a lost peer, bricks included. force: bricks that are gone are made anew and healed.",
+    replace,
+)
 STATUS = Spec(Grammar(""), "How many peers are online, and which are not.", status)
 LIST = Spec(Grammar(""), "All peers of the pool.", list_peers)
 
-COMMANDS = {"probe": PROBE, "detach": DETACH, "status": STATUS, "list": LIST}
+COMMANDS = {"probe": PROBE, "detach": DETACH, "replace": REPLACE, "status": STATUS, "list": LIST}

@@ -70,7 +70,8 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     )
 
 
-def check_found(view: View, found: FoundPeer) -> None:
+def check_found(view: View, found: FoundPeer, *, replaces: str = "") -> None:
+    """Raises Refused when it can't be in this pool. `replaces`: id of the peer whose place, and address, it may take."""
     if found.id == view.initiator:
         raise Refused(
             f"probing {found.hostname} is not needed: it is this peer itself", hint="a peer is always in its own pool", code="is-self"
@@ -92,10 +93,10 @@ def check_found(view: View, found: FoundPeer) -> None:
             code="peer-refuses",
         )
     for peer in view.peers():
-        if found.address in peer.addresses:
+        if found.address in peer.addresses and peer.id != replaces:
             raise Conflict(
                 f"address {found.address} belongs to peer {peer.id} of this pool, but another daemon ({found.id}) answers there",
-                hint=f"was the machine reinstalled? Remove the old peer first: gd2 peer detach {peer.id} force",
+                hint=f"was the machine reinstalled? Let it take the old one's place: gd2 peer replace {peer.id} {found.address}",
                 code="address-taken",
             )
     if len(view.peers()) >= PEERS_MAX:

@@ -9,7 +9,8 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     """Check a path and make it a brick of the volume: folder, volume-id mark, .glusterfs/indices.
 
     `force`: allow the root partition and mount points, and create the folder (glusterd's `force`). `empty`: nothing may be in the
-    folder, whatever else is allowed: the brick is to be filled by self-heal, which would trust what it finds.
+    folder, whatever else is allowed: the brick is to be filled by self-heal, which would trust what it finds. `keep`: but a folder
+    that is marked as this volume's brick is taken as it is.
     """
 
     volume: str
@@ -21,6 +22,7 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     allow_mount: bool = False
     reuse: bool = False
     empty: bool = False
+    keep: bool = False
 
 
 class CheckBrick(Arguments, frozen=True, kw_only=True):
@@ -99,11 +101,15 @@ class BrickEmptied(Arguments, frozen=True, kw_only=True):
 
 
 class MarkReplica(Arguments, frozen=True, kw_only=True):
-    """Mark on a good copy (the brick `path`) that the `clients` (names of protocol/client xlators) have nothing yet."""
+    """Mark on a good copy (the brick `path`) that the `clients` (names of protocol/client xlators) have nothing yet.
+
+    `lasting`: an undo leaves the mark, because it may have been there before; a brick that lacks nothing is compared once, no more.
+    """
 
     volume: str
     path: str
     clients: list[str]
+    lasting: bool = False
 
 
 class LeaveBrick(Arguments, frozen=True, kw_only=True):
@@ -150,6 +156,7 @@ BLAME_BRICK = StepKind("brick.blame", BlameBrick, undoable=True, timeout_s=60)
 KEEP_HEALING = StepKind("volume.heal", KeepHealing, timeout_s=10)
 FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
 INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
+ADMIT_PEER = StepKind("peer.admit", InvitePeer, undoable=True, timeout_s=45)
 WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)
 DISMISS_PEER = StepKind("peer.dismiss", DismissPeer, timeout_s=10)
 BRICK_ONLINE = StepKind("brick.online", BrickOnline, undoable=True, timeout_s=15, traceless=True)

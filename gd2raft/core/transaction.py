@@ -293,10 +293,12 @@ class Life:
         return Propose(_and(commit, put=(self._result_put(),), delete=(*self._locks, self._txn_key)))
 
     def _leftovers(self) -> dict[str, Leftover]:
-        """key -> what a peer has to undo by itself. A peer that has left the pool meanwhile is not waited for."""
+        """key -> what a peer has to undo by itself. A peer that has left the pool meanwhile, or does so with this abort, is not
+        waited for."""
         undo: dict[str, list[Undo]] = {}
+        claimed = {claim.key for claim in self.plan.claims}
         for step, problem in self._left:
-            if self._reader.get(model.peer_key(step.peer_id)) is not None:
+            if (key := model.peer_key(step.peer_id)) not in claimed and self._reader.get(key) is not None:
                 undo.setdefault(step.peer_id, []).append(Undo(kind=step.kind, arguments=step.arguments, error=problem.error))
         record = self.record
         return {

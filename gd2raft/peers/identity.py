@@ -80,8 +80,8 @@ def load(folder: Path) -> Identity | None:
 
 def damaged(path: Path, why: str) -> str:
     return (
-        f"{path} is damaged ({why}). Restore the file from a backup; or move the folder {path.parent} away, detach this peer on "
-        "another one (gd2 peer detach PEER force) and let it join again as a new peer"
+        f"{path} is damaged ({why}). Restore the file from a backup; or move the folder {path.parent} away, start the daemon "
+        "again, and on another peer let it take the lost one's place, bricks included: gd2 peer replace PEER ADDRESS"
     )
 
 
@@ -113,7 +113,8 @@ def load_secret(folder: Path, *, first_start: bool) -> str:
             return new_secret(folder)
         raise IdentityError(
             f"{path} is missing, and it is one for the whole pool. Copy the file from another peer; "
-            "a peer that is alone in its pool may take any 64 hexadecimal digits (openssl rand -hex 32)"
+            "a peer that is alone in its pool may take any 64 hexadecimal digits (openssl rand -hex 32). "
+            f"If {FILE} is lost too: move the folder away, start the daemon again, and on another peer: gd2 peer replace PEER ADDRESS"
         ) from None
     except OSError as error:
         raise IdentityError(f"{path} can't be read: {error.strerror}") from error

@@ -46,6 +46,8 @@ def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -
     path = arguments.path
     ours = uuid.UUID(arguments.volume_id).bytes
     empty = arguments.empty and notes.read(context, _name_of(arguments), Note) is None
+    if arguments.keep and os.path.isdir(path) and brick_paths.volume_id_of(path) == ours:
+        empty = False
     if empty:
         brick_paths.check_empty(path)
     brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)

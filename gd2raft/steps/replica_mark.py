@@ -31,7 +31,8 @@ async def do(context: StepContext, arguments: MarkReplica) -> Facts:
 
 
 async def undo(context: StepContext, arguments: MarkReplica) -> Facts:
-    await asyncio.to_thread(_unmark, arguments)
+    if not arguments.lasting:
+        await asyncio.to_thread(_unmark, arguments)
     return {}
 
 

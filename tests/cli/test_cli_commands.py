@@ -26,6 +26,13 @@ OPTION_HELP = {
         ("peer add [fd00::1]:7", "POST /v1/peers", {"addresses": ["[fd00::1]:7"]}, (201, peer_info()), "success"),
         ("peer detach node2", "DELETE /v1/peers/node2", {"force": False}, (204, None), "success"),
         ("peer remove node2 force", "DELETE /v1/peers/node2", {"force": True}, (204, None), "success"),
+        (
+            "peer replace node2 node2:7 force",
+            "POST /v1/peers/node2/replace",
+            {"addresses": ["node2:7"], "force": True},
+            (200, peer_info(PEER_2, "node2")),
+            f"success: node2 ({PEER_2})",
+        ),
         ("volume start v1", "POST /v1/volumes/v1/start", {"force-start-bricks": False}, (200, volume_info()), "v1: success"),
         ("volume start v1 --force", "POST /v1/volumes/v1/start", {"force-start-bricks": True}, (200, volume_info()), "v1: success"),
         ("volume stop v1 force", "POST /v1/volumes/v1/stop", {"force": True}, (200, volume_info()), "v1: success"),

@@ -204,7 +204,7 @@ def test_a_folder_of_logs_that_is_gone_is_not_made_anew(peer: Peer, history: obj
     """Else a founder would found its pool a second time, and a voter could vote twice."""
     kept = peer.state / "kept"
     (peer.state / "raft").rename(kept)
-    fails(peer, "raft.wal", "missing", "peer detach")
+    fails(peer, "raft.wal", "missing", "peer replace")
     shutil.rmtree(peer.state / "raft")
     kept.rename(peer.state / "raft")
     peer.start().ready()

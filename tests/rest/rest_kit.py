@@ -20,6 +20,7 @@ import jwt
 import msgspec
 
 from gd2raft.commands.peer_add import FoundPeer, PeerAdd
+from gd2raft.commands.peer_replace import PeerReplace
 from gd2raft.commands.quota_limit import QuotaSetLimit
 from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.commands.registry import commands
@@ -146,15 +147,17 @@ class MemoryApi:
             await self.hang.wait()
         if self.fail is not None:
             raise self.fail
-        if isinstance(request, PeerAdd):
+        if isinstance(request, PeerAdd | PeerReplace):
             request = msgspec.structs.replace(request, found=found_peer(request.addresses[0]))
         if isinstance(request, QuotaSetLimit | QuotaRemove):
             request = msgspec.structs.replace(request, gfid=self.gfid)
         view = plan.View(self.state, online=frozenset(self.pids), options=self.option_table, initiator=PEER)
         made = commands()[command].plan(view, request, plan.Ids(lambda: str(uuid.uuid4()), 0.0))
         made.check()
-        changes = tuple(msgspec.structs.replace(c, facts_from=-1) for c in made.changes)
-        revision = self.apply(plan.make_commit(self.state, (*view.expectations, *context.expect), changes))
+        changes = tuple(msgspec.structs.replace(c, facts_from=-1) for c in (*made.claims, *made.changes))
+        revision = self.apply(
+            plan.make_commit(self.state, (*view.expectations, *context.expect), tuple({c.key: c for c in changes}.values()))
+        )
         return Done(revision, made.result, self.warnings)
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:

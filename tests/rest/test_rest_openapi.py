@@ -100,7 +100,7 @@ BODIES: dict[str, Any] = {
 JOBS = ("rebalance-start", "rebalance-stop", "rebalance-status", "remove-brick-start", "remove-brick-stop", "remove-brick-commit",
         "remove-brick-status", "volume-expand", "job-get")  # fmt: skip
 """Each needs a state of its own: test_rest_jobs.py."""
-REPAIRS = ("volume-replace-brick", "volume-reset-brick-start", "volume-reset-brick-commit", "volume-barrier", "volume-profile-start",
+REPAIRS = ("peer-replace", "volume-replace-brick", "volume-reset-brick-start", "volume-reset-brick-commit", "volume-barrier", "volume-profile-start",
            "volume-profile-stop", "heal", "heal-info", "heal-info-of", "heal-count", "split-brain", "volume-status-of", "profile-info",
            "top", "volume-statedump", "volume-services")  # fmt: skip
 """These too: test_rest_repair.py."""

@@ -46,6 +46,19 @@ def test_a_brick_is_replaced_and_keeps_its_place(rest: Rest) -> None:
     assert code_of(rest, "POST", f"{V1}/replacebrick", body) == (400, "no-such-brick")
 
 
+def test_a_lost_peer_is_replaced_and_its_bricks_are_the_new_ones(rest: Rest) -> None:
+    bricks = bricks_of(started(rest))
+    body = {"addresses": ["node2"], "force": True}
+    assert code_of(rest, "POST", "/v1/peers/node2/replace", body) == (400, "peer-online")
+    old = rest.get("/v1/peers/node2").json["id"]
+    del rest.api.pids[old]
+    info = good(rest, "POST", "/v1/peers/node2/replace", "/v1/peers/{peer}/replace", body)
+    assert info["id"] != old and rest.get(f"/v1/peers/{old}").status == 404
+    after = bricks_of(rest.get(V1).json)
+    assert [b["peer-id"] for b in after] == [info["id"] if b["peer-id"] == old else b["peer-id"] for b in bricks]
+    assert [b["id"] for b in after] == [b["id"] for b in bricks]
+
+
 def test_a_brick_is_reset_and_comes_back(rest: Rest) -> None:
     started(rest)
     body = {"peerid": "node1", "path": "/b1"}

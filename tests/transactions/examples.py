@@ -29,6 +29,8 @@ FOUND = {
     "op_version_min": model.OP_VERSION_MIN, "op_version_max": model.OP_VERSION,
 }  # fmt: skip
 
+AT_NODE2 = {**FOUND, "address": "node2:24008", "hostname": "node2", "client_address": "node2:24007"}
+
 
 class Example(NamedTuple):
     """`given`: what was done before, commands with their requests or functions of the state."""
@@ -86,6 +88,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
+    "peer-replace": (
+        Example({"peer": "node2", "addresses": ["node2"], "found": AT_NODE2}, (CREATED, STARTED)),
+        Example({"peer": "node2", "addresses": ["node2"], "found": AT_NODE2, "force": True}, (CREATED, STARTED)),
+    ),
     "peer-remove": (Example({"peer": "node3"}), Example({"peer": "node3"}, (an_undo_left_to_node3,))),
     "quota-disable": (Example({"volume": "v1"}, (CREATED, STARTED, QUOTA, LIMITED)),),
     "quota-edit": (Example({"volume": "v1", "soft-timeout": "30s"}, (CREATED, STARTED, QUOTA)),),
@@ -157,7 +163,8 @@ def state_of(example: Example) -> KeyValueState:
 def planned(command: str, request: dict[str, Any], state: KeyValueState) -> tuple[Plan, tuple[Expect, ...]]:
     """The plan, and what it relies on."""
     known = commands()[command]
-    view = View(state, online=frozenset(PEERS), options=OPTIONS, initiator=INITIATOR)
+    lost = {PEERS[1]} if command == "peer-replace" else set()  # only a peer that is down is replaced
+    view = View(state, online=frozenset(PEERS) - lost, options=OPTIONS, initiator=INITIATOR)
     numbers = iter(range(1, 10_000))
     ids = Ids(lambda: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{command}-{next(numbers)}")), 1000.0)
     return known.plan(view, msgspec.convert(request, known.request), ids), view.expectations

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 WAY_OUT = (
     "The other peers hold the same data: stop the daemon, move the folder away that holds all its state (localstatedir), "
-    "detach this peer on another one (gd2 peer detach PEER force) and let it join again as a new peer."
+    "start the daemon again, and on another peer let it take the lost one's place, bricks included: gd2 peer replace PEER ADDRESS "
+    "(PEER: the id, name or address that it had; ADDRESS: of this daemon)."
 )
 
 
