@@ -406,11 +406,16 @@ class Daemon:
         peer = view.find_peer(request.peer)
         if peer is None:
             return await member.engine.run(call)  # says so, or knows how it ended
+        if not request.force and peer.id in view.online and not await self._answers(peer):
+            view.online -= {peer.id}  # its lease runs on for some seconds
         check_removable(view, peer, request.force)
         if peer.id == self.identity.peer_id:
             await self._hand_over()
             raise NotLeader("the leader is being detached: it has handed over")
         return await self._without_vote(peer, call)
+
+    async def _answers(self, peer: model.Peer) -> bool:
+        return peer.id == self.identity.peer_id or await Remote(self).answers(peer)
 
     async def _replace_peer(self, call: CommandCall) -> Done:
         """A lost peer loses its vote before another one takes its place."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gd2raft import services
-from gd2raft.core import jobs, plan
+from gd2raft.core import jobs, model, plan
 from gd2raft.core.kv import Expect
 from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
@@ -25,6 +25,7 @@ from gd2raft.store.interface import StoreError
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
 
+ALIVE_S = 2.0
 COMMAND_REFUSED = "command"
 FAMILIES = (plan.NotFound, plan.Conflict, plan.Moved, plan.Unavailable, plan.OutcomeUnknown, plan.Failed, NotLeader, plan.Refused)
 
@@ -231,6 +232,18 @@ class Remote:
         except RpcError:
             return None
         return msgspec.json.decode(reply.payload, type=jobs.Progress) if reply.payload else None
+
+    async def answers(self, peer: model.Peer) -> bool:
+        """Whether the peer's daemon is there now, asked on a connection of its own."""
+        try:
+            connection = await self._daemon.connections().dial(peer.addresses[0], expect_peer_id=peer.id, timeout_s=ALIVE_S)
+            try:
+                await connection.call(services.PEER_STATE, services.Empty(), timeout_s=ALIVE_S)
+            finally:
+                await connection.close("asked")
+        except (RpcError, OSError, TimeoutError):
+            return False
+        return True
 
     async def _call(self, peer_id: str, method: Method[Any, Any], request: Any, timeout_s: float) -> Any:
         address = self._daemon.member.address_of(peer_id)

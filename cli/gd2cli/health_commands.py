@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gd2cli.problems import Problem
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.volume_text import brick_name
-from gd2cli.words import Grammar, Parsed
+from gd2cli.words import Grammar, Parsed, Word
 
 if TYPE_CHECKING:
     from gd2cli.session import Session
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 FINDINGS_SHOWN_MAX = 30
 DO = {
     "NO_QUORUM": "start the daemons of more voters: writes are refused until most of them are up",
+    "DISK_FULL": "free space on the disk of that peer's state folder (localstatedir); it goes on by itself",
     "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
     "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
     "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it",
@@ -22,7 +24,7 @@ DO = {
     "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
 }
-WORST = ("NO_QUORUM", "VOLUME_OFFLINE")
+WORST = ("NO_QUORUM", "DISK_FULL", "VOLUME_OFFLINE")
 
 
 class Finding(NamedTuple):
@@ -43,12 +45,24 @@ def health(session: Session, words: Parsed) -> None:
     summary = {"peers": len(peers), "volumes": len(volumes), "started": len(status)}
     data = {"healthy": not found, **summary, "findings": [{"code": f.code, "what": f.what, "do": DO[f.code]} for f in found]}
     session.show_data(data, lambda shown: health_text(shown, session.paint))
+    if found and words.flag("check"):
+        raise Problem("not healthy", hint="without --check the exit code only says whether the pool could be asked")
 
 
 def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
+    found = (
+        [Finding("DISK_FULL", f"the disk that holds the pool's state is full on peer {name_of_asked(cluster)}")]
+        if cluster.get("disk-full")
+        else []
+    )
     if not cluster["quorum"]:
-        return [Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
-    return [] if cluster["leader"] else [Finding("NO_LEADER", "no leader is known")]
+        return [*found, Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
+    return found if cluster["leader"] else [*found, Finding("NO_LEADER", "no leader is known")]
+
+
+def name_of_asked(cluster: dict[str, Any]) -> str:
+    asked = str(cluster.get("peer-id", ""))
+    return next((str(p["name"]) for p in cluster.get("peers", []) if p["id"] == asked), asked)
 
 
 def transaction_findings(transactions: list[dict[str, Any]]) -> list[Finding]:
@@ -92,4 +106,10 @@ def health_text(data: dict[str, Any], paint: Paint) -> str:
     return "\n".join([*lines, "", "What to do:", *(f"  {line}" for line in todo)])
 
 
-COMMANDS = {"health": Spec(Grammar(""), "What is wrong with peers and volumes, and what to do about it.", health)}
+COMMANDS = {
+    "health": Spec(
+        Grammar("[check]", words=(Word("check"),)),
+        "What is wrong with peers and volumes, and what to do about it. --check: exit code 1 when something is.",
+        health,
+    )
+}

@@ -94,7 +94,12 @@ def value_of(option: Mapping[str, Any]) -> str:
 
 def reset(session: Session, words: Parsed) -> None:
     name, key = words.name(0), words.name(1)
-    session.confirm(f"{f'Option {key}' if key else 'All options'} of volume {name} will be as if never set.")
+    where = "the pool" if name == POOL else f"volume {name}"
+    session.confirm(f"{f'Option {key}' if key and key != 'all' else 'All options'} of {where} will be as if never set.")
+    if name == POOL:
+        answer = session.write("DELETE", "cluster", "options", body={"options": [key] if key and key != "all" else []})
+        session.show(answer, lambda _: "volume reset: success")
+        return
     body: dict[str, Any] = {"options": [key]} if key and key != "all" else {"all": True}
     answer = session.write("DELETE", "volumes", name, "options", body={**body, "force": words.flag("force")})
     session.show(answer, lambda _: "volume reset: success")
@@ -110,8 +115,8 @@ COMMANDS = {
         get_options,
     ),
     "reset": Spec(
-        Grammar("VOLUME [KEY] [force]", names=("VOLUME",), optional=("KEY",), words=(Word("force"),)),
-        "Give an option (without KEY: all) its default again; force: protected ones too.",
+        Grammar("VOLUME|all [KEY] [force]", names=("VOLUME",), optional=("KEY",), words=(Word("force"),)),
+        "Give an option (without KEY: all) its default again; `all` instead of a volume: of the whole pool; force: protected ones too.",
         reset,
     ),
 }

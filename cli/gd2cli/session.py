@@ -23,6 +23,7 @@ class Session:
         self.settings, self.what = settings, what
         self.client = Client(settings)
         self.paint = Paint(wants_colour())
+        self._warned: set[str] = set()
 
     def __enter__(self) -> Session:
         return self
@@ -46,6 +47,9 @@ class Session:
 
     def _heard(self, answer: Answer) -> Answer:
         for warning in answer.warnings:
+            if warning in self._warned:
+                continue  # once a command, however many requests it takes
+            self._warned.add(warning)
             print(f"gd2: {self.what}: warning: {clean(warning)}", file=sys.stderr)
         return answer
 

@@ -81,10 +81,9 @@ class Initiator:
                     last: Exception = error
             except OutcomeUnknown as error:
                 began, last = True, error
-            except Unavailable as error:
+            except Unavailable:
                 if not began:
-                    raise
-                last = error  # of this try only: an earlier one may have done it
+                    raise  # else "nothing was changed" is true of this try only: an earlier one may have done it
             except (ConnectionError, TimeoutError) as error:
                 began, last = True, error
             status = self._store.status()

@@ -135,7 +135,7 @@ def _peer(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
 
 
 def _options(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
-    return options.global_options(call.api.option_table, view.global_options()), "", 0
+    return options.global_options(call.api.option_table, view), "", 0
 
 
 def _transaction(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:

@@ -44,14 +44,23 @@ def _info(option: Option, volume: model.Volume) -> OptionInfo:
     )
 
 
-def global_options(table: OptionTable, stored: Mapping[str, str]) -> list[GlobalOptionInfo]:
-    """Options of the whole pool: all possible ones, and those that are set."""
+def global_options(table: OptionTable, view: model.View) -> list[GlobalOptionInfo]:
+    """Options of the whole pool: all possible ones, and those that are set; with its op-versions, which it always has."""
+    stored = {**view.global_options(), **op_versions(view)}
     defaults = {o.name: default_of(o) for o in table.options.values() if o.scope == "pool"}
     names = [*defaults, *[name for name in stored if name not in defaults]]
     return [
         GlobalOptionInfo(key=name, value=stored.get(name, defaults.get(name, "")), default=defaults.get(name, ""), modified=name in stored)
         for name in names
     ]
+
+
+def op_versions(view: model.View) -> Mapping[str, str]:
+    """Of the pool: what it runs at, and what every peer could follow."""
+    cluster, peers = view.cluster(), view.peers()
+    if cluster is None or not peers:
+        return {}
+    return {"cluster.op-version": str(cluster.op_version), "cluster.max-op-version": str(min(p.op_version_max for p in peers))}
 
 
 def option_help(table: OptionTable) -> list[OptionHelp]:

@@ -94,7 +94,7 @@ async def list_option_groups(call: Call) -> Reply:
 
 
 async def get_global_options(call: Call) -> Reply:
-    return Reply(body=options.global_options(call.api.option_table, call.view().global_options()))
+    return Reply(body=options.global_options(call.api.option_table, call.view()))
 
 
 async def get_cluster_status(call: Call) -> Reply:

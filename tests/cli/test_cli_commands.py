@@ -46,6 +46,8 @@ OPTION_HELP = {
         ),
         ("volume set v1 c.d -1", "POST /v1/volumes/v1/options", {"options": {"c.d": "-1"}}, (200, volume_info()), "success"),
         ("volume set all c.r 51", "POST /v1/cluster/options", {"options": {"c.r": "51"}}, (200, []), "success"),
+        ("volume reset all", "DELETE /v1/cluster/options", {"options": []}, (200, []), "success"),
+        ("volume reset all c.r", "DELETE /v1/cluster/options", {"options": ["c.r"]}, (200, []), "success"),
         ("volume reset v1", "DELETE /v1/volumes/v1/options", {"all": True, "force": False}, (200, volume_info()), "success"),
         ("volume reset v1 force", "DELETE /v1/volumes/v1/options", {"all": True, "force": True}, (200, volume_info()), "success"),
         (
@@ -235,6 +237,18 @@ def test_health_names_what_is_wrong_by_stable_codes_worst_first(gd2, peer):
     assert "volume start VOLUME force" in gd2("health", peers=peer).out
     peer.answers["GET /v1/volumes/v1/bricks"] = (200, [*bricks[:2], brick_status("node3", "/b")])
     assert "VOLUME_OFFLINE" not in gd2("health", peers=peer).out, "one copy of three serves"
+
+
+def test_a_full_disk_has_a_code_of_its_own_and_check_tells_it_by_the_exit_code(gd2, peer):
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status(**{"disk-full": True, "leader": ""}))
+    peer.answers["GET /v1/peers"] = (200, [peer_info()])
+    peer.answers["GET /v1/volumes"] = (200, [])
+    told = gd2("health", peers=peer)
+    assert told.code == 0 and "DISK_FULL" in told.out and "free space" in told.out
+    assert [f["code"] for f in json.loads(gd2("health", "--json", peers=peer).out)["findings"]] == ["DISK_FULL", "NO_LEADER"]
+    assert gd2("health", "--check", peers=peer).code == 1
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
+    assert gd2("health", "--check", peers=peer).code == 0
 
 
 def test_a_healthy_pool_is_one_line(gd2, peer):

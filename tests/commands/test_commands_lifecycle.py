@@ -252,6 +252,17 @@ def test_a_quorum_type_that_is_none_is_refused() -> None:
     assert refused(pool_with_volume(), "volume-set", options={"cluster.server-quorum-type": "abc"}).code == "bad-option"
 
 
+def test_options_of_the_pool_are_reset_one_by_one_or_all() -> None:
+    pool = Pool()
+    pool.do("cluster-set", None, options={"cluster.server-quorum-ratio": "60", "cluster.localtime-logging": "enable"})
+    assert pool.do("cluster-reset", None, options=["server-quorum-ratio"]).outcome == "done"
+    assert pool.view().global_options() == {"cluster.localtime-logging": "enable"}
+    with pytest.raises(Refused, match="not set on the pool"):
+        pool.plan("cluster-reset", options=["cluster.server-quorum-ratio"])
+    assert pool.do("cluster-reset", None).outcome == "done"
+    assert pool.view().global_options() == {}
+
+
 def test_global_options_are_kept_beside_those_that_are_there() -> None:
     pool = Pool()
     pool.do("cluster-set", None, options={"cluster.server-quorum-ratio": "60"})

@@ -95,6 +95,7 @@ BODIES: dict[str, Any] = {
     "option-group-create": {"name": "own", "options": [{"name": "performance.io-cache", "onvalue": "on"}]},
     "volume-edit": {"metadata": {"a": "b"}},
     "cluster-voters": {"voters": 3},
+    "cluster-reset": {},
     "cluster-set": {"options": {"cluster.server-quorum-ratio": "51%"}},
 }
 JOBS = ("rebalance-start", "rebalance-stop", "rebalance-status", "remove-brick-start", "remove-brick-stop", "remove-brick-commit",

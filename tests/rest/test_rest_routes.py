@@ -192,6 +192,7 @@ def test_options_of_the_pool_are_read_and_set(rest: Rest) -> None:
     answer = rest.ask("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": "51%"}})
     assert answer.status == 200
     listed = {o["key"]: o for o in rest.get("/v1/cluster/options").json}
+    assert (listed["cluster.op-version"]["value"], listed["cluster.max-op-version"]["value"]) == ("100000", "100000")
     assert (listed["cluster.server-quorum-ratio"]["value"], listed["cluster.server-quorum-ratio"]["modified"]) == ("51%", True)
 
 

@@ -85,6 +85,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "bitrot-edit": (Example({"volume": "v1", "signing-time": 10, "scrub": "pause"}, (CREATED, STARTED, BITROT)),),
     "bitrot-enable": (Example({"volume": "v1"}, (CREATED, STARTED)),),
     "cluster-voters": (Example({"voters": 3}),),
+    "cluster-reset": (Example({}, (("cluster-set", {"options": {"cluster.server-quorum-ratio": "51%"}}),)),),
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),

@@ -1,0 +1,41 @@
+"""volume reset all: options of the whole pool go back to their defaults."""
+
+from __future__ import annotations
+
+from gd2raft.core import model, options, plan
+from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+
+
+class ClusterReset(Request, frozen=True, kw_only=True):
+    """`options`: which; none: all that are set."""
+
+    options: list[str] = []
+
+
+def plan_reset(view: View, request: ClusterReset, ids: Ids) -> Plan:
+    stored = dict(view.global_options())
+    chosen = [named(view, stored, name) for name in request.options] or list(stored)
+    kept = {name: value for name, value in stored.items() if name not in chosen}
+    change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=kept))
+    return Plan(locks=("options",), changes=(change,), result={})
+
+
+def named(view: View, stored: dict[str, str], name: str) -> str:
+    if name in stored:
+        return name
+    try:
+        found = options.find(view.options, name).name
+    except options.OptionRefused as error:
+        raise Refused(str(error), code="bad-option") from error
+    if found not in stored:
+        raise Refused(f"option {found[:300]} is not set on the pool", hint="there is nothing to reset", code="not-set")
+    return found
+
+
+COMMAND = Command(
+    name="cluster-reset",
+    request=ClusterReset,
+    plan=plan_reset,
+    route=Route("DELETE", "/v1/cluster/options", 200, "options"),
+    summary="Reset options of the whole pool.",
+)
