@@ -121,8 +121,14 @@ class Experiments:
 
     def leader(self) -> int:
         """Its number."""
-        status = self.crowd.ask(self.alive()[0], "GET", "/v1/cluster/status")
-        return self.number_of(status["leader"])
+        known: list[str] = []
+
+        def found() -> bool:
+            known[:] = [self.crowd.ask(self.alive()[0], "GET", "/v1/cluster/status")["leader"]]
+            return bool(known[0])
+
+        self.crowd.until("somebody leads", found, 30)
+        return self.number_of(known[0])
 
     def number_of(self, peer_id: str) -> int:
         peers = self.crowd.ask(self.alive()[0], "GET", f"/v1/peers/{peer_id}")
