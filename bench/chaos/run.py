@@ -17,15 +17,15 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from bench import report
-from bench.chaos import appends, clients, commands, faults, restarts, verdict
+from bench.chaos import appends, clients, commands, faults, restarts, tables, verdict
 from bench.chaos.appends import Appender
 from bench.chaos.clients import Book, Client
 from bench.chaos.commands import Commander
 from bench.chaos.pool import Pool, why_not
 from bench.chaos.restarts import Restart
+from bench.chaos.tables import Outcome
 from bench.namespaces import RigError
 from bench.namespaces import why_not as no_rig
 from bench.sides import NotDone
@@ -44,21 +44,6 @@ SHOWN_MAX = 10
 KILL_ALL_KEYS = 100_000
 
 
-class Outcome(NamedTuple):
-    """`violations`: in words. `faults`: how often each kind was done."""
-
-    seed: int
-    minutes: float
-    peers: int
-    faults: Counter[str]
-    counts: Counter[str]
-    violations: list[str]
-    odd: Counter[str]
-    recoveries: list[float]
-    restarts: list[Restart]
-    lost: int
-
-
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     if reason := no_rig() or why_not():
@@ -71,13 +56,15 @@ def main(arguments: list[str]) -> int:
     except (NotDone, RigError, OSError) as error:
         print(f"bench chaos: seed {options.seed}: {error}\n  what is left: {folder}", file=sys.stderr)
         return 1
-    _show(outcome)
+    tables.show(outcome)
     if outcome.violations:
         print(f"seed {options.seed}: {len(outcome.violations)} violations; logs and histories: {folder}", file=sys.stderr)
     elif not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
+    if options.write_docs:
+        tables.write_docs(outcome, options.state, report.commit())
     if options.json:
-        print(json.dumps(_json(outcome)))
+        print(json.dumps(tables.as_json(outcome)))
     return 1 if outcome.violations else 0
 
 
@@ -138,6 +125,8 @@ class Chaos:
         for appender in self._appenders:
             self._book.counts.update(appender.counts())
         return Outcome(
+            options.kill_all,
+            options.keys,
             options.seed,
             options.minutes,
             options.peers,
@@ -296,43 +285,3 @@ class Chaos:
         with (self._folder / "local-reads.txt").open("w") as file:
             file.writelines(f"{read}\n" for read in self._book.local)
         (self._folder / "violations.txt").write_text("\n\n".join(self._violations))
-
-
-def _acknowledged(counts: Counter[str]) -> int:
-    return sum(counts[name] for name in ("write done", "cas done", "append done"))
-
-
-def _show(outcome: Outcome) -> None:
-    report.show([["fault", "times"], *([name, str(times)] for name, times in sorted(outcome.faults.items()))])
-    print()
-    report.show([["clients were told", "times"], *([name, str(times)] for name, times in sorted(outcome.counts.items()))])
-    for text, times in outcome.odd.most_common(SHOWN_MAX):
-        print(f"unexpected answer, {times} times: {text}")
-    if outcome.restarts:
-        print()
-        report.show(_restart_rows(outcome.restarts))
-    slowest = max(outcome.recoveries, default=0.0)
-    print(f"recoveries: {len(outcome.recoveries)}, slowest {slowest:.1f} s; violations: {len(outcome.violations)}; seed {outcome.seed}")
-
-
-def _restart_rows(found: list[Restart]) -> list[list[str]]:
-    """Seconds from the start of all daemons."""
-    rows = [["after kill -9 of all", "median s", "p99 s", "slowest s", "times"]]
-    for name in ("reads", "commit"):
-        times = sorted(getattr(restart, name) for restart in found)
-        cells = [f"{value:.2f}" for value in (report.percentile(times, 50), report.percentile(times, 99), times[-1])]
-        rows.append([f"first {name.removesuffix('s')}{' of every daemon' if name == 'reads' else ''}", *cells, str(len(times))])
-    return rows
-
-
-def _json(outcome: Outcome) -> dict[str, object]:
-    return {
-        "name": "chaos",
-        "minutes": outcome.minutes,
-        "peers": outcome.peers,
-        "faults": outcome.faults.total(),
-        "acknowledged": _acknowledged(outcome.counts),
-        "lost": outcome.lost,
-        "violations": len(outcome.violations),
-        "seed": outcome.seed,
-    }

@@ -245,6 +245,20 @@ def test_d15_without_a_majority_of_pre_votes_the_term_does_not_move() -> None:
     assert scene.guard.term == 0
 
 
+def test_a_voter_that_just_began_looks_for_a_leader_sooner_than_one_that_lost_it() -> None:
+    scene = Scene()
+    assert of(m.PreVote, scene.pass_time(0.7 * SETTINGS.election_min_s)) != []
+    scene.say("b", append(1, (0, 0)))
+    assert of(m.PreVote, scene.pass_time(0.99 * SETTINGS.election_min_s)) == []
+    assert of(m.PreVote, scene.pass_time(SETTINGS.election_max_s)) != []
+
+
+def test_a_voter_that_just_began_gives_the_one_it_votes_for_the_whole_time_out() -> None:
+    scene = Scene()
+    scene.say("b", m.Vote(1, 0, 0, False))
+    assert of(m.PreVote, scene.pass_time(0.99 * SETTINGS.election_min_s)) == []
+
+
 def test_a_late_pre_vote_does_not_make_a_leader_campaign() -> None:
     scene = Scene(FIVE)
     scene.pass_time(3.0)

@@ -31,7 +31,7 @@ class Guard(Inbox):
     def __init__(self, peer: str, log: Log, commit_index: int, settings: Settings, rng: random.Random, now: float) -> None:
         super().__init__(peer, log, commit_index, settings, rng, now)
         self._follow_config(now)
-        self._postpone_election(now)
+        self._seek_leader(now)
         if self.log.config.voters == (peer,):
             self._election_at = now  # alone: nobody to wait for
 
@@ -162,7 +162,7 @@ class Guard(Inbox):
     # elections
 
     def _start_pre_vote(self, now: float) -> None:
-        self._postpone_election(now)
+        self._seek_leader(now)
         if not self.votes or not self.may_lead or self._installing is not None:
             return
         self._pre_votes = {self.peer}

@@ -48,6 +48,9 @@ class Install(NamedTuple):
     last_term: int
     data: bytes
 
+SEEK_BETWEEN, SEEK_FOR = (0.2, 0.7), 2
+"""A voter that was just started asks for pre-votes in such parts of the shortest time-out, until so many longest time-outs are over."""
+
 
 class Inbox:
     """See the module's docstring. `_handlers` says which method takes which message."""
@@ -64,6 +67,7 @@ class Inbox:
         self._term = self.kernel.term
         self.heard: dict[str, float] = {}
         self.leader_heard = -1e9
+        self._begun = now
         self._leader_lost = False  # its connection broke since we heard it
         self._leader_has_quorum = False
         self._pre_votes: set[str] | None = None
@@ -320,6 +324,17 @@ class Inbox:
     def _postpone_election(self, now: float) -> None:
         low, high = self.settings.election_min_s, self.settings.election_max_s
         self._election_at = now + low + (high - low) * self._rng.random()
+
+    def _seek_leader(self, now: float) -> None:
+        """As _postpone_election, but sooner while we have just begun and heard of no leader: when all were restarted, nobody needs to wait for one.
+
+        Only pre-votes are asked for so soon, and where a leader lives they are denied.
+        """
+        if self.leader_heard >= self._begun or now - self._begun > SEEK_FOR * self.settings.election_max_s:
+            self._postpone_election(now)
+        else:
+            low, high = SEEK_BETWEEN
+            self._election_at = now + self.settings.election_min_s * (low + (high - low) * self._rng.random())
 
     def _leader_lives(self, now: float) -> bool:
         """Leader stickiness (thesis, 4.2.3): no vote against a leader that was heard a moment ago."""
