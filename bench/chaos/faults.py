@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -302,8 +302,7 @@ def possible(peers: int) -> list[Fault]:
     return [fault for fault in FAULTS if peers >= fault.peers_min]
 
 
-def throw(dice: random.Random, peers: int) -> tuple[Fault, float]:
+def throw(dice: random.Random, among: Sequence[Fault]) -> tuple[Fault, float]:
     """The next fault and how long it lasts, in seconds."""
-    faults = possible(peers)
-    fault = dice.choices(faults, [fault.weight for fault in faults])[0]
+    fault = dice.choices(among, [fault.weight for fault in among])[0]
     return fault, dice.uniform(*fault.seconds)

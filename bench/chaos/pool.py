@@ -84,6 +84,11 @@ class Daemon(ours.Peer):
     def running(self) -> bool:
         return hasattr(self, "_process") and self._process.poll() is None
 
+    def cpu_s(self) -> float:
+        """Used by it since its start. Raises OSError when it is gone."""
+        fields = Path(f"/proc/{self._process.inner_pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """It is gone when this returns."""
         self.wanted = False

@@ -70,14 +70,14 @@ def main(arguments: list[str]) -> int:
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench chaos", description="Faults on real daemons under load, and what became of the promises.")
-    parser.add_argument("--minutes", type=float, default=1.0, help="of faults (default %(default)s)")
+    parser.add_argument("--minutes", type=_positive, default=1.0, help="of faults (default %(default)s)")
     parser.add_argument("--peers", type=int, choices=(3, 5), default=3, help="daemons (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="of the faults and of what clients do (default: a new one each time)")
     parser.add_argument(
         "--kill-all", action="store_true", help="only this: kill -9 of all daemons, every few seconds; 100,000 keys in the store"
     )
     parser.add_argument("--keys", type=int, default=None, help="in the store before it begins (default: 0, with --kill-all 100000)")
-    parser.add_argument("--rate", type=float, default=40.0, help="operations of all clients a second (default %(default)s)")
+    parser.add_argument("--rate", type=_positive, default=40.0, help="operations of all clients a second (default %(default)s)")
     parser.add_argument("--only", default="", help="faults whose name contains this word")
     parser.add_argument("--state", choices=("tmpfs", "disk"), default="tmpfs", help="where the state is (disk: no full disks)")
     parser.add_argument("--folder", default=None, help="where logs go (default: the folder for temporary files)")
@@ -85,11 +85,26 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
     options = parser.parse_args(arguments)
+    if not _choice(options):
+        kinds = ", ".join(fault.name for fault in faults.possible(options.peers))
+        parser.error(f"no fault is called like {options.only!r} (on {options.peers} peers, state on {options.state}); there are: {kinds}")
     if options.seed is None:
         options.seed = int.from_bytes(os.urandom(4), "big")
     if options.keys is None:
         options.keys = KILL_ALL_KEYS if options.kill_all else 0
     return options
+
+
+def _positive(text: str) -> float:
+    if not 0 < (number := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError("more than 0")
+    return number
+
+
+def _choice(options: argparse.Namespace) -> list[faults.Fault]:
+    """The faults of this run. (A whole disk of the machine is not filled.)"""
+    possible = faults.possible(options.peers)
+    return [fault for fault in possible if options.only in fault.name and not (options.state == "disk" and fault.name.startswith("fill"))]
 
 
 class Chaos:
@@ -98,6 +113,7 @@ class Chaos:
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self._options, self._folder = options, folder
         self._dice = random.Random(options.seed)
+        self._faults = _choice(options)
         self._book = Book()
         self._done: Counter[str] = Counter()
         self._violations: list[str] = []
@@ -193,7 +209,7 @@ class Chaos:
 
     def _one_fault(self, pool: Pool) -> None:
         time.sleep(self._dice.uniform(*REST_S))
-        fault, seconds = self._throw(pool)
+        fault, seconds = faults.throw(self._dice, self._faults)
         try:
             with fault.do(pool, self._dice) as whom:
                 self._note(fault, whom, seconds)
@@ -210,19 +226,13 @@ class Chaos:
             self._violate(f"{daemon.host.name} ended by itself ({daemon.process.returncode}): {daemon.log_tail()}")
             daemon.start()
 
-    def _throw(self, pool: Pool) -> tuple[faults.Fault, float]:
-        while True:
-            fault, seconds = faults.throw(self._dice, pool.size)
-            if self._options.only in fault.name and not (self._options.state == "disk" and "fill" in fault.name):
-                return fault, seconds
-
     def _last(self, pool: Pool, seconds: float) -> None:
         """Let the fault last, sometimes with another one in the middle of it."""
         if self._dice.random() >= TOGETHER:
             time.sleep(seconds)
             return
         time.sleep(seconds / 3)
-        fault, more = self._throw(pool)
+        fault, more = faults.throw(self._dice, self._faults)
         if fault.name.split()[0] in ("isolate", "cut", "split", "deafen", "silence", "lose", "delay"):
             with fault.do(pool, self._dice) as whom:
                 self._note(fault, whom, more)

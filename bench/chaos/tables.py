@@ -64,6 +64,7 @@ def restart_rows(found: Sequence[Restart]) -> list[list[str]]:
     for title, times in (
         ("every daemon has served a read", sorted(restart.reads for restart in found)),
         ("a change was acknowledged", sorted(restart.commit for restart in found)),
+        ("CPU of a daemon until its first read", sorted(restart.cpu for restart in found)),
     ):
         rows.append([title, *(f"{report.percentile(times, percent):.2f}" for percent in (50, 99, 100)), str(len(times))])
     return rows

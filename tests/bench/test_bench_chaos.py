@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from bench import report
-from bench.chaos import verdict
+from bench.chaos import run, tables, verdict
 from bench.chaos.clients import Book, LocalRead
+from bench.chaos.restarts import Restart
+from bench.chaos.tables import Outcome
 from bench.chaos.verdict import State
 
 RUN_S = 300.0
@@ -26,6 +29,51 @@ def test_half_a_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["lost"] == told["violations"] == 0
     assert told["faults"] >= 3 and told["acknowledged"] > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--minutes", "0"], "more than 0"),
+        (["--peers", "4"], "invalid choice"),
+        (["--only", "flood"], "no fault is called like 'flood' (on 3 peers, state on tmpfs); there are: kill one"),
+        (["--only", "fill", "--state", "disk"], "no fault is called like 'fill'"),
+        (["--only", "detach"], "no fault is called like 'detach' (on 3 peers"),
+    ],
+)
+@pytest.mark.fast
+def test_what_can_not_be_done_is_said_at_once(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run.main(arguments)
+    assert caught.value.code == 2 and says in capsys.readouterr().err
+
+
+OUTCOME = Outcome(
+    kill_all=True,
+    keys=1000,
+    seed=7,
+    minutes=1.0,
+    peers=3,
+    faults=Counter({"kill all": 2}),
+    counts=Counter({"write done": 5, "append done": 1003, "write unknown": 1}),
+    violations=[],
+    odd=Counter(),
+    recoveries=[],
+    restarts=[Restart(1.0, 2.0, 0.5), Restart(1.5, 2.5, 0.6)],
+    lost=0,
+)
+
+
+@pytest.mark.fast
+def test_an_outcome_is_one_json_object_and_one_section_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = tables.as_json(OUTCOME)
+    wanted = {"name": "chaos", "minutes": 1.0, "peers": 3, "faults": 2, "acknowledged": 1008, "lost": 0, "violations": 0, "seed": 7}
+    assert wanted.items() <= told.items()
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    tables.write_docs(OUTCOME, "disk", "abc1234")
+    text = (tmp_path / "benchmarks.md").read_text()
+    assert "<!-- bench:chaos-kill-all -->" in text and "commit abc1234, seed 7" in text and "**0 lost, 0 violations**" in text
+    assert "| every daemon has served a read | 1.00 | 1.50 | 1.50 | 2 |" in text
 
 
 @pytest.mark.fast
