@@ -2,7 +2,7 @@
 
    The file $CHAOS_DISK says what is wrong with the files below $CHAOS_STATE: absent, nothing; "fsync": fsync and fdatasync answer
    EIO, and what was written since the last good one is gone (Linux drops the pages of a failed write-back); "write": write answers EIO;
-   "slow": a sync takes 0.3 s. */
+   "slow": a sync takes 0.3 s. Once something failed there is a file $CHAOS_DISK.failed. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,13 +44,24 @@ static char what_is_wrong(int fd) {
     return word;
 }
 
+static void say_that_it_failed(void) {
+    char path[PATH_MAX];
+    const char *order = getenv("CHAOS_DISK");
+    if (strlen(order) + 8 < sizeof path) {
+        strcat(strcpy(path, order), ".failed");
+        int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (file >= 0) close(file);
+    }
+    errno = EIO;
+}
+
 static int sync_with(const char *name, int fd) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, name);
     struct stat about;
     char wrong = what_is_wrong(fd);
     if (wrong == 'f') {
         if (fd < FILES && synced[fd] && ftruncate(fd, synced[fd] - 1)) {}
-        errno = EIO;
+        say_that_it_failed();
         return -1;
     }
     if (wrong == 's') usleep(300000);
@@ -73,7 +84,7 @@ ssize_t write(int fd, const void *data, size_t size) {
     static ssize_t (*real)(int, const void *, size_t);
     if (!real) real = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
     if (what_is_wrong(fd) == 'w') {
-        errno = EIO;
+        say_that_it_failed();
         return -1;
     }
     return real(fd, data, size);

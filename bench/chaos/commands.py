@@ -77,7 +77,12 @@ class Commander:
 
 def judge_rest(peer: str, values: Mapping[str, bytes]) -> list[str]:
     """The state of one peer at rest: no lock, no transaction, nothing left to undo, and as many claims as bricks."""
-    found = [f"{peer}: {key} is left in the state" for key in values if key.startswith((model.LOCKS, model.TRANSACTIONS, model.LEFTOVERS))]
+    unfinished = [
+        key
+        for key in values
+        if key.startswith((model.LOCKS, model.TRANSACTIONS)) or (key.startswith(model.LEFTOVERS) and key.count("/") > 1)
+    ]
+    found = [f"{peer}: {key} is left in the state" for key in unfinished]  # (a peer's guard key for its leftovers stays)
     claimed = {
         model.load(key, value, model.BrickClaim).volume
         for key, value in values.items()

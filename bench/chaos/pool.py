@@ -47,18 +47,20 @@ def build_shim(folder: Path) -> Path:
 
 
 class Daemon(ours.Peer):
-    """One gd2raft. `life` counts its starts; `ended` says why it is not running when nobody killed it."""
+    """One gd2raft. `first`: it goes before everything else that runs on this machine. `life` counts its starts; `ended` says why it is not running when nobody killed it."""
 
     call_s = CALL_S
 
-    def __init__(self, host: Host, shim: Path, *, voters: int, on_disk: bool) -> None:
+    def __init__(self, host: Host, shim: Path, *, voters: int, on_disk: bool, first: bool) -> None:
         super().__init__(host)
+        self._first = first
         state = self.folder / "state"
         if not on_disk:
             state.mkdir()
             host.run(["mount", "-t", "tmpfs", "-o", f"size={STATE_MIB}m,mode=700", "tmpfs", state])
             self.state = host.path(str(state))
         self._order = host.folder / "disk-order"
+        self._failed = host.folder / "disk-order.failed"
         self._env = {**os.environ, "LD_PRELOAD": str(shim), "CHAOS_DISK": str(self._order), "CHAOS_STATE": str(state)}
         self.life = 0
         self.wanted = False
@@ -75,6 +77,8 @@ class Daemon(ours.Peer):
         super().start()
 
     def launch(self, command: Any) -> None:
+        if self._first:  # its session is a scheduling group of its own
+            command = ["sh", "-c", 'echo -20 > /proc/self/autogroup; exec "$@"', "sh", *command]
         self._process = self.host.popen(command, log=ours.LOG, env=self._env)
 
     @property
@@ -113,6 +117,11 @@ class Daemon(ours.Peer):
 
     def mend_disk(self) -> None:
         self._order.unlink(missing_ok=True)
+        self._failed.unlink(missing_ok=True)
+
+    def disk_failed(self) -> bool:
+        """Whether the daemon has met its broken disk."""
+        return self._failed.exists()
 
     def fill_disk(self) -> None:
         """Leave no space at all on the file system of the state."""
@@ -152,9 +161,9 @@ def _members(daemon: Daemon) -> list[str]:
 class Pool:
     """`size` daemons in one pool, up inside the context."""
 
-    def __init__(self, size: int, folder: Path, rng: random.Random, *, voters: int = 0, on_disk: bool = False) -> None:
+    def __init__(self, size: int, folder: Path, rng: random.Random, *, voters: int = 0, on_disk: bool = False, first: bool = False) -> None:
         self.size, self._folder, self._rng = size, folder, rng
-        self._voters, self._on_disk = voters, on_disk
+        self._voters, self._on_disk, self._first = voters, on_disk, first
         self._stack = contextlib.ExitStack()
         self.daemons: list[Daemon] = []
         self.network: Network
@@ -164,7 +173,7 @@ class Pool:
             rig = stack.enter_context(Rig(self.size, folder=self._folder, keep=True))
             self.network = stack.enter_context(Network(rig.hosts, self._rng))
             shim = build_shim(rig.folder)
-            self.daemons = [Daemon(host, shim, voters=self._voters, on_disk=self._on_disk) for host in rig.hosts]
+            self.daemons = [Daemon(host, shim, voters=self._voters, on_disk=self._on_disk, first=self._first) for host in rig.hosts]
             for daemon in self.daemons:
                 stack.callback(daemon.close)
                 daemon.start()
@@ -194,6 +203,7 @@ class Pool:
     def comes_back(self, daemon: Daemon, others: list[Daemon]) -> bool:
         """Probe it, and say whether the others have it in their pool (a peer that left may have a new identity)."""
         daemon.ping()
+        daemon.life += 1  # it begins anew with an empty state, and may show older ones until it has caught up
         pools = {status["cluster-id"] for one in [daemon, *others] if (status := one.status()) is not None}
         if len(pools) == 1 and any(daemon.id in _members(one) for one in others):
             return True

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     elif not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     if options.write_docs:
-        tables.write_docs(outcome, options.state, report.commit())
+        tables.write_docs(outcome, options.state, report.commit(), first=options.first)
     if options.json:
         print(json.dumps(tables.as_json(outcome)))
     return 1 if outcome.violations else 0
@@ -80,6 +80,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=_positive, default=40.0, help="operations of all clients a second (default %(default)s)")
     parser.add_argument("--only", default="", help="faults whose name contains this word")
     parser.add_argument("--state", choices=("tmpfs", "disk"), default="tmpfs", help="where the state is (disk: no full disks)")
+    parser.add_argument("--first", action="store_true", help="the daemons go before all else that runs here: for times on a busy machine")
     parser.add_argument("--folder", default=None, help="where logs go (default: the folder for temporary files)")
     parser.add_argument("--keep", action="store_true", help="keep that folder in any case")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
@@ -130,7 +131,9 @@ class Chaos:
         options = self._options
         voters = 5 if options.peers == 5 else 0
         generations = int(options.minutes * 60 // clients.GENERATION_S) + 4
-        with Pool(options.peers, self._folder, random.Random(options.seed), voters=voters, on_disk=options.state == "disk") as pool:
+        with Pool(
+            options.peers, self._folder, random.Random(options.seed), voters=voters, on_disk=options.state == "disk", first=options.first
+        ) as pool:
             pool.wait_healthy()
             clients.create_registers(pool, generations)
             self._fill(pool)

@@ -84,18 +84,19 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def write_docs(outcome: Outcome, state: str, commit: str) -> None:
+def write_docs(outcome: Outcome, state: str, commit: str, *, first: bool = False) -> None:
     """Each kind of run has a section of its own."""
     kind = "kill-all" if outcome.kill_all else str(outcome.peers)
     title = f"Chaos: {'every daemon killed again and again' if outcome.kill_all else f'{outcome.peers} daemons'}"
     command = f"--kill-all --state {state}" if outcome.kill_all else f"--peers {outcome.peers}"
     lines = [
         f"{datetime.datetime.now(datetime.UTC).date()}, commit {commit}, seed {outcome.seed}.",
-        f"{report.machine()}; the state on {'a disk' if state == 'disk' else 'a tmpfs for each daemon'}.",
+        f"{report.machine()}; the state on {'a disk' if state == 'disk' else 'a tmpfs for each daemon'}"
+        f"{', the daemons scheduled before all else on the machine' if first else ''}.",
         f"{outcome.minutes:g} minutes, {outcome.faults.total()} faults, {outcome.acknowledged} acknowledged writes{_with_keys(outcome)}: "
         f"**{outcome.lost} lost, {len(outcome.violations)} violations**; {_recoveries(outcome)}states of all peers identical at the end.",
         "What is done and what is checked: [design/chaos.md](design/chaos.md).",
-        f"Repeat: `./dev bench chaos --minutes {outcome.minutes:g} {command} --seed {outcome.seed} --write-docs`.",
+        f"Repeat: `./dev bench chaos --minutes {outcome.minutes:g} {command}{' --first' if first else ''} --seed {outcome.seed} --write-docs`.",
     ]
     tables = [count_rows("fault", outcome.faults), count_rows("clients were told", outcome.counts)]
     if outcome.restarts:

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from bench import report
-from bench.chaos import run, tables, verdict
+from bench.chaos import appends, commands, run, tables, verdict
 from bench.chaos.clients import Book, LocalRead
 from bench.chaos.restarts import Restart
 from bench.chaos.tables import Outcome
 from bench.chaos.verdict import State
+from gd2raft.core import model
 
 RUN_S = 300.0
 
@@ -115,3 +116,30 @@ def test_states_that_differ_are_named_with_their_keys() -> None:
     one, other = State("peer1", 9, 4, "aa", {"k": b"1"}), State("peer2", 9, 4, "bb", {"k": b"2"})
     assert verdict.judge_states([one, one]) == []
     assert "keys: ['k']" in verdict.judge_states([one, other])[0]
+
+
+@pytest.mark.fast
+def test_what_a_command_leaves_behind_is_a_violation() -> None:
+    volume = model.dump(model.Volume(id="i", name="v", state=model.VolumeState.CREATED, username="", password="", subvols=()))
+    claim = model.dump(model.BrickClaim(volume="v", brick="b"))
+    clean = {"volumes/v": volume, "bricks/p": b"1", "bricks/p//b/1": claim, "leftovers/p": b"1"}
+    assert commands.judge_rest("peer1", clean) == []
+    found = commands.judge_rest("peer1", {**clean, "locks/volume/v": b"{}", "txn/t": b"{}", "leftovers/p/t": b"{}", "volumes/w": volume})
+    assert [text.split(" is left")[0] for text in found[:3]] == ["peer1: locks/volume/v", "peer1: txn/t", "peer1: leftovers/p/t"]
+    assert "volumes without a claim: {'w'}" in found[3]
+
+
+@pytest.mark.fast
+def test_a_lost_and_a_refused_append_are_told_apart() -> None:
+    class Told(appends.Appender):
+        def __init__(self, fates: dict[str, appends.Fate]) -> None:
+            self.fates, self.twice = fates, []
+
+    told = Told({"chaos/1": "done", "chaos/2": "refused", "chaos/3": "unknown", "chaos/4": "done"})
+    assert appends.judge([told], "peer1", {key: appends.value_of(key) for key in ("chaos/1", "chaos/4")}) == ([], 0)
+    found, lost = appends.judge([told], "peer1", {key: appends.value_of(key) for key in ("chaos/2", "chaos/3", "chaos/4")})
+    assert lost == 1 and ["is lost" in text or "was refused and is there" in text for text in found] == [True, True]
+    told.twice.append("chaos/9")
+    assert appends.judge([told], "peer1", {key: appends.value_of(key) for key in ("chaos/1", "chaos/4")})[0] == [
+        "chaos/9 was written twice"
+    ]

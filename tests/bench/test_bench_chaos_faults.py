@@ -116,6 +116,7 @@ def test_a_broken_disk_fails_and_forgets_what_was_not_synced(tmp_path: Path) -> 
     command = [sys.executable, "-c", WRITER]
     done = subprocess.run([*command, str(state / "log")], env=env, capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.splitlines() == ["Input/output error 4", "Input/output error", "fine 8"]
+    assert (tmp_path / "order.failed").exists()
     beside = subprocess.run([*command, str(tmp_path / "log")], env=env, capture_output=True, text=True, timeout=30, check=True)
     assert beside.stdout.splitlines() == ["fine 8", "fine", "fine 16"]
 
