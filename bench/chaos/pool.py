@@ -61,7 +61,13 @@ class Daemon(ours.Peer):
             self.state = host.path(str(state))
         self._order = host.folder / "disk-order"
         self._failed = host.folder / "disk-order.failed"
-        self._env = {**os.environ, "LD_PRELOAD": str(shim), "CHAOS_DISK": str(self._order), "CHAOS_STATE": str(state)}
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+            "PYTHONPYCACHEPREFIX": str(host.folder.parent / "bytecode"),  # compiled once, as an installed package is
+            "LD_PRELOAD": str(shim),
+            "CHAOS_DISK": str(self._order),
+            "CHAOS_STATE": str(state),
+        }
         self.life = 0
         self.wanted = False
         self.set_voters(voters)

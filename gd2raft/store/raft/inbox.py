@@ -48,6 +48,7 @@ class Install(NamedTuple):
     last_term: int
     data: bytes
 
+
 SEEK_BETWEEN, SEEK_FOR = (0.2, 0.7), 2
 """A voter that was just started asks for pre-votes in such parts of the shortest time-out, until so many longest time-outs are over."""
 
