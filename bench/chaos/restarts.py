@@ -18,7 +18,7 @@ from bench.sides import NotDone
 
 BACK_S = 60.0
 POLL_S = 0.02
-LOAD_S = (1.0, 4.0)
+EVERY_S = 2.5
 REGISTER = register_name(0, 0)
 GOAL_S = 2.0
 
@@ -85,6 +85,6 @@ def _ask(door: Door, daemon: Daemon, method: str, path: str, body: object = None
     return None
 
 
-def pause(dice: random.Random) -> None:
+def pause(dice: random.Random, every_s: float) -> None:
     """Let the clients work for a while."""
-    time.sleep(dice.uniform(*LOAD_S))
+    time.sleep(every_s * dice.uniform(0.5, 1.5))

@@ -76,6 +76,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--kill-all", action="store_true", help="only this: kill -9 of all daemons, every few seconds; 100,000 keys in the store"
     )
+    parser.add_argument(
+        "--every",
+        type=_positive,
+        default=restarts.EVERY_S,
+        help="with --kill-all: seconds of load between kills, about (default %(default)s)",
+    )
     parser.add_argument("--keys", type=int, default=None, help="in the store before it begins (default: 0, with --kill-all 100000)")
     parser.add_argument("--rate", type=_positive, default=40.0, help="operations of all clients a second (default %(default)s)")
     parser.add_argument("--only", default="", help="faults whose name contains this word")
@@ -198,7 +204,7 @@ class Chaos:
         return threads
 
     def _kill_all(self, pool: Pool) -> None:
-        restarts.pause(self._dice)
+        restarts.pause(self._dice, self._options.every)
         self._check_alive(pool)
         self._restarts.append(restarts.kill_all(pool))
         self._done["kill all"] += 1
