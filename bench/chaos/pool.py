@@ -40,7 +40,9 @@ def why_not() -> str | None:
 def build_shim(folder: Path) -> Path:
     """The library that makes a disk fail. Raises RigError."""
     path = folder / "brokendisk.so"
-    done = subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", path, SHIM_SOURCE, "-ldl"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-O2", "-o", path, SHIM_SOURCE, "-ldl", "-lpthread"], capture_output=True, text=True, timeout=60
+    )
     if done.returncode:
         raise RigError(f"gcc can't build {SHIM_SOURCE.name}: {done.stderr.strip()[-300:]}")
     return path

@@ -93,18 +93,19 @@ def test_everything_can_be_mended_at_once(rig: Rig, network: Network) -> None:
 
 WRITER = """
 import os, sys
-fd = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR | os.O_APPEND)
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
 def attempt(what):
-    try: return what() is None and "fine" or "fine"
+    try: what(); return "fine"
     except OSError as error: return os.strerror(error.errno)
 os.write(fd, b"safe"); os.fdatasync(fd)
+shown = lambda: os.pread(fd, 99, 0).decode()
 order = os.environ["CHAOS_DISK"]
 open(order, "w").write("fsync")
-os.write(fd, b"lost"); print(attempt(lambda: os.fdatasync(fd)), os.fstat(fd).st_size)
+os.write(fd, b"lost"); os.pwrite(fd, b"LO", 1); os.pwrite(fd, b"ST", 2); print(attempt(lambda: os.fdatasync(fd)), shown())
 open(order, "w").write("write")
-print(attempt(lambda: os.write(fd, b"more")))
+print(attempt(lambda: os.write(fd, b"more")), attempt(lambda: os.pwrite(fd, b"x", 0)))
 os.unlink(order)
-os.write(fd, b"more"); print(attempt(lambda: os.fsync(fd)), os.fstat(fd).st_size)
+os.pwrite(fd, b"S", 0); os.pwrite(fd, b"more", 4); print(attempt(lambda: os.fsync(fd)), shown())
 """
 
 
@@ -115,10 +116,10 @@ def test_a_broken_disk_fails_and_forgets_what_was_not_synced(tmp_path: Path) -> 
     env = {**os.environ, "LD_PRELOAD": str(build_shim(tmp_path)), "CHAOS_DISK": str(tmp_path / "order"), "CHAOS_STATE": str(state)}
     command = [sys.executable, "-c", WRITER]
     done = subprocess.run([*command, str(state / "log")], env=env, capture_output=True, text=True, timeout=30, check=True)
-    assert done.stdout.splitlines() == ["Input/output error 4", "Input/output error", "fine 8"]
+    assert done.stdout.splitlines() == ["Input/output error safe", "Input/output error Input/output error", "fine Safemore"]
     assert (tmp_path / "order.failed").exists()
     beside = subprocess.run([*command, str(tmp_path / "log")], env=env, capture_output=True, text=True, timeout=30, check=True)
-    assert beside.stdout.splitlines() == ["fine 8", "fine", "fine 16"]
+    assert beside.stdout.splitlines() == ["fine sLSTlost", "fine fine", "fine SLSTmoremore"]
 
 
 @pytest.mark.fast
