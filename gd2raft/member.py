@@ -24,7 +24,7 @@ from gd2raft.engine.calls import CommandCall, Done, RunStep
 from gd2raft.engine.initiator import Initiator
 from gd2raft.engine.leader import LeaderEngine
 from gd2raft.peers.autopilot import Autopilot
-from gd2raft.peers.feed import Feed
+from gd2raft.peers.feed import Feed, State
 from gd2raft.peers.follow import Follower, Upstream
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.nolog import NoLog
@@ -434,9 +434,10 @@ class Member:
             log.warning("peer is down", peer=peer_id)
         self._told_online = online
 
-    def soft_state(self) -> tuple[str, int, bool, Sequence[str]]:
+    def soft_state(self) -> State:
         status = self.store.status()
-        return status.leader, status.term, status.quorum, self.known_voters()
+        depth = 0 if status.role != "learner" else 1 + (self._pool_state.depth if self._pool_state is not None else 0)
+        return status.leader, status.term, status.quorum, self.known_voters(), depth
 
     @staticmethod
     def _now() -> float:

@@ -78,7 +78,8 @@ class SnapshotChunk(Message, frozen=True, array_like=True):
 
 class PoolState(Message, frozen=True, array_like=True):
     """Soft state, down the tree. `online`: everybody in sight, at the beginning of a connection; None: as last time, but for those
-    that `came` and `went`. (A thousand ids a second to a thousand peers would be more than everything else.)"""
+    that `came` and `went`. (A thousand ids a second to a thousand peers would be more than everything else.) `depth`: how many learners
+    it has come through; in a circle of learners that follow each other it grows without end."""
 
     leader: str
     term: int
@@ -87,6 +88,7 @@ class PoolState(Message, frozen=True, array_like=True):
     online: list[str] | None
     came: list[str] = []
     went: list[str] = []
+    depth: int = 0
 
 
 class Lease(Message, frozen=True, array_like=True):

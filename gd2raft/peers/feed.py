@@ -30,6 +30,9 @@ PAUSE_EACH_S, PAUSE_MAX_S = 0.01, 0.4
 """Above that the frames of so much time for each follower go out together: a thousand peers then wake up seldom, and are not far behind."""
 CATCH_UP_PAUSE_S = 0.02
 
+State = tuple[str, int, bool, Sequence[str], int]
+"""Leader, term, quorum, voters, depth: see services.PoolState."""
+
 log = structlog.get_logger("feed")
 
 
@@ -64,14 +67,14 @@ class Subscriber(msgspec.Struct, kw_only=True, eq=False):
 
 
 class Feed:
-    """One per pool that the peer is in. `state` gives (leader, term, quorum, voters) as this peer knows them, `online` who is in sight."""
+    """One per pool that the peer is in. `state` is the pool's as this peer knows it, `online` who is in sight."""
 
     def __init__(
         self,
         source: Source,
         sight: Sight,
         *,
-        state: Callable[[], tuple[str, int, bool, Sequence[str]]],
+        state: Callable[[], State],
         online: Callable[[], frozenset[str]],
     ) -> None:
         self._source, self._sight, self._state, self._online = source, sight, state, online
@@ -197,9 +200,7 @@ class Feed:
                     messages[told] = encode_notify(services.FOLLOW_STATE, state_message(state, told, online))
                 self._tell(subscriber, messages[told], state, online, now)
 
-    def _tell(
-        self, subscriber: Subscriber, message: bytes, state: tuple[str, int, bool, Sequence[str]], online: frozenset[str], now: float
-    ) -> None:
+    def _tell(self, subscriber: Subscriber, message: bytes, state: State, online: frozenset[str], now: float) -> None:
         if subscriber.connection.notify_encoded(message):
             subscriber.told_online, subscriber.told, subscriber.told_at = online, (*state, online), now
 
@@ -227,12 +228,12 @@ class Rate:
         return len(self._times)
 
 
-def state_message(state: tuple[str, int, bool, Sequence[str]], told: frozenset[str] | None, online: frozenset[str]) -> services.PoolState:
+def state_message(state: State, told: frozenset[str] | None, online: frozenset[str]) -> services.PoolState:
     """The whole for one who was told nothing yet, else what changed."""
-    leader, term, quorum, voters = state
+    leader, term, quorum, voters, depth = state
     if told is None:
-        return services.PoolState(leader, term, quorum, list(voters), sorted(online))
-    return services.PoolState(leader, term, quorum, list(voters), None, sorted(online - told), sorted(told - online))
+        return services.PoolState(leader, term, quorum, list(voters), sorted(online), depth=depth)
+    return services.PoolState(leader, term, quorum, list(voters), None, sorted(online - told), sorted(told - online), depth)
 
 
 def message_of(frames: Sequence[Frame]) -> services.Frames:

@@ -27,6 +27,8 @@ UNKNOWN_MAX_S = 60.0
 """An invited peer that no member knows for so long gives the invitation up."""
 
 QUEUE_FRAMES_MAX = 64
+DEPTH_MAX = 16
+"""A tree of a thousand peers is three deep; what has come through so many learners goes round in a circle, and nothing new comes in."""
 
 log = structlog.get_logger("follow")
 
@@ -83,6 +85,8 @@ class Follower:
         self._unknown_since: float | None = None
         self._leader_hint: Upstream | None = None
         self._poke = asyncio.Event()
+        self._held = False
+        self._lost = ""  # the upstream that was followed last
         self.upstream = ""
 
     def start(self) -> None:
@@ -110,6 +114,9 @@ class Follower:
         if connection is self._connection:
             self._heard_at = self._now()
             self._guide.heard(state)
+            if state.depth > DEPTH_MAX and not connection.closed:
+                log.warning("the upstream follows this peer in a circle, looking for another one", upstream=self.upstream)
+                self._spawn_close(connection, "followed in a circle")
 
     # the life of a follower
 
@@ -119,16 +126,16 @@ class Follower:
                 await self._pause(1.0)
                 continue
             for upstream in self._targets():
-                if self._guide.leads():
-                    break
-                await self._try(upstream)
+                if self._guide.leads() or await self._try(upstream):
+                    break  # who is right to follow may have changed meanwhile
             self._guide.heard(None)
             await self._pause(self._chance.uniform(*RETRY_S))
 
     def _targets(self) -> list[Upstream]:
         hint, self._leader_hint = self._leader_hint, None
-        rest = self._guide.candidates()
-        return [hint, *rest] if hint is not None else rest
+        found = self._guide.candidates()
+        found = [hint, *found] if hint is not None else found
+        return sorted(found, key=lambda upstream: upstream.peer_id == self._lost)  # (stable) the one that was lost comes last
 
     async def _pause(self, seconds: float) -> None:
         self._poke.clear()
@@ -136,20 +143,24 @@ class Follower:
             async with asyncio.timeout(seconds):
                 await self._poke.wait()
 
-    async def _try(self, upstream: Upstream) -> None:
+    async def _try(self, upstream: Upstream) -> bool:
+        """Whether it was followed for a while."""
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 connection = await self._dial(upstream.address, upstream.peer_id)
         except (RpcError, TimeoutError, OSError) as error:
             log.debug("can't follow", upstream=upstream.address, error=str(error))
-            return
+            return False
         try:
             await self._follow(connection)
         except (RpcError, TimeoutError, OSError, ValueError) as error:  # also: no space for what it sent, or no sense in it
             log.info("lost the upstream", upstream=upstream.address, error=str(error))
         finally:
+            held, self._held = self._held, False
+            self._lost = self.upstream if held else self._lost
             self._connection, self.upstream = None, ""
             await connection.close("done following")
+        return held
 
     async def _follow(self, connection: Connection) -> None:
         self._queue = asyncio.Queue()
@@ -165,7 +176,7 @@ class Follower:
         if reply.verdict != "ok":
             self._refused(reply)
             return
-        self._unknown_since = None
+        self._unknown_since, self._held = None, True
         log.info("following", upstream=self.upstream, frames=request.frames, index=index)
         await self._hold(connection, votes=not request.frames)
 

@@ -1,0 +1,149 @@
+"""Whom a learner follows when what it follows breaks, or goes round in a circle. The connections are stand-ins: nothing is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gd2raft import services
+from gd2raft.peers import follow
+from gd2raft.peers.feed import state_message
+from gd2raft.peers.follow import DEPTH_MAX, Follower, Upstream
+
+pytestmark = pytest.mark.fast
+DEADLINE_S = 10.0
+
+
+class Line:
+    """A connection to an upstream that takes everybody on."""
+
+    def __init__(self, peer_id: str) -> None:
+        self.peer, self.closed, self.remote = SimpleNamespace(peer_id=peer_id), False, peer_id
+
+    async def call(self, method: object, request: object, timeout_s: float) -> services.FollowReply:
+        return services.FollowReply("ok", "v1", "")
+
+    def notify(self, method: object, message: object) -> bool:
+        return True
+
+    async def close(self, why: str) -> None:
+        self.closed = True
+
+
+class Peer:
+    """A learner: what its follower asks, and the connections that it made."""
+
+    last_applied = (0, 0)
+
+    def __init__(self, *candidates: str) -> None:
+        self.wanted = candidates
+        self.lines: list[Line] = []
+        self.states: list[services.PoolState] = []
+        self.follower = Follower(self, self, self.dial, self.fetch, chance=random.Random(1))
+
+    async def dial(self, address: str, peer_id: str) -> Any:
+        self.lines.append(Line(peer_id))
+        return self.lines[-1]
+
+    async def fetch(self, connection: object) -> None:
+        raise AssertionError("no snapshot is needed")
+
+    async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None: ...
+
+    def leads(self) -> bool:
+        return False
+
+    def votes(self) -> bool:
+        return False
+
+    def member_since(self) -> int:
+        return 1
+
+    def candidates(self) -> list[Upstream]:
+        return [Upstream(name, name) for name in self.wanted]
+
+    def below(self) -> frozenset[str]:
+        return frozenset()
+
+    def heard(self, state: services.PoolState | None) -> None:
+        if state is not None:
+            self.states.append(state)
+
+    def removed(self) -> None:
+        raise AssertionError("nobody removed it")
+
+    async def follows(self, name: str, count: int) -> Any:
+        """Wait for the connection with this number, to this upstream."""
+        await until(lambda: len(self.lines) >= count and self.follower.upstream == name)
+        return self.lines[-1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come true in {DEADLINE_S:g} s"
+        await asyncio.sleep(0.01)
+
+
+def scene(body: Callable[[Peer], Any], *candidates: str) -> None:
+    async def run() -> None:
+        peer = Peer(*candidates)
+        peer.follower.start()
+        try:
+            await body(peer)
+        finally:
+            await peer.follower.close()
+
+    asyncio.run(run())
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "LEASE_EVERY_S", 0.05)
+
+
+def state(depth: int) -> services.PoolState:
+    return state_message(("v1", 1, True, ("v1",), depth), None, frozenset())
+
+
+def test_when_its_upstream_is_lost_a_peer_asks_anew_whom_to_follow() -> None:
+    """Those whom it would have followed when it chose that one may be learners now, and follow it."""
+
+    async def body(peer: Peer) -> None:
+        first = await peer.follows("v1", 1)
+        peer.wanted = ("v1", "v3")
+        first.closed = True
+        await peer.follows("v3", 2)
+
+    scene(body, "v1", "v2")
+
+
+def test_the_only_one_to_follow_is_tried_again_after_it_was_lost() -> None:
+    async def body(peer: Peer) -> None:
+        (await peer.follows("v1", 1)).closed = True
+        await peer.follows("v1", 2)
+
+    scene(body, "v1")
+
+
+def test_an_upstream_that_follows_in_a_circle_is_left() -> None:
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("l2", 1)
+        peer.follower.on_state(line, state(DEPTH_MAX))
+        assert not line.closed and peer.states[-1].depth == DEPTH_MAX
+        peer.follower.on_state(line, state(DEPTH_MAX + 1))
+        await peer.follows("v1", 2)
+        assert line.closed
+
+    scene(body, "l2", "v1")
+
+
+def test_what_changed_is_told_with_its_depth_too() -> None:
+    told = state_message(("v1", 1, True, ("v1",), 3), frozenset("a"), frozenset("b"))
+    assert (told.depth, told.online, told.came, told.went) == (3, None, ["b"], ["a"])
