@@ -1,0 +1,64 @@
+"""The bench of many peers, with few: real daemons forked from one process, and what it finds is true."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import crowd
+from bench.board import REMEMBERED, Board
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.fast
+def test_the_board_knows_when_each_peer_had_each_revision(tmp_path: Path) -> None:
+    board = Board.make(tmp_path / "board", 3)
+    board.reached(1, 5, 10.0)
+    Board(tmp_path / "board").reached(1, 7, 11.0)
+    assert (board.revision(1), board.revision(0)) == (7, 0)
+    assert [board.time_of(1, revision) for revision in (5, 6, 7, 8)] == [10.0, 11.0, 11.0, None]
+    board.reached(1, 7 + REMEMBERED, 12.0)
+    assert board.time_of(1, 7) is None, "too long ago, and another's time must not be taken for its own"
+    board.forget(1)
+    assert board.revision(1) == 0
+
+
+@pytest.mark.fast
+def test_more_peers_than_the_machine_can_hold_are_refused_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "GiB" in (crowd.why_not(10_000_000) or "")
+    monkeypatch.setattr(crowd, "PEER_MIB", 0)
+    assert "process ids" in (crowd.why_not(1_000_000) or "")
+    assert crowd.why_not(1) is None
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_a_small_pool_goes_through_the_experiments_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "peers",
+        "--peers",
+        "7",
+        "--only",
+        "commands,leader,tenth,storm",
+        "--json",
+        "--folder",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["name"], found["peers"]) == ("peers", 7)
+    assert all(found[name] > 0 for name in ("form_s", "create_ms", "start_ms", "delete_ms", "leader_kill_s", "restart_all_s"))
+    assert found["messages_per_create"] <= 8, "three peers are asked for one step before the changes, and answer"
+    assert not os.listdir(tmp_path)
+    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in (p.read_bytes() if p.exists() else b"")]
+    assert not left
