@@ -17,7 +17,7 @@ from gd2raft.store.raft.log import Entry
 
 pytestmark = pytest.mark.fast
 
-STATE = ("leader", 3, True, ("leader",))
+STATE = ("leader", 3, True, ("leader",), 0)
 DEADLINE_S = 10.0
 
 
