@@ -35,7 +35,7 @@ REFUSED = (503, 409)
 
 
 class LocalRead(NamedTuple):
-    """A read without asking anybody. `revision`: the label of the answer; `etag`: revision of the register."""
+    """A read without asking anybody. `revision`: the label of the answer; `etag`: revision of the register. `asked`, `answered`: when, by one clock."""
 
     peer: str
     life: int
@@ -43,6 +43,8 @@ class LocalRead(NamedTuple):
     value: str | None
     revision: int
     etag: int
+    asked: float = 0.0
+    answered: float = 0.0
 
 
 class Answer(NamedTuple):
@@ -262,7 +264,7 @@ class Client:
 
     def _read_local(self, register: str) -> None:
         daemon = self._choose()
-        life = daemon.life
+        life, asked = daemon.life, time.monotonic()
         try:
             answer = self._door.ask(daemon, "GET", f"/v1/volumes/{register}")
         except (OSError, http.client.HTTPException):
@@ -275,7 +277,7 @@ class Client:
             return
         self._book.note("local read done")
         revision = int(answer.headers["X-Gluster-Revision"])
-        self._book.saw(LocalRead(daemon.host.name, life, register, _value_of(answer), revision, answer.etag))
+        self._book.saw(LocalRead(daemon.host.name, life, register, _value_of(answer), revision, answer.etag, asked, time.monotonic()))
 
 
 def _body(value: str) -> dict[str, Any]:

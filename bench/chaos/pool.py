@@ -53,7 +53,7 @@ class Daemon(ours.Peer):
 
     call_s = CALL_S
 
-    def __init__(self, host: Host, shim: Path, *, voters: int, on_disk: bool, first: bool) -> None:
+    def __init__(self, host: Host, shim: Path, *, on_disk: bool, first: bool) -> None:
         super().__init__(host)
         self._first = first
         state = self.folder / "state"
@@ -72,12 +72,6 @@ class Daemon(ours.Peer):
         }
         self.life = 0
         self.wanted = False
-        self.set_voters(voters)
-
-    def set_voters(self, voters: int) -> None:
-        """Takes effect at the next start."""
-        lines = [line for line in self._config().read_text().splitlines() if not line.startswith("voters")]
-        self._config().write_text("\n".join([*lines, f"voters = {voters}"]) + "\n")
 
     def start(self) -> None:
         self.life += 1
@@ -181,7 +175,7 @@ class Pool:
             rig = stack.enter_context(Rig(self.size, folder=self._folder, keep=True))
             self.network = stack.enter_context(Network(rig.hosts, self._rng))
             shim = build_shim(rig.folder)
-            self.daemons = [Daemon(host, shim, voters=self._voters, on_disk=self._on_disk, first=self._first) for host in rig.hosts]
+            self.daemons = [Daemon(host, shim, on_disk=self._on_disk, first=self._first) for host in rig.hosts]
             for daemon in self.daemons:
                 stack.callback(daemon.close)
                 daemon.start()
@@ -189,6 +183,8 @@ class Pool:
                 wait_for(f"{daemon.host.name} answers /ping", daemon.ping, READY_S, every=0.1)
             for daemon in self.daemons[1:]:
                 self.join(daemon)
+            if self._voters:
+                self.daemons[0].call("POST", "/v1/cluster/voters", {"voters": self._voters})
             self._stack = stack.pop_all()
         return self
 

@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     elif not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     if options.write_docs:
-        tables.write_docs(outcome, options.state, report.commit(), first=options.first)
+        tables.write_docs(outcome, options.state, report.commit(), _repeat(options), first=options.first)
     if options.json:
         print(json.dumps(tables.as_json(outcome)))
     return 1 if outcome.violations else 0
@@ -100,6 +100,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     if options.keys is None:
         options.keys = KILL_ALL_KEYS if options.kill_all else 0
     return options
+
+
+def _repeat(options: argparse.Namespace) -> str:
+    """The arguments that make the same run again."""
+    words = [f"--minutes {options.minutes:g} --peers {options.peers} --seed {options.seed} --rate {options.rate:g} --state {options.state}"]
+    words += [f"--kill-all --every {options.every:g} --keys {options.keys}"] if options.kill_all else []
+    words += [f"--only '{options.only}'"] if options.only else []
+    return " ".join([*words, *(["--first"] if options.first else [])])
 
 
 def _positive(text: str) -> float:

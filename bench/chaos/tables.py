@@ -84,11 +84,10 @@ def as_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def write_docs(outcome: Outcome, state: str, commit: str, *, first: bool = False) -> None:
-    """Each kind of run has a section of its own."""
+def write_docs(outcome: Outcome, state: str, commit: str, repeat: str, *, first: bool = False) -> None:
+    """Each kind of run has a section of its own. `repeat`: the arguments that make it again."""
     kind = "kill-all" if outcome.kill_all else str(outcome.peers)
     title = f"Chaos: {'every daemon killed again and again' if outcome.kill_all else f'{outcome.peers} daemons'}"
-    command = f"--kill-all --state {state}" if outcome.kill_all else f"--peers {outcome.peers}"
     lines = [
         f"{datetime.datetime.now(datetime.UTC).date()}, commit {commit}, seed {outcome.seed}.",
         f"{report.machine()}; the state on {'a disk' if state == 'disk' else 'a tmpfs for each daemon'}"
@@ -96,7 +95,7 @@ def write_docs(outcome: Outcome, state: str, commit: str, *, first: bool = False
         f"{outcome.minutes:g} minutes, {outcome.faults.total()} faults, {outcome.acknowledged} acknowledged writes{_with_keys(outcome)}: "
         f"**{outcome.lost} lost, {len(outcome.violations)} violations**; {_recoveries(outcome)}states of all peers identical at the end.",
         "What is done and what is checked: [design/chaos.md](design/chaos.md).",
-        f"Repeat: `./dev bench chaos --minutes {outcome.minutes:g} {command}{' --first' if first else ''} --seed {outcome.seed} --write-docs`.",
+        f"Repeat: `./dev bench chaos {repeat} --write-docs`.",
     ]
     tables = [count_rows("fault", outcome.faults), count_rows("clients were told", outcome.counts)]
     if outcome.restarts:

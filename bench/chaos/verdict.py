@@ -106,13 +106,18 @@ def _newest(reads: list[LocalRead]) -> list[str]:
 
 
 def _no_way_back(reads: list[LocalRead]) -> list[str]:
-    latest: dict[tuple[str, str, int], int] = {}
-    found = []
+    """A read that was asked for after another one was answered, by the same peer in the same life, sees no less."""
+    places: dict[tuple[str, str, int], list[LocalRead]] = defaultdict(list)
     for read in reads:
-        place = (read.register, read.peer, read.life)
-        if read.etag < latest.get(place, 0):
-            found.append(f"{read} is older than what the same peer showed before ({latest[place]})")
-        latest[place] = max(read.etag, latest.get(place, 0))
+        places[read.register, read.peer, read.life].append(read)
+    found = []
+    for there in places.values():
+        answered, latest, next_ = sorted(there, key=lambda read: read.answered), 0, 0
+        for read in sorted(there, key=lambda read: read.asked):
+            while next_ < len(answered) and answered[next_].answered < read.asked:
+                latest, next_ = max(latest, answered[next_].etag), next_ + 1
+            if read.etag < latest:
+                found.append(f"{read} is older than what the same peer showed before ({latest})")
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -71,8 +72,9 @@ def test_an_outcome_is_one_json_object_and_one_section_of_the_docs(tmp_path: Pat
     wanted = {"name": "chaos", "minutes": 1.0, "peers": 3, "faults": 2, "acknowledged": 1008, "lost": 0, "violations": 0, "seed": 7}
     assert wanted.items() <= told.items()
     monkeypatch.setattr(report, "DOCS", tmp_path)
-    tables.write_docs(OUTCOME, "disk", "abc1234")
+    tables.write_docs(OUTCOME, "disk", "abc1234", "--kill-all --seed 7")
     text = (tmp_path / "benchmarks.md").read_text()
+    assert "`./dev bench chaos --kill-all --seed 7 --write-docs`" in text
     assert "<!-- bench:chaos-kill-all -->" in text and "commit abc1234, seed 7" in text and "**0 lost, 0 violations**" in text
     assert "| every daemon has served a read | 1.00 | 1.50 | 1.50 | 2 |" in text
 
@@ -90,8 +92,10 @@ def test_a_refused_write_that_somebody_reads_is_a_violation() -> None:
 
 @pytest.mark.fast
 def test_local_reads_are_held_to_their_labels() -> None:
+    clock = itertools.count()
+
     def read(peer: str, value: str, revision: int, etag: int, life: int = 1) -> LocalRead:
-        return LocalRead(peer, life, "r", value, revision, etag)
+        return LocalRead(peer, life, "r", value, revision, etag, next(clock), next(clock))
 
     old, new = read("peer1", "a", 7, 5), read("peer2", "b", 9, 8)
     assert verdict.judge_local_reads([old, new, read("peer1", "b", 8, 8)]) == []
@@ -100,6 +104,8 @@ def test_local_reads_are_held_to_their_labels() -> None:
     assert "lacks the change of revision 8" in verdict.judge_local_reads([old, new, too_old])[0]
     assert "older than what the same peer showed" in verdict.judge_local_reads([old, new, back])[0]
     assert verdict.judge_local_reads([old, new, read("peer2", "a", 7, 5, life=2)]) == []
+    beside = back._replace(asked=new.answered - 0.5)
+    assert verdict.judge_local_reads([old, new, beside]) == [], "which of two at a time came first is not known"
 
 
 @pytest.mark.fast
