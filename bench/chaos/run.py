@@ -153,8 +153,10 @@ class Chaos:
             self._fill(pool)
             self._say(f"{options.peers} daemons are up, {generations * clients.REGISTERS} registers")
             self._trouble(pool)
-            self._judge(pool)
-        self._keep_histories()
+            try:
+                self._judge(pool)
+            finally:
+                self._keep_histories()
         for appender in self._appenders:
             self._book.counts.update(appender.counts())
         return Outcome(
@@ -275,7 +277,10 @@ class Chaos:
 
     def _judge(self, pool: Pool) -> None:
         self._say("everything is mended; judging")
-        pool.wait_healthy()
+        try:
+            pool.wait_healthy()
+        except NotDone as error:
+            self._violate(str(error))
         generations = int((time.monotonic() - self._began) / clients.GENERATION_S) + 1
         registers = [clients.register_name(g, n) for g in range(generations) for n in range(clients.REGISTERS)]
         found = verdict.read_everywhere(pool, self._book, registers)

@@ -125,8 +125,9 @@ class Follower:
             if self._guide.leads():
                 await self._pause(1.0)
                 continue
+            votes = self._guide.votes()
             for upstream in self._targets():
-                if self._guide.leads() or await self._try(upstream):
+                if self._guide.leads() or self._guide.votes() != votes or await self._try(upstream):
                     break  # who is right to follow may have changed meanwhile
             self._guide.heard(None)
             await self._pause(self._chance.uniform(*RETRY_S))

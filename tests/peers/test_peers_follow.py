@@ -124,6 +124,33 @@ def test_when_its_upstream_is_lost_a_peer_asks_anew_whom_to_follow() -> None:
     scene(body, "v1", "v2")
 
 
+def test_a_list_made_as_a_voter_is_not_used_as_a_learner() -> None:
+    async def body(peer: Peer) -> None:
+        peer.follower.poke()
+        await peer.follows("v9", 2)
+
+    async def run() -> None:
+        peer = Peer("v1", "v2")
+        voting = [True]
+
+        async def refuse(address: str, peer_id: str) -> Any:
+            peer.lines.append(Line(peer_id))
+            if peer_id == "v1" and voting[0]:
+                voting[0], peer.wanted = False, ("v9",)
+                raise OSError("it does not answer")
+            return peer.lines[-1]
+
+        peer.votes = lambda: voting[0]  # type: ignore[method-assign]
+        peer.follower._dial = refuse
+        peer.follower.start()
+        try:
+            await body(peer)
+        finally:
+            await peer.follower.close()
+
+    asyncio.run(run())
+
+
 def test_the_only_one_to_follow_is_tried_again_after_it_was_lost() -> None:
     async def body(peer: Peer) -> None:
         (await peer.follows("v1", 1)).closed = True
