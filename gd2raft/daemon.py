@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import random
@@ -153,9 +154,8 @@ class Daemon:
             listener.bind((self.client_host, self.client_port))
         except OSError as error:
             listener.close()
-            raise CantStart(
-                f"clientaddress {self.config.clientaddress} can't be listened on: {error.strerror}; is glusterd or another gd2raft running?"
-            ) from error
+            hint = "is glusterd or another gd2raft running?" if error.errno == errno.EADDRINUSE else "is it an address of this machine?"
+            raise CantStart(f"clientaddress {self.config.clientaddress} can't be listened on: {error.strerror}; {hint}") from error
         listener.listen(512)
         listener.setblocking(False)
         return listener

@@ -152,7 +152,7 @@ def _disperse(bricks: tuple[BrickPlace, ...], count: int, data: int, redundancy:
     if redundancy < 1 or 2 * redundancy >= count:
         raise Refused(
             f"redundancy {redundancy} is not possible with disperse {count}",
-            hint=f"1 to {(count - 1) // 2} are; data = disperse - redundancy",
+            hint=f"it can be {'1' if count < 5 else f'1 to {(count - 1) // 2}'}; data = disperse - redundancy",
             code="bad-layout",
         )
     if data > DISPERSE_DATA_MAX:

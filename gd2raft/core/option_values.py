@@ -102,7 +102,7 @@ def _percent_or_size(value: str, allowed: Range) -> None:
     try:
         return _in_range(size_bytes(text), allowed)
     except ValueRefused as error:
-        raise ValueRefused(f"is neither a percentage from 0% to 100% nor a size; {error}") from None
+        raise ValueRefused(f"is neither a percentage from 0% to 100% nor a size in its range (as a size it {error})") from None
 
 
 def _size(value: str, allowed: Range) -> None:

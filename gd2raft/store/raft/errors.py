@@ -22,7 +22,7 @@ class WalCorrupt(StorageError):
     """The log on disk is damaged: says where, and what to do."""
 
     def __init__(self, path: str, offset: int, why: str) -> None:
-        super().__init__(f"the log {path} is damaged at byte {offset}: {why}. Nothing was changed. {WAY_OUT}")
+        super().__init__(f"the log {path} {_trouble(offset, why)}. Nothing was changed. {WAY_OUT}")
         self.path, self.offset = path, offset
 
 
@@ -30,8 +30,16 @@ class SnapshotCorrupt(StorageError):
     """The log snapshot on disk is damaged: says where, and what to do."""
 
     def __init__(self, path: str, offset: int, why: str) -> None:
-        super().__init__(f"the log snapshot {path} is damaged at byte {offset}: {why}. Nothing was changed. {WAY_OUT}")
+        super().__init__(f"the log snapshot {path} {_trouble(offset, why)}. Nothing was changed. {WAY_OUT}")
         self.path, self.offset = path, offset
+
+
+def _trouble(offset: int, why: str) -> str:
+    """
+    >>> _trouble(7, "a broken record"), _trouble(0, "it is missing")
+    ('is damaged at byte 7: a broken record', "can't be used: it is missing")
+    """
+    return f"can't be used: {why}" if why.startswith("it is missing") else f"is damaged at byte {offset}: {why}"
 
 
 class BadMessage(ValueError):

@@ -88,6 +88,9 @@ class RaftStore(Replicated):
 
     async def _start(self, loaded: Loaded, known_committed: tuple[int, int]) -> None:
         self._check_committed(loaded, known_committed[0])
+        if loaded.torn:
+            where = {"file": self._disk.path(WAL), "bytes": loaded.torn}
+            logger.warning("cut off a torn tail of the log: it had not been acknowledged", extra=where)
         storage = Storage(self._disk, loaded.identity, loaded.log, self._new_nonce)
         self._attach(storage)
         if loaded.meta is not None and loaded.frozen is not None:

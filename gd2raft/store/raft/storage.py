@@ -35,6 +35,7 @@ class Loaded(NamedTuple):
     meta: snapshot.Meta | None
     frozen: Frozen | None
     reset: bool  # the log ends before the snapshot: a snapshot was installed and the log not yet replaced
+    torn: int  # bytes after the log's good ones
 
 
 def load(disk: Disk, peer: str) -> Loaded | None:
@@ -45,14 +46,12 @@ def load(disk: Disk, peer: str) -> Loaded | None:
             return None
         raise WalCorrupt(disk.path(WAL), 0, "it is missing, while its snapshot is there")
     log, header, size, torn = wal.recover(disk.path(WAL), data, peer)
-    if torn:
-        logger.warning("cut off a torn tail of the log: it had not been acknowledged", extra={"file": disk.path(WAL), "bytes": torn})
     meta, frozen = snapshot.decode(disk.path(SNAPSHOT), image) if image is not None else (None, None)
     identity = wal.Identity(header.pool, header.peer)
     reset = _fit(disk, identity, log, meta)
     if meta is not None and meta.pool != identity.pool:
         meta = frozen = None
-    return Loaded(identity, header.nonce, log, size, meta, frozen, reset)
+    return Loaded(identity, header.nonce, log, size, meta, frozen, reset, torn)
 
 
 def _fit(disk: Disk, identity: wal.Identity, log: Log, meta: snapshot.Meta | None) -> bool:
