@@ -67,9 +67,11 @@ class Caretaker:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_S if self._has_leftovers() else None):
+                async with asyncio.timeout(RETRY_S if self._current() and self._has_leftovers() else None):
                     await self._wake.wait()
             self._wake.clear()
+            if not self._current():  # an old state has leftovers that were seen to long ago; it is told when the state is current
+                continue
             try:
                 await self.tidy()
                 self._sweep_notes()
@@ -128,7 +130,7 @@ class Caretaker:
 
     def _sweep_notes(self) -> None:
         """Remove the notes of transactions that are gone: this peer had what they needed it to know."""
-        if not self._current() or not self._notes.is_dir():
+        if not self._notes.is_dir():
             return
         store, mine = self._store(), model.leftovers_prefix(self._peer_id())
         for note in self._notes.iterdir():

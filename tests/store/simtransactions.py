@@ -95,21 +95,34 @@ class Engine:
     def __init__(self, world: Transactions, peer: Peer, store: RaftStore, things: set[str]) -> None:
         self._world, self._peer, self.store, self.things = world, peer, store, things
         name = peer.name
+        self.current = False
         turns = Turns()
         self.leader = leader.LeaderEngine(
             store, self._run_step, peer_id=name, commands=COMMANDS, step_kinds=KINDS, options=None, online=lambda: world.sight[name]
         )
         self.initiator = initiator.Initiator(store, self.leader, self._forward, peer_id=name)
-        self.caretaker = caretaker.Caretaker(lambda: store, self._do, KINDS, lambda: name, Path("/nowhere/notes"), lambda: False, turns)
+        self.caretaker = caretaker.Caretaker(
+            lambda: store, self._do, KINDS, lambda: name, Path("/nowhere/notes"), lambda: self.current, turns
+        )
         self.runner = step_runner.StepRunner(lambda: store, self._do, KINDS, lambda: name, turns, self.caretaker.tidy)
         self.caretaker.start()
         self._leading = asyncio.get_running_loop().create_task(self._lead())
+        self._becoming = asyncio.get_running_loop().create_task(self._become_current())
 
     def kill(self) -> None:
         """Nothing of it runs any more."""
-        for task in (self._leading, self.caretaker._task, *self.leader._running.values(), *self.runner._tasks):
+        for task in (self._leading, self._becoming, self.caretaker._task, *self.leader._running.values(), *self.runner._tasks):
             if task is not None:
                 task.cancel()
+
+    async def _become_current(self) -> None:
+        """As member.py: only a state that was as new as the pool's says what is left to be undone here."""
+        while not self.current:
+            try:
+                await self.store.linearizable(timeout_s=5.0)
+                self.current = True
+            except StoreError:
+                await asyncio.sleep(0.5)
 
     async def _lead(self) -> None:
         """As member.py: take over when this peer begins to lead, and look again while it does."""

@@ -83,6 +83,11 @@ def test_a_seed_that_once_failed_does_not_fail_again(seed: int) -> None:
     sim.run(seed, peers=sim.peers_of(seed))
 
 
+def test_a_seed_with_transactions_that_once_failed_does_not_fail_again() -> None:
+    """A peer that started again undid by its old state what it had undone before, and what a later command was built upon."""
+    simtransactions.run(7001364, peers=sim.peers_of(7001364))
+
+
 def test_new_seeds_keep_every_promise_too() -> None:
     """The message of a failure names the seed: `python -m tests.store.sim SEED PEERS` replays it."""
     first = int.from_bytes(os.urandom(4), "big")
