@@ -38,20 +38,20 @@ def test_a_command_sends_messages_only_to_the_peers_of_its_bricks(large: Pool) -
     leader = large.leader()
     concerned = [p for p in large.peers if p is not leader][:3]
     body = {"name": "v", "replica": 3, "bricks": [p.brick("b") for p in concerned], "force": True}
-    for method, path, wanted in (
-        ("POST", "/v1/volumes", body),
-        ("POST", "/v1/volumes/v/start", None),
-        ("POST", "/v1/volumes/v/options", {"options": {"performance.io-cache": "on"}}),
-        ("POST", "/v1/volumes/v/stop", None),
-        ("DELETE", "/v1/volumes/v", None),
+    for method, path, wanted, steps_at in (
+        ("POST", "/v1/volumes", body, concerned),
+        ("POST", "/v1/volumes/v/start", None, concerned),
+        ("POST", "/v1/volumes/v/options", {"options": {"performance.io-cache": "on"}}, []),  # only the log: peers follow it by themselves
+        ("POST", "/v1/volumes/v/stop", None, concerned),
+        ("DELETE", "/v1/volumes/v", None, concerned),
     ):
         until(lambda: len({p.status["applied"] for p in large.peers}) == 1, "everybody is current")
         before = [sent(p) for p in large.peers]
         leader.must(method, path, wanted)
         told = spoken(large, before)
         strangers = {i for i, p in enumerate(large.peers) if p is not leader and p not in concerned}
-        assert {i for i, p in enumerate(large.peers) if p in concerned} <= told.keys(), f"{method} {path} did not reach its peers: {told}"
+        assert {i for i, p in enumerate(large.peers) if p in steps_at} <= told.keys(), f"{method} {path} did not reach its peers: {told}"
         assert not strangers & told.keys(), f"{method} {path}: {told}"
         steps = sum(counts["step.run"] for counts in told.values())
         assert steps <= 2 * 2 * len(concerned), f"{method} {path} took {steps} messages about steps: {told}"
-        assert set().union(*told.values()) <= {"step.run"}, f"{method} {path}: {told}"
+        assert set().union(*told.values(), ()) <= {"step.run"}, f"{method} {path}: {told}"

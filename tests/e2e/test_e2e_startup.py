@@ -253,7 +253,7 @@ def test_a_full_disk_refuses_changes_clearly_and_nothing_is_lost_when_there_is_s
         acknowledged, refusals = [], []
         while len(refusals) < 2:
             key = f"user.k{len(acknowledged) + len(refusals)}"
-            ran = peer.gd2("--timeout", "8", "volume", "set", "v1", key, "x" * 500)
+            ran = peer.gd2("--timeout", "8", "volume", "set", "v1", key, "x" * 4000)  # the log has written 256 KiB ahead
             if ran.code == 0:
                 acknowledged.append(key)
                 assert len(acknowledged) < 20, "the disk was not full"
