@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
+from kit.machine import USUAL
 from kit.pool import OPEN, MakePool, Pool, open_pool
 
 
@@ -14,7 +15,7 @@ def make_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePool]:
     """`make_pool(size, setting)`: daemons, not started yet, that end with the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(size: int, setting: str = "loopback") -> Pool:
+        def make(size: int, setting: str = USUAL) -> Pool:
             return stack.enter_context(open_pool(size, tmp_path_factory.mktemp("p"), setting))
 
         yield make

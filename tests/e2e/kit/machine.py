@@ -165,3 +165,6 @@ def namespaced_machines(size: int, folder: Path) -> Iterator[list[Machine]]:
 
 
 SETTINGS = {"loopback": loopback_machines, "namespaces": namespaced_machines}
+USUAL = os.environ.get("GD2_E2E_SETTING", "loopback")
+"""What a test gets that doesn't ask for one: `GD2_E2E_SETTING=namespaces ./dev test tests/e2e` runs all of them with a network for every peer."""
+assert USUAL in SETTINGS, f"GD2_E2E_SETTING is {USUAL!r}, possible: {', '.join(SETTINGS)}"

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -165,9 +164,14 @@ class Peer:
         return answer.body
 
     def text(self, path: str) -> str:
-        """The body of a read that isn't JSON."""
-        with urllib.request.urlopen(f"http://{self.address}:{REST_PORT}{path}", timeout=20) as reply:
-            return str(reply.read().decode())
+        """The body of a read that isn't JSON and needs no token."""
+        connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=20)
+        connection.sock = self.machine.connect(REST_PORT, 20.0)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
 
     def must(self, method: str, path: str, body: object = None) -> Any:
         """The body of a write that must succeed."""

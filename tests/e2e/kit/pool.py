@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from .machine import SETTINGS, Machine
+from .machine import SETTINGS, USUAL, Machine
 from .peer import Answer, Peer
 from .waiting import until
 
@@ -170,7 +170,7 @@ class Pool:
 
 
 MakePool = Callable[..., Pool]
-"""(size, setting = "loopback") -> a pool that is not started yet and ends with the test: the fixture `make_pool`."""
+"""(size, setting = USUAL) -> a pool that is not started yet and ends with the test: the fixture `make_pool`."""
 
 
 def is_whole(peer: Peer, size: int, voters: int) -> bool:
@@ -201,7 +201,7 @@ def mark_of(folder: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def open_pool(size: int, folder: Path, setting: str = "loopback") -> Iterator[Pool]:
+def open_pool(size: int, folder: Path, setting: str = USUAL) -> Iterator[Pool]:
     """Daemons that are not started yet; nothing is left of them afterwards but files in `folder`."""
     with SETTINGS[setting](size, folder) as machines:
         pool = Pool(machines)
