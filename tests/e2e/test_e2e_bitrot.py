@@ -10,7 +10,7 @@ from kit.peer import Peer
 from kit.pool import MakePool, Mount, Pool
 from kit.waiting import until
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 SIGNATURE = "trusted.bit-rot.signature"
 GOOD = b"as it was written\n"
