@@ -19,6 +19,7 @@ from gd2cli.problems import OutcomeUnknown, Problem, of_answer
 from gd2cli.settings import Settings
 from gd2cli.wire import Endpoint, Lost, NotSent, RawAnswer, Request, exchange
 
+PREFIX = "/v1"
 READ_S = 35.0
 WRITE_S = 130.0
 """Longer than the server's own limit for a command: its answer says more than our silence."""
@@ -49,9 +50,9 @@ class Client:
         """`path`: segments, not encoded yet. Raises Problem."""
         return _Attempt(self, "GET", path, None, query).run()
 
-    def raw(self, *path: str, query: Mapping[str, str] | None = None) -> bytes:
-        """The body of a read that is no JSON, as it came."""
-        return _Attempt(self, "GET", path, None, query).run_raw()
+    def raw(self, *path: str, query: Mapping[str, str] | None = None, prefix: str = PREFIX) -> bytes:
+        """The body of a read, as it came, whatever it is."""
+        return _Attempt(self, "GET", path, None, query, prefix).run_raw()
 
     def write(self, method: str, *path: str, body: Any = None, query: Mapping[str, str] | None = None) -> Answer:
         self.writing = True
@@ -63,10 +64,12 @@ class Client:
 class _Attempt:
     """One request, on its way through the endpoints."""
 
-    def __init__(self, client: Client, method: str, path: tuple[str, ...], body: Any, query: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, client: Client, method: str, path: tuple[str, ...], body: Any, query: Mapping[str, str] | None = None, prefix: str = PREFIX
+    ) -> None:
         self.query = dict(query or {})
         self.client, self.settings, self.method = client, client.settings, method
-        self.path = "/v1" + "".join(f"/{quote(p, safe='')}" for p in path)
+        self.path = prefix + "".join(f"/{quote(p, safe='')}" for p in path)
         self.body = None if body is None else json.dumps(body).encode()
         self.write = method != "GET"
         self.timeout_s = self.settings.timeout_s or (WRITE_S if self.write else READ_S)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gd2cli.peer_commands import online_cell
 from gd2cli.problems import Problem, clean
+from gd2cli.session import emit
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
 from gd2cli.words import Grammar, Parsed, Word, count
@@ -155,7 +156,12 @@ def voters_text(found: dict[str, Any], peers: list[dict[str, Any]], paint: Paint
     return "\n".join(lines)
 
 
+def openapi(session: Session, words: Parsed) -> None:
+    emit(session.client.raw("openapi.json", prefix="").decode())
+
+
 COMMANDS = {
+    "openapi": Spec(Grammar(""), "Print /openapi.json of a daemon, with a token: every route, what it takes and answers.", openapi),
     "voters": Spec(
         Grammar("[N|auto] [replace-after SECONDS]", optional=("N",), words=(Word("replace-after", "count"),)),
         "Show who votes, or set how many shall: 1, 3, 5 or 7 (as far as there are peers), auto goes by the size of the pool. "

@@ -92,6 +92,7 @@ TREE = {
         "The state store below it all.",
         {
             "status": Leaf("cluster_commands:status", "Quorum, leader, roles: when something is wrong."),
+            "openapi": Leaf("cluster_commands:openapi", "What REST offers, as OpenAPI."),
             "voters": Leaf("cluster_commands:voters", "How many peers vote, and who."),
             "export": Leaf("recovery_commands:export", "The pool's state in a file."),
             "verify": Leaf("recovery_commands:verify", "Check such a file."),

@@ -82,7 +82,7 @@ class System:
             get("/version", self.version, shapes.VersionInfo, "Versions of daemon and API."),
             get("/ping", self.ping, shapes.Pong, "Whether the daemon answers.", public=True),
             get("/endpoints", self.list_endpoints, list[shapes.EndpointInfo], "All routes.", public=True),
-            get("/openapi.json", self.openapi, dict[str, Any], "This description.", public=True),
+            get("/openapi.json", self.openapi, dict[str, Any], "This description."),
             get("/metrics", self.metrics, None, "Counters for Prometheus.", public=True, media=TEXT_TYPE),
             get("/statedump", self.statedump, shapes.Statedump, "What this daemon holds, in numbers."),
             get(

@@ -97,3 +97,8 @@ def test_the_state_of_the_pool_is_shown(ask: Ask):
 def test_a_time_limit_is_in_the_servers_words(ask: Ask):
     ask("--timeout 5 volume create v1 node1:/b1")
     ask("--timeout 0.9 volume start v1")
+
+
+def test_what_rest_offers_is_printed_as_the_daemon_describes_it(ask: Ask):
+    assert "/v1/volumes" in json.loads(ask("cluster openapi").out)["paths"]
+    ask("cluster openapi more", 2)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from kit.peer import Peer
 from kit.pool import MakePool, Pool, open_pool
 from kit.waiting import until
 
 pytestmark = pytest.mark.real
+
+RUN = "from gd2raft.main import main\nraise SystemExit(main())\n"
 
 
 def probe(by: Peer, *addresses: str) -> tuple[int, str]:
@@ -76,6 +80,25 @@ def test_peers_with_volumes_or_of_another_pool_are_refused_and_keep_what_they_ha
     assert "another pool" in message
     assert len(pool[2].peers()) == 3
     assert list(other[0].volumes()) == ["precious"]
+
+
+@pytest.mark.parametrize(("lowest", "highest"), [(30_600, 90_000), (120_000, 130_000)], ids=["older", "newer"])
+def test_a_daemon_of_another_release_that_cannot_follow_the_pool_is_refused_and_goes_on_alone(
+    make_pool: MakePool, lowest: int, highest: int
+) -> None:
+    pool = make_pool(2)
+    release = pool[1].folder / "release.py"
+    release.write_text(f"from gd2raft.core import model\nmodel.OP_VERSION_MIN, model.OP_VERSION = {lowest}, {highest}\n" + RUN)
+    pool[1].program = [sys.executable, release]
+    pool.start()
+    for by, other in ((0, 1), (1, 0)):
+        status, message = probe(pool[by], pool[other].address)
+        assert status == 400, message
+        assert "supports op-versions" in message
+        assert alone(pool[0])
+        assert alone(pool[1])
+    pool[1].restart().ready()
+    assert alone(pool[1])
 
 
 def test_a_daemon_with_a_join_secret_joins_only_who_knows_it(make_pool: MakePool) -> None:

@@ -136,7 +136,7 @@ def test_garbage_instead_of_a_token_is_refused(rest: Rest, token: str) -> None:
 
 def test_only_these_need_no_token(rest: Rest) -> None:
     public = {e.path for e in rest.server.endpoints if e.public}
-    assert public == {"/ping", "/endpoints", "/openapi.json", "/metrics"}
+    assert public == {"/ping", "/endpoints", "/metrics"}
     for path in public:
         assert rest.get(path, token=None).status == 200
         assert rest.ask("HEAD", path, token=None).status == 200

@@ -68,6 +68,7 @@ class Peer:
         self.config, self.log = self.folder / "gd2raft.toml", self.folder / "daemon.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.cut_off = False
+        self.program: list[Path | str] = [BIN / "gd2raft"]
         self.configure(**settings)
 
     # the daemon
@@ -86,7 +87,7 @@ class Peer:
     def start(self) -> Peer:
         """Returns at once: see `ready`."""
         assert self.process is None or self.process.poll() is not None, f"{self} runs already"
-        self.process = self.machine.start([BIN / "gd2raft", "--config", self.config], self.log)
+        self.process = self.machine.start([*self.program, "--config", self.config], self.log)
         return self
 
     def ready(self) -> Peer:
