@@ -111,10 +111,6 @@ INTENDED: tuple[Deviation, ...] = (
         "a user.* option can be reset alone; glusterd sets it, and then says that it does not exist",
         lambda words, theirs, ours: words[0] == "reset" and words[2].startswith("user.") and "does not exist" in theirs.text,
     ),
-    Deviation(
-        "a reset of an option that isn't set is refused, as GlusterD2 does (it may be misspelt)",
-        lambda words, theirs, ours: words[0] == "reset" and theirs.accepted and '"not-set"' in ours.text,
-    ),
 )
 
 

@@ -203,7 +203,7 @@ def _set(words: Words) -> tuple[str, str, Any]:
 
 def _reset(words: Words) -> tuple[str, str, Any]:
     named = [word for word in words[2:] if word != "force"]
-    return "DELETE", f"/v1/volumes/{words[1]}/options", {"options": named, "force": "force" in words[2:], "all": not named}
+    return "DELETE", f"/v1/volumes/{words[1]}/options", {"options": named, "force": "force" in words[2:], "all": not named, "if-set": True}
 
 
 def _add(words: Words) -> tuple[str, str, Any]:

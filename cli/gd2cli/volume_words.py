@@ -26,6 +26,14 @@ def brick_problem(text: str) -> str:
     return f"{text!r} is neither a brick (PEER:/path) nor a known word"
 
 
+def name_problem(text: str) -> str:
+    """
+    >>> name_problem("-x")
+    "a volume's name can't begin with '-': '-x'"
+    """
+    return f"a volume's name can't begin with '-': {text!r}" if text.startswith("-") else ""
+
+
 CREATE = Grammar(
     usage="VOLUME [replica N [arbiter 1 | thin-arbiter 1]] [disperse [N]] [disperse-data N] [redundancy N] [transport tcp] BRICK... [force]",
     names=("VOLUME",),
@@ -42,6 +50,7 @@ CREATE = Grammar(
     ),
     rest="BRICK",
     rest_check=brick_problem,
+    name_check=name_problem,
 )
 
 

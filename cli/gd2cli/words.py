@@ -35,7 +35,7 @@ class Word(NamedTuple):
 
 
 class Grammar(NamedTuple):
-    """`names`, then `optional` ones, then any of `words`, mixed with the `rest` (checked one by one: "" or what is wrong)."""
+    """`names`, then `optional` ones, then any of `words`, mixed with the `rest`. Names and rest are checked one by one: "" or what is wrong."""
 
     usage: str
     names: tuple[str, ...] = ()
@@ -43,6 +43,7 @@ class Grammar(NamedTuple):
     words: tuple[Word, ...] = ()
     rest: str = ""
     rest_check: Callable[[str], str] = lambda text: ""
+    name_check: Callable[[str], str] = lambda text: ""
 
 
 class Parsed(NamedTuple):
@@ -113,6 +114,8 @@ class _Reader:
         if len(self.names) < len(self.grammar.names):
             if not token:
                 raise WordError(f"{self.grammar.names[len(self.names)]} is empty")
+            if wrong := self.grammar.name_check(token):
+                raise WordError(wrong)
             self.names.append(token)
             return
         word = self.known.get(token) if words else None
@@ -123,9 +126,11 @@ class _Reader:
         elif self.grammar.rest and not (wrong := self.grammar.rest_check(token)):
             self.rest.append(token)
         else:
-            raise self._unknown(token, wrong if self.grammar.rest else "")
+            raise self._unknown(token, wrong if self.grammar.rest else "", words)
 
-    def _unknown(self, token: str, wrong: str) -> WordError:
+    def _unknown(self, token: str, wrong: str, words: bool) -> WordError:
+        if token in self.known and not words:
+            return WordError(f"{token!r} stands after --, where nothing is a word any more", f"put {token} before the --")
         hint = suggestion(token, [k for k, word in self.known.items() if not word.flag_only])
         return WordError(wrong or f"unexpected word {token!r}", hint)
 

@@ -10,19 +10,23 @@ from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
 class VolumeReset(Request, frozen=True, kw_only=True):
-    """`all` (or no options): every option that isn't protected; `force`: the protected ones too. Never-reset ones stay."""
+    """`all` (or no options): every option that isn't protected; `force`: the protected ones too. Never-reset ones stay.
+
+    An option that exists and isn't set is refused, as GlusterD2 does, or with `if_set` left as it is, as glusterd does.
+    """
 
     volume: str
     options: list[str] = []
     force: bool = False
     all: bool = False
+    if_set: bool = False
 
 
 def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     volume = lookup.volume(view, request.volume)
     if request.options and request.all:
         raise Refused("both options and all are given", hint="give one of them", code="bad-option")
-    chosen = [named(view, volume, name, request.force) for name in request.options]
+    chosen = [named(view, volume, name, request) for name in request.options]
     if not chosen:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
@@ -38,7 +42,7 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     )
 
 
-def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
+def named(view: View, volume: model.Volume, name: str, request: VolumeReset) -> str:
     if name in volume.options and name not in view.options.options:
         return name  # user.* options, and those that a newer daemon set
     if options.is_user_option(name):
@@ -47,11 +51,14 @@ def named(view: View, volume: model.Volume, name: str, force: bool) -> str:
         option = options.find(view.options, name)
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option") from error
-    if option.name not in volume.options:
+    if option.scope != "volume":
+        raise Refused(f"option {option.name} is not valid for a single volume", hint="gd2 volume reset all OPTION", code="bad-option")
+    is_set = option.name in volume.options
+    if not is_set and not request.if_set:
         raise not_set(volume, option.name)
     if option.never_reset:
         raise Refused(f"option {option.name} can't be reset", code="never-reset")
-    if options.reset_keeps(option, force):
+    if is_set and options.reset_keeps(option, request.force):
         raise Refused(f"option {option.name} is protected", hint="reset it with force", code="needs-force")
     return option.name
 

@@ -34,8 +34,8 @@ def test_a_changed_option_a_missing_block_and_a_missing_file_are_told() -> None:
 
 @pytest.mark.fast
 def test_only_what_is_listed_may_differ() -> None:
-    yes, no = Outcome(True, ""), Outcome(False, '{"code":"not-set"}')
-    assert intended(("reset", "v", "x.y"), yes, no) is not None
+    yes, no = Outcome(True, ""), Outcome(False, "Option user.x does not exist")
+    assert intended(("reset", "v", "user.x"), no, yes) is not None
     assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full")) is None
     assert intended(("start", "v"), no, yes) is None
 

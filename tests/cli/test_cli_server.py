@@ -56,8 +56,12 @@ def test_options_are_set_shown_and_reset(ask: Ask):
     assert "did you mean" in ask("volume set v1 performance.io-cach on", 1).err
     ask("volume reset v1 performance.io-cache")
     assert "performance.io-cache" not in ask("volume info v1").out
+    ask("volume reset v1 performance.io-cache")  # not set any more: as with gluster, that is no error
+    assert "not valid for a single volume" in ask("volume reset v1 cluster.brick-multiplex", 1).err
     ask("volume reset v1 force")
     ask("volume get v1 nosuch", 4)
+    ask("volume reset all cluster.brick-multiplex")
+    assert ["cluster.localtime-logging", "disable", "(DEFAULT)"] in [line.split() for line in ask("volume get all all").out.splitlines()]
     ask("volume set all cluster.server-quorum-ratio 51")
     assert ["cluster.server-quorum-ratio", "51"] in [line.split() for line in ask("volume get all all").out.splitlines()]
 

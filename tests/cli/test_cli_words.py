@@ -104,6 +104,10 @@ def test_every_word_arrives_in_the_body_that_the_server_knows():
         ("v1 :/b", "on which peer", ""),
         ("v1 --force=yes n1:/b", "--force takes no value", ""),
         ("v1 n1:/b transport", "transport needs a value", ""),
+        ("-x n1:/b", "can't begin with '-': '-x'", ""),
+        ("-- -x n1:/b force", "can't begin with '-': '-x'", ""),
+        ("-- v1 n1:/b force", "'force' stands after --", "put force before the --"),
+        ("v1 n1:/b allow-root-dir", "neither a brick", ""),
     ],
 )
 def test_what_can_not_be_understood_is_named_with_the_way_out(line, message, hint):

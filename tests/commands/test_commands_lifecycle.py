@@ -320,6 +320,36 @@ def test_an_option_that_cant_be_reset_is_refused_with_the_reason(name: str, says
     assert says in error.message and error.http == 400
 
 
+@pytest.mark.parametrize("name", ["performance.quick-read", "io-cache", "features.bitrot", "features.barrier"])
+def test_an_option_that_is_not_set_may_be_reset_when_the_request_says_so(name: str) -> None:
+    pool = pool_with_volume()
+    before = options(pool)
+    assert pool.do("volume-reset", None, volume="v", options=[name], if_set=True).outcome == "done"
+    assert options(pool) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("features.quota", "can't be reset"),
+        ("no.such", "does not exist"),
+        ("user.y", "is not set"),
+        ("cluster.brick-multiplex", "not valid for a single volume"),
+    ],
+)
+def test_what_glusterd_refuses_to_reset_is_refused_also_where_unset_options_may_be_named(name: str, says: str) -> None:
+    assert says in refused(pool_with_volume(), "volume-reset", options=[name], if_set=True).message
+
+
+def test_an_option_of_the_pool_that_is_not_set_may_be_reset_when_the_request_says_so() -> None:
+    pool = Pool()
+    pool.do("cluster-set", None, options={"cluster.server-quorum-ratio": "60"})
+    assert pool.do("cluster-reset", None, options=["cluster.brick-multiplex"], if_set=True).outcome == "done"
+    assert pool.view().global_options() == {"cluster.server-quorum-ratio": "60"}
+    with pytest.raises(Refused, match="not valid for all volumes"):
+        pool.plan("cluster-reset", options=["performance.io-cache"], if_set=True)
+
+
 def test_options_of_users_and_of_newer_daemons_can_be_reset_by_name() -> None:
     pool = reset_pool()
     assert pool.do("volume-reset", None, volume="v", options=["user.x", "future.option"]).outcome == "done"
