@@ -36,6 +36,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     clientaddress: str = f":{CLIENT_PORT}"
     restauth: bool = True
     zone: str = ""
+    hooksdir: str = "/var/lib/glusterd/hooks"
     joinsecretfile: str = ""
     store: str = "raft"
     etcdendpoints: str = ""
@@ -56,6 +57,7 @@ HELP = {
     "clientaddress": "HOST:PORT of REST and of GlusterFS's own RPC, on one port",
     "restauth": "true or false: JWT on REST",
     "zone": "failure zone of this peer; default: its own id",
+    "hooksdir": "scripts that run before and after commands are in HOOKSDIR/1/OPERATION/{pre,post}, as glusterd has them",
     "joinsecretfile": "file with a secret that a prober must know; without it the first prober is trusted",
     "store": "where the pool's state is kept, the same on all of its peers: raft (by the daemons themselves) or etcd",
     "etcdendpoints": "with store = etcd: http(s)://HOST:PORT of etcd's members, with commas between",
@@ -68,9 +70,7 @@ HELP = {
 STORES = ("raft", "etcd")
 ONLY_WITH_ETCD = ("etcdendpoints", "etcdprefix", "etcdcafile", "etcdcertfile", "etcdkeyfile")
 
-MEANINGLESS = frozenset(
-    {"noembed", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "hooksdir", "templatesdir", "profiling", "statedump"}
-)
+MEANINGLESS = frozenset({"noembed", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "templatesdir", "profiling", "statedump"})
 """GlusterD2's keys that have no meaning here: accepted with a warning."""
 
 
@@ -136,7 +136,7 @@ def checked(values: dict[str, Any], path: str) -> Config:
     if config.loglevel.upper() not in LEVELS:
         raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
     check_store(config)
-    for key in ("localstatedir", "rundir", "logdir"):
+    for key in ("localstatedir", "rundir", "logdir", "hooksdir"):
         if not getattr(config, key).startswith("/"):
             raise ConfigError(f"{key} is {getattr(config, key)!r}: an absolute path is needed")
     return config

@@ -36,6 +36,7 @@ from gd2raft.engine.step_runner import StepRunner
 from gd2raft.engine.turns import Turns
 from gd2raft.gluster import Gluster
 from gd2raft.healing import Healing
+from gd2raft.hooks import Hooks
 from gd2raft.member import Member
 from gd2raft.peers import identity as identities
 from gd2raft.peers.herald import Herald
@@ -128,6 +129,7 @@ class Daemon:
         await self.rest.start()
         self.spawn(self._accept(listener))
         self.gluster.start()
+        self.hooks.start()
         self.caretaker.start()
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
@@ -203,6 +205,14 @@ class Daemon:
             mounts=self.mounts,
         )
         self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)
+        self.hooks = Hooks(
+            folder=Path(self.config.hooksdir),
+            state=self.state,
+            peer_id=lambda: self.identity.peer_id,
+            view=self.view,
+            current=lambda: self.member.current.is_set(),
+            on_change=lambda: self.member.renew(),
+        )
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
         kinds = {name: step.kind for name, step in steps().items()}
@@ -241,7 +251,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "healing", "gluster", "caretaker", "step_runner"):
+        for room in ("rest", "sunrpc", "healing", "hooks", "gluster", "caretaker", "step_runner"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -286,6 +296,9 @@ class Daemon:
     def online(self) -> frozenset[str]:
         return self.member.online()
 
+    def hook_names(self) -> tuple[str, ...]:
+        return self.hooks.names
+
     def view(self) -> model.View:
         return self.member.view()
 
@@ -302,6 +315,7 @@ class Daemon:
             client_host=self.client_host,
             peer_port=self.peer_port,
             store=self.config.store,
+            hooks=list(self.hook_names()),
         )
 
     def _hello(self) -> HelloInfo:
@@ -352,6 +366,7 @@ class Daemon:
         if events is None:
             self.gluster.changed(None)
             return
+        self.hooks.on_events(events)
         names = {e.key[len(model.VOLUMES) :] for e in events if e.key.startswith(model.VOLUMES)}
         changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in events if e.key.startswith(jobs.JOBS))
         names |= {job.volume for job in changed if job is not None}

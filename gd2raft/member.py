@@ -63,6 +63,8 @@ class Surroundings(Protocol):
 
     def detached(self, why: str) -> None: ...
 
+    def hook_names(self) -> tuple[str, ...]: ...
+
 
 class PoolStore(Store, Protocol):
     """What a member needs of its store, wherever that keeps the state."""
@@ -119,6 +121,7 @@ class Member:
         self._was_leading = False
         self._seen_status: tuple[object, ...] = ()
         self._role_changed = asyncio.Event()
+        self._renewal = asyncio.Event()
         self.feed = Feed(self.log, self.sight, state=self.soft_state, online=self.online)
         self.snapshots = SnapshotServer(self.log)
         self.follower = Follower(self, self, self._dial, self._fetch_snapshot, chance=random.Random())
@@ -192,15 +195,26 @@ class Member:
                 self._around.on_events(None)
             except StoreError:
                 await asyncio.sleep(CURRENT_RETRY_S)
-        await self._renew_own_record()
+        while True:
+            self._renewal.clear()
+            await self._renew_own_record()
+            await self._renewal.wait()
+
+    def renew(self) -> None:
+        """What this peer can do may have changed: its record shall say so."""
+        self._renewal.set()
 
     async def _renew_own_record(self) -> None:
-        """Let the pool know what this daemon can do: it may have been upgraded, or got steps of another package, since it joined."""
+        """Let the pool know what this daemon can do: it may have been upgraded, or got steps of another package or scripts, since it joined."""
         key = model.peer_key(self.identity.peer_id)
         while (item := self.store.get(key)) is not None:
             known = model.load(key, item.value, model.Peer)
             now = msgspec.structs.replace(
-                known, steps=tuple(sorted(steps())), op_version_min=model.OP_VERSION_MIN, op_version_max=model.OP_VERSION
+                known,
+                steps=tuple(sorted(steps())),
+                hooks=self._around.hook_names(),
+                op_version_min=model.OP_VERSION_MIN,
+                op_version_max=model.OP_VERSION,
             )
             if now == known:
                 return

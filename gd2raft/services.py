@@ -152,6 +152,7 @@ class AskReply(Message, frozen=True, array_like=True):
     client_host: str = ""
     peer_port: int = 0
     store: str = "raft"
+    hooks: list[str] = []
 
 
 class Invitation(Message, frozen=True, array_like=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gd2raft import services
 from gd2raft.core import model
+from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
 from gd2raft.process.mount import MountFailed
 from gd2raft.steps.registry import steps
@@ -80,6 +81,9 @@ class Context:
             await self._daemon.gluster.heal(volume)
         except BrickOpFailed as error:
             raise StepFailed(str(error), hint=f"gd2 volume status {volume} shows whether self-heal runs") from error
+
+    async def run_hooks(self, hook: Hook) -> None:
+        await self._daemon.hooks.before(hook)
 
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool:
         return await self._daemon.gluster.rebalances.ended(job, timeout_s)

@@ -192,6 +192,7 @@ class Tenure:
             client_addresses=(join_address(self._daemon.client_host or host, self._daemon.client_port),),
             zone=self._daemon.config.zone,
             steps=tuple(sorted(steps())),
+            hooks=self._daemon.hook_names(),
         )
 
     async def switch(self, identity: Identity, secret: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gd2raft.commands.hooked import pool_wide
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -18,7 +19,7 @@ def plan_reset(view: View, request: ClusterReset, ids: Ids) -> Plan:
     chosen = [named(view, stored, name, request.if_set) for name in request.options] or list(stored)
     kept = {name: value for name, value in stored.items() if name not in chosen}
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=kept))
-    return Plan(locks=("options",), changes=(change,), result={})
+    return Plan(locks=("options",), changes=(change,), result={}, hook=pool_wide("reset"))
 
 
 def named(view: View, stored: dict[str, str], name: str, if_set: bool) -> str:

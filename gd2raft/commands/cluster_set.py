@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gd2raft.commands.hooked import pairs, pool_wide
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -32,7 +33,7 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
     if OP_VERSION in stored:
         changes.append(raise_op_version(view, stored.pop(OP_VERSION)))
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=stored))
-    return Plan(locks=("options",), changes=(change, *changes), result={})
+    return Plan(locks=("options",), changes=(change, *changes), result={}, hook=pool_wide("set", pairs(request.options)))
 
 
 def raise_op_version(view: View, value: str) -> plan.Change:

@@ -29,6 +29,7 @@ class FoundPeer(msgspec.Struct, frozen=True, kw_only=True):
     op_version_min: int = 0
     op_version_max: int = 0
     steps: tuple[str, ...] = ()
+    hooks: tuple[str, ...] = ()
     refusal: str = ""
 
 
@@ -59,6 +60,7 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
         op_version_max=found.op_version_max,
         op_version_min=found.op_version_min,
         steps=found.steps,
+        hooks=found.hooks,
     )
     invite = InvitePeer(address=found.address, peer_id=found.id)
     return Plan(

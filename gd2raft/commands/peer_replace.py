@@ -105,6 +105,7 @@ def successor(old: model.Peer, found: FoundPeer) -> model.Peer:
         op_version_max=found.op_version_max,
         op_version_min=found.op_version_min,
         steps=found.steps,
+        hooks=found.hooks,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup, shrink
+from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow, moved_to
 from gd2raft.commands.step_kinds import BRICK_EMPTIED, LEAVE_BRICK, BrickEmptied, LeaveBrick
 from gd2raft.core import jobs, model, plan
@@ -51,6 +52,7 @@ def plan_commit(view: View, request: RemoveBrickCommit, ids: Ids) -> Plan:
         after=(follow(smaller, []), tuple(leave(volume, b) for b in leaving)),
         last=tuple(plan.delete(model.brick_key(b.peer_id, b.path)) for b in leaving),
         result={"volume": volume.name, "job": job.id if job is not None and ends else ""},
+        hook=around("remove-brick", volume),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup, shrink
+from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow, new_job
 from gd2raft.commands.step_kinds import BRICK_ONLINE, BrickOnline
 from gd2raft.core import jobs, model, plan
@@ -43,6 +44,7 @@ def plan_start(view: View, request: RemoveBrickStart, ids: Ids) -> Plan:
         changes=(plan.put(view, model.volume_key(volume.name), marked), *changes),
         after=(follow(volume, []),),
         result={"volume": volume.name, "job": job.id},
+        hook=around("remove-brick", volume),
     )
 
 

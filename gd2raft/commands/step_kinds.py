@@ -149,6 +149,14 @@ class LimitRoot(Arguments, frozen=True, kw_only=True):
     attributes: dict[str, str]
 
 
+class RunHooks(Arguments, frozen=True, kw_only=True):
+    """Run the scripts that an administrator put before this operation (core.hooks); one that fails or hangs changes nothing."""
+
+    operation: str
+    volume: str
+    options: list[str] = []
+
+
 PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
 CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
 HOLD_BRICK = StepKind("brick.hold", HoldBrick, undoable=True, timeout_s=40)
@@ -167,3 +175,4 @@ LEAVE_BRICK = StepKind("brick.leave", LeaveBrick, timeout_s=40)
 STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)
 SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)
 LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30)
+RUN_HOOKS = StepKind("hooks.run", RunHooks, undoable=True, timeout_s=60, traceless=True)

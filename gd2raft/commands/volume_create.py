@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from gd2raft.commands import layout, lookup
+from gd2raft.commands.hooked import around
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.core import model, options, plan
@@ -103,6 +104,7 @@ def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
         before=(prepare,),
         changes=(plan.put(view, model.volume_key(volume.name), volume), *facts),
         result={"volume": volume.name},
+        hook=around("create", volume),
     )
 
 

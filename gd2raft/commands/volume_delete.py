@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gd2raft.commands import lookup
+from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import forgotten
 from gd2raft.commands.volume_start import follow_on_peers
 from gd2raft.core import model, plan, quotas
@@ -34,6 +35,7 @@ def plan_delete(view: View, request: VolumeDelete, ids: Ids) -> Plan:
         changes=(plan.delete(model.volume_key(volume.name)), *claims, *forgotten(view, volume), *quotas.forgotten(view, volume.name)),
         after=(follow_on_peers(volume),),
         result={"volume": volume.name},
+        hook=around("delete", volume),
     )
 
 

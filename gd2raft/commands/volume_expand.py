@@ -11,6 +11,7 @@ import msgspec
 
 from gd2raft.commands import layout, lookup, quota, shrink
 from gd2raft.commands import volume_create as create
+from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow
 from gd2raft.commands.step_kinds import BRICK_ONLINE, FILL_REPLICA, MARK_REPLICA, BrickOnline, MarkReplica
 from gd2raft.core import jobs, model, plan
@@ -197,6 +198,7 @@ def steps_and_changes(view: View, request: VolumeExpand, volume: Volume, grown: 
         after=(*quota.limit_roots(view, volume, fresh), *after),
         last=last,
         result={"volume": volume.name},
+        hook=around("add-brick", grown),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.commands.hooked import around
 from gd2raft.core import model, options, plan, quotas
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -39,6 +40,7 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
         locks=(f"volume/{volume.name}",),
         changes=(plan.put(view, model.volume_key(volume.name), updated),),
         result={"volume": volume.name},
+        hook=around("reset", volume),
     )
 
 

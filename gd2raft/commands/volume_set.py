@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup, option_checks
+from gd2raft.commands.hooked import around, pairs
 from gd2raft.commands.volume_create import with_options
 from gd2raft.core import model, plan
 from gd2raft.core.plan import Command, Ids, NotFound, Plan, Refused, Request, Route, View
@@ -33,6 +34,7 @@ def plan_set(view: View, request: VolumeSet, ids: Ids) -> Plan:
         locks=(f"volume/{volume.name}",),
         changes=(plan.put(view, model.volume_key(volume.name), updated),),
         result={"volume": volume.name},
+        hook=msgspec.structs.replace(around("set", volume), options=pairs(wanted)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.commands.hooked import around
 from gd2raft.commands.step_kinds import CHECK_BRICK, FOLLOW_VOLUME, CheckBrick, FollowVolume
 from gd2raft.core import model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -33,6 +34,7 @@ def plan_start(view: View, request: VolumeStart, ids: Ids) -> Plan:
         changes=(plan.put(view, model.volume_key(volume.name), started),),
         after=(follow_on_peers(volume),),
         result={"volume": volume.name},
+        hook=around("start", volume),
     )
 
 

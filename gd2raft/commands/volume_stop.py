@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.commands.hooked import around
 from gd2raft.commands.volume_start import follow_on_peers
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -32,6 +33,7 @@ def plan_stop(view: View, request: VolumeStop, ids: Ids) -> Plan:
         changes=(plan.put(view, model.volume_key(volume.name), stopped),),
         after=(follow_on_peers(volume),),
         result={"volume": volume.name},
+        hook=around("stop", volume),
     )
 
 

@@ -87,6 +87,7 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     op_version_max: int = OP_VERSION
     op_version_min: int = OP_VERSION_MIN
     steps: tuple[str, ...] = ()  # names of the steps that this peer's daemon has
+    hooks: tuple[str, ...] = ()  # operations that this peer has scripts for: start/pre (core.hooks)
 
 
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):

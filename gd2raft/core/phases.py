@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.hooks import Hook
 from gd2raft.core.kv import Versioned
 from gd2raft.core.plan import Plan
 
@@ -93,7 +94,10 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
 
 
 class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
-    """results/ID: how a command ended. `error` (message, peer-id, step, error, hint) is None when it did what it should."""
+    """results/ID: how a command ended. `error` (message, peer-id, step, error, hint) is None when it did what it should.
+
+    `hook`: which scripts run now, and on which peers.
+    """
 
     command: str
     revision: int = 0
@@ -101,6 +105,7 @@ class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
     error: dict[str, Any] | None = None
     digest: str = ""  # of the request: the same key with another request is refused
+    hook: Hook | None = None
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.hooks import Hook
 from gd2raft.core.kv import ABSENT, Commit, Expect, Put, Versioned
 
 LOCK_WAIT_S = 5.0
@@ -135,6 +136,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """See the module's docstring. `result`: names what the command is about, for the answer (e.g. {"volume": "v1"}).
 
     `last`: changes of the last commit, once the steps after are over (clients see new bricks when these run).
+    `hook`: which scripts of administrators run around it.
     """
 
     locks: tuple[str, ...] = ()
@@ -144,6 +146,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     after: tuple[Barrier, ...] = ()
     last: tuple[Change, ...] = ()
     result: dict[str, Any] = {}
+    hook: Hook | None = None
 
     def check(self) -> None:
         """Assert what every plan must satisfy; called by the engine on every plan and by the tests."""

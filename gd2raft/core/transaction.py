@@ -341,13 +341,15 @@ class Life:
         self._phase = phase
 
     def _result_put(self) -> Put:
+        error = self._error()
         self.remembered = Remembered(
             command=self.record.command,
             revision=self.revision,
             result=self.plan.result,
             warnings=tuple(describe(p) for p in self._problems),
-            error=self._error(),
+            error=error,
             digest=self.record.digest,
+            hook=self.plan.hook if error is None else None,
         )
         return Put(model.RESULTS + self.record.id, model.dump(self.remembered))
 

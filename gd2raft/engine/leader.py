@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 
+from gd2raft.commands.hooked import hooked
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, TooLarge
 from gd2raft.core.phases import RESULTS_KEPT, Phase, StepOutcome, StepProblem, Transaction, plan_fields
@@ -242,7 +243,7 @@ class LeaderEngine:
                     fields={"etag": f'"{revision}"'},
                 )
         now = time.time()
-        plan: Plan = command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now))
+        plan = hooked(view, command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now)))
         self._check_steps(plan, view)
         record = Transaction(
             id=call.id,

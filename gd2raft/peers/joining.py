@@ -149,6 +149,7 @@ def found_peer(host: str, port: int, reply: services.AskReply, store: str) -> Fo
         op_version_min=reply.op_version_min,
         op_version_max=reply.op_version_max,
         steps=tuple(reply.steps),
+        hooks=tuple(reply.hooks),
         refusal=reply.refusal or (refusal if reply.store != store else ""),
     )
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.hooks import Hook
 from gd2raft.core.plan import Arguments, StepKind
 
 
@@ -64,6 +65,10 @@ class StepContext(Protocol):
 
     async def heal(self, volume: str) -> None:
         """Let self-heal of this peer look at the volume now. Raises StepFailed."""
+        ...
+
+    async def run_hooks(self, hook: Hook) -> None:
+        """Run the scripts before it; returns when they have ended, or have had their time."""
         ...
 
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool: ...

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from gd2raft.commands.hooked import hooked
 from gd2raft.commands.registry import commands
-from gd2raft.core import model
+from gd2raft.core import hooks, model
 from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Operation, Put
 from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
 from gd2raft.core.plan import Change, Ids, Plan, View, make_commit, put
@@ -49,6 +50,13 @@ def a_stuck_transaction(state: KeyValueState) -> None:
     lock = model.Lock(transaction=STUCK, owner="someone", command="volume-create", since=1.0)
     puts = (Put(model.TRANSACTIONS + STUCK, model.dump(record)), *(Put(model.lock_key(name), model.dump(lock)) for name in plan.locks))
     apply(state, Commit(put=puts))
+
+
+def scripts_everywhere(state: KeyValueState) -> None:
+    """Every peer has hook scripts for everything."""
+    names = tuple(f"{operation}/{when}" for operation in hooks.OPERATIONS for when in ("pre", "post"))
+    records = [msgspec.structs.replace(peer, hooks=names) for peer in model.View(state).peers()]
+    apply(state, Commit(put=(*(Put(model.peer_key(r.id), model.dump(r)) for r in records), Put("peers", b"1"))))
 
 
 def an_undo_left_to_node3(state: KeyValueState) -> None:
@@ -133,9 +141,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "volume-reset": (
         Example({"volume": "v1"}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)),
     ),
-    "volume-set": (Example({"volume": "v1", "options": {"performance.io-cache": "on"}}, (CREATED, STARTED)),),
+    "volume-set": (
+        Example({"volume": "v1", "options": {"performance.io-cache": "on"}}, (CREATED, STARTED)),
+        Example({"volume": "v1", "options": {"performance.io-cache": "on"}}, (CREATED, STARTED, scripts_everywhere)),
+    ),
     "volume-start": (Example({"volume": "v1"}, (CREATED,)), Example({"volume": "v1", "force-start-bricks": True}, (CREATED, STARTED))),
-    "volume-stop": (Example({"volume": "v1"}, (CREATED, STARTED)),),
+    "volume-stop": (Example({"volume": "v1"}, (CREATED, STARTED)), Example({"volume": "v1"}, (CREATED, STARTED, scripts_everywhere))),
 }
 
 
@@ -168,7 +179,7 @@ def planned(command: str, request: dict[str, Any], state: KeyValueState) -> tupl
     view = View(state, online=frozenset(PEERS) - lost, options=OPTIONS, initiator=INITIATOR)
     numbers = iter(range(1, 10_000))
     ids = Ids(lambda: str(uuid.uuid5(uuid.NAMESPACE_URL, f"{command}-{next(numbers)}")), 1000.0)
-    return known.plan(view, msgspec.convert(request, known.request), ids), view.expectations
+    return hooked(view, known.plan(view, msgspec.convert(request, known.request), ids)), view.expectations
 
 
 def apply(state: KeyValueState, commit: Commit) -> int:

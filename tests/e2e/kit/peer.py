@@ -64,6 +64,7 @@ class Peer:
         self.machine, self.address, self.folder = machine, machine.address, machine.folder
         self.state, self.run_folder = self.folder / "state", self.folder / "run"
         self.bricks = self.folder / "bricks"
+        self.hooks = self.folder / "hooks"  # not this machine's own scripts, unless a test wants them
         self.bricks.mkdir(exist_ok=True)
         self.config, self.log = self.folder / "gd2raft.toml", self.folder / "daemon.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -81,6 +82,7 @@ class Peer:
             "logfile": "-",
             "peeraddress": f"{self.address}:{PEER_PORT}",
             "clientaddress": f"{self.address}:{REST_PORT}",
+            "hooksdir": str(self.hooks),
         }
         self.config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in {**usual, **settings}.items()))
 
