@@ -54,6 +54,7 @@ from gd2raft.rpc.hello import HelloInfo, HelloPolicy, key_id_of
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.rpc.server import RpcServer
 from gd2raft.rpc.traffic import Traffic
+from gd2raft.server_quorum import ServerQuorum
 from gd2raft.step_world import StepWorld
 from gd2raft.steps import notes
 from gd2raft.steps.registry import steps
@@ -130,6 +131,7 @@ class Daemon:
         self.spawn(self._accept(listener))
         self.gluster.start()
         self.hooks.start()
+        self.quorum.start()
         self.caretaker.start()
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
@@ -190,6 +192,13 @@ class Daemon:
         )
         host = self.client_host or "127.0.0.1"
         self.mounts = MountPlace(host=host, port=self.client_port, rundir=self.rundir, logdir=Path(self.config.logdir))
+        self.quorum = ServerQuorum(
+            peer_id=lambda: self.identity.peer_id,
+            view=self.view,
+            live=self._counted_on,
+            running=lambda path: self.processes.status(path).online,
+            on_change=lambda: self.gluster.changed(None),
+        )
         self.gluster = Gluster(
             peer_id=lambda: self.identity.peer_id,
             view=self.view,
@@ -203,6 +212,7 @@ class Daemon:
             processes=self.processes,
             report=self.report_job,
             mounts=self.mounts,
+            quorum=self.quorum,
         )
         self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)
         self.hooks = Hooks(
@@ -251,7 +261,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "healing", "hooks", "gluster", "caretaker", "step_runner"):
+        for room in ("rest", "sunrpc", "healing", "hooks", "quorum", "gluster", "caretaker", "step_runner"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -298,6 +308,10 @@ class Daemon:
 
     def hook_names(self) -> tuple[str, ...]:
         return self.hooks.names
+
+    def _counted_on(self) -> frozenset[str]:
+        """The peers in sight, if a leader with a quorum says so; else this peer alone."""
+        return self.online() if self.member.store.status().quorum else frozenset({self.identity.peer_id})
 
     def view(self) -> model.View:
         return self.member.view()

@@ -24,6 +24,7 @@ from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
 from gd2raft.process.mount import MountPlace
 from gd2raft.rebalance import Rebalances
 from gd2raft.rebalance import key_of as rebalance_key
+from gd2raft.server_quorum import ServerQuorum
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
 from gd2raft.sunrpc.brickop import BrickOpClient, BrickOpFailed, HealOp, StatusOf
 from gd2raft.sunrpc.server import SunRpcServer
@@ -140,11 +141,13 @@ class Gluster:
         processes: ProcessManager,
         report: ReportJob,
         mounts: MountPlace,
+        quorum: ServerQuorum,
     ) -> None:
         self._peer_id, self._view, self._online, self._current = peer_id, view, online, current
         self._host, self._port, self._bind_address = host, port, bind_address
         self._rundir, self._workdir = rundir, workdir
         self._processes = processes
+        self._quorum = quorum
         self.server: SunRpcServer | None = None
         self._dirty: set[str] = set()
         self._everything = False
@@ -223,7 +226,7 @@ class Gluster:
             bricks, services = self.wanted()
             self._remember(bricks, services)
             # An old state may lack a volume, or have it stopped: nothing is stopped on its word.
-            await self._processes.follow(bricks, services, stop_others=self._current())
+            await self._processes.follow(bricks, services, stop_others=self._current(), stop=self._quorum.stopped)
             self._follow_crawls()
 
     async def follow_volume(self, name: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
@@ -284,6 +287,8 @@ class Gluster:
     def wanted(self) -> tuple[list[BrickSpec], list[ServiceSpec]]:
         """The bricks and services that the state wants on this peer."""
         view, me = self._view(), self._peer_id()
+        started = self._started_here(view)
+        self._quorum.decide(started)
         bricks: list[BrickSpec] = []
         services: list[ServiceSpec] = []
         describer = Describer(view, me, str(self._workdir))
@@ -294,14 +299,14 @@ class Gluster:
                 self.rebalances.tend(volume)
             if volume is None or volume.state is not model.VolumeState.STARTED:
                 continue
-            mine = [b for b in volume.with_joining().bricks() if b.peer_id == me]
+            mine = [b for b in volume.with_joining().bricks() if b.peer_id == me and self._quorum.lets(volume, b)]
             bricks += [self._brick_spec(name, b.path, describer) for b in mine if self._may_run(view, b)]
             bricks += [self._brick_spec(name, path, describer) for path in self._leaving(name, claims)]
             if (rebalance := self.rebalances.spec(volume)) is not None:
                 services.append(rebalance)
             if gd2volgen.needs_shd(description := describer.describe(volume)):
                 services.append(self._shd_spec(description))
-        services += node_services.wanted(self._started_here(view), describer.describe, self._host, self._port)
+        services += node_services.wanted(started, describer.describe, self._host, self._port)
         return bricks, services
 
     def _started_here(self, view: model.View) -> list[model.Volume]:

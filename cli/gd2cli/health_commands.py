@@ -19,7 +19,7 @@ DO = {
     "DISK_FULL": "free space on the disk of that peer's state folder (localstatedir); it goes on by itself",
     "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
     "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
-    "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it",
+    "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it (not while server quorum is lost)",
     "TRANSACTION_STUCK": "mend the peer that it names, or leave it to that peer: gd2 transaction list, then show, resume or abort",
     "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from gd2raft.commands.hooked import hooked
-from gd2raft.core import model
+from gd2raft.core import model, server_quorum
 from gd2raft.core.kv import Commit, TooLarge
 from gd2raft.core.phases import RESULTS_KEPT, Phase, StepOutcome, StepProblem, Transaction, plan_fields
 from gd2raft.core.plan import (
@@ -244,6 +244,7 @@ class LeaderEngine:
                 )
         now = time.time()
         plan = hooked(view, command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now)))
+        server_quorum.check(view, plan)
         self._check_steps(plan, view)
         record = Transaction(
             id=call.id,

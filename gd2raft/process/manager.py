@@ -81,17 +81,20 @@ class ProcessManager:
 
     # what should run
 
-    async def follow(self, bricks: Collection[BrickSpec], services: Collection[ServiceSpec], *, stop_others: bool = True) -> None:
+    async def follow(
+        self, bricks: Collection[BrickSpec], services: Collection[ServiceSpec], *, stop_others: bool = True, stop: Collection[str] = ()
+    ) -> None:
         """From now on exactly these should run. Returns at once; what runs as wanted is left alone.
 
-        `stop_others` False: what runs beside them is left alone too (the caller doesn't know yet what is wanted).
+        `stop_others` False: what runs beside them is left alone too (the caller doesn't know yet what is wanted), but for the keys `stop`.
         """
         assert self._executor is not None, "start() comes first"
         specs: list[BrickSpec | ServiceSpec] = [*bricks, *services]
         launches = {launch.key: launch for launch in (launch_of(spec, self._places) for spec in specs)}
         assert len(launches) == len(specs), "two specs with the same brick path or service name"
         self._told = True
-        for key in self._keepers.keys() - launches.keys() if stop_others else ():
+        others = self._keepers.keys() - launches.keys()
+        for key in others if stop_others else others & set(stop):
             self._keepers[key].want(None)
         for key, launch in launches.items():
             self._keeper(key).want(launch)

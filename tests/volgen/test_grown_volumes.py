@@ -21,6 +21,7 @@ from gd2raft.core import jobs, model
 from gd2raft.gluster import Gluster
 from gd2raft.process import ProcessStatus
 from gd2raft.process.mount import MountPlace
+from gd2raft.server_quorum import ServerQuorum
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecRequest
 
 sys.path.append(str(Path(__file__).parents[1] / "commands"))
@@ -55,6 +56,9 @@ def gluster_of(pool: Pool, number: int) -> Gluster:
         peer_id=lambda: peer_id(number), view=pool.view, online=lambda: frozenset(pool.online), current=lambda: True, host="",
         port=24007, bind_address="", rundir=Path("/nowhere"), workdir=Path("/var/lib/glusterd"), processes=processes, report=nowhere,
         mounts=MountPlace(host="", port=24007, rundir=Path("/nowhere"), logdir=Path("/nowhere")),
+        quorum=ServerQuorum(
+            peer_id=lambda: "", view=pool.view, live=frozenset, running=lambda path: False, on_change=lambda: None
+        ),
     )  # fmt: skip
 
 
