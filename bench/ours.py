@@ -19,12 +19,13 @@ from typing import Any
 
 import jwt
 
-from bench.namespaces import Host, Rig
+from bench.namespaces import Host, Process, Rig, RigError
 from bench.sides import Brick, NotDone, wait_for
 
 CLIENT_PORT, PEER_PORT = 24007, 24008
 TOKEN_LIFETIME_S = 120
 CALL_DEADLINE_S = 60.0
+EXIT_S = 20.0
 VOTERS = {1: 1, 2: 1, 3: 3, 4: 3, 5: 3, 6: 3}  # by pool size; 5 from seven peers on
 PROGRAM, LOG = "gd2raft", "gd2raft.log"
 
@@ -97,6 +98,20 @@ class Peer:
     def launch(self, command: Sequence[str | Path]) -> None:
         self._process = self.host.popen(command, log=LOG)
 
+    @property
+    def process(self) -> Process:
+        return self._process
+
+    def running(self) -> bool:
+        return hasattr(self, "_process") and self._process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9. It is gone when this returns."""
+        with contextlib.suppress(RigError):
+            self._process.kill()
+        self._process.wait(EXIT_S)
+        self.close()
+
     def ping(self) -> bool:
         if self._process.poll() is not None:
             raise NotDone(f"{PROGRAM} on {self.host.name} ended with {self._process.returncode}: {self.log_tail()}")
@@ -134,6 +149,14 @@ class Peer:
             raise RestFailed(f"{method} {path} on {self.host.name}", reply.status, answer)
         return json.loads(answer) if answer else None
 
+    def status(self) -> Json:
+        """What it says about the cluster; None when it does not answer."""
+        try:
+            self.forget_secret()
+            return self.call("GET", "/v1/cluster/status")
+        except (RestFailed, OSError, http.client.HTTPException):
+            return None
+
     def _token(self, method: str, path: str) -> str:
         if self._secret is None:
             self._secret = (self.state / "auth").read_text().strip()
@@ -143,20 +166,36 @@ class Peer:
         self._connection.close()
 
 
+def ailments(peers: Sequence[Peer]) -> str:
+    """What keeps the pool of just these from being whole and at rest; "": every daemon runs and sees all others, and the same leader, at
+    one revision, with nothing left undone."""
+    statuses = [peer.status() if peer.running() else None for peer in peers]
+    answers = [status for status in statuses if status is not None]
+    if len(answers) < len(peers):
+        return f"{[peer.host.name for peer, status in zip(peers, statuses, strict=True) if status is None]} do not answer"
+    for status in answers:
+        offline = [peer["name"] for peer in status["peers"] if not peer["online"]]
+        open_ends = {name: status[name] for name in ("locks", "transactions", "leftovers") if status[name]}
+        if offline or not status["quorum"] or len(status["peers"]) != len(peers) or open_ends:
+            return f"{status['peer-id']}: quorum {status['quorum']}, offline {offline}, {len(status['peers'])} peers, open {open_ends}"
+    told = {(status["leader"], status["revision"]) for status in answers}
+    return "" if len(told) == 1 and answers[0]["leader"] else f"leaders and revisions differ: {told}"
+
+
 class Gd2raft:
-    """`size` daemons in one pool; commands go to the first."""
+    """`size` daemons in one pool; commands go to the first. `keep`: leave what they wrote, to look at it."""
 
     label = PROGRAM
 
-    def __init__(self, size: int, folder: str | Path | None = None) -> None:
+    def __init__(self, size: int, folder: str | Path | None = None, *, keep: bool = False) -> None:
         self.hosts: list[Host] = []
-        self._size, self._folder = size, folder
+        self._size, self._folder, self._keep = size, folder, keep
         self._stack = contextlib.ExitStack()
         self.peers: list[Peer] = []
 
     def __enter__(self) -> Gd2raft:
         with contextlib.ExitStack() as stack:
-            self.hosts = stack.enter_context(Rig(self._size, folder=self._folder)).hosts[:]
+            self.hosts = stack.enter_context(Rig(self._size, folder=self._folder, keep=self._keep)).hosts[:]
             self.peers = [Peer(host) for host in self.hosts]
             for peer in self.peers:
                 stack.callback(peer.close)

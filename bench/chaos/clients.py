@@ -18,13 +18,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from bench.chaos.pool import Daemon, Pool
-from bench.ours import Inside, token
+from bench.door import Answer, Door
 from tests.store.linearizability import Operation, Recorder
 
 GENERATION_S = 60.0
 REGISTERS = 3
 """Of a generation. New ones every minute keep each history short enough to be decided."""
-ANSWER_S = 4.0
 COMMAND_S = 3
 GIVE_UP_S = 8.0
 """The pool remembers the answers of its last 1000 commands: a key must not be used again after that."""
@@ -45,46 +44,6 @@ class LocalRead(NamedTuple):
     etag: int
     asked: float = 0.0
     answered: float = 0.0
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def etag(self) -> int:
-        return int(self.headers.get("ETag", "0").strip('"'))
-
-
-class Door:
-    """One client's connections to every daemon, each made beside it."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._connections = {daemon: Inside(daemon.host, ANSWER_S) for daemon in pool.daemons}
-
-    def ask(self, daemon: Daemon, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """Raises OSError, HTTPException: whether it was done is not known then."""
-        secret = (daemon.state / "auth").read_text().strip()
-        sent = {"Authorization": f"Bearer {token(secret, method, path.partition('?')[0])}", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
-        connection = self._connections[daemon]
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), sent)
-            reply = connection.getresponse()
-            data = reply.read()
-            return Answer(reply.status, dict(reply.headers), json.loads(data) if data else None)
-        except ValueError as error:
-            connection.close()
-            raise http.client.HTTPException(f"a broken answer: {error}") from error
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
-
-    def close(self) -> None:
-        for connection in self._connections.values():
-            connection.close()
 
 
 class Book:
@@ -180,7 +139,7 @@ class Client:
     def __init__(self, name: str, pool: Pool, book: Book, home: int, seed: str, per_s: float, began: float) -> None:
         self._name, self._pool, self._book, self._home, self._per_s, self._began = name, pool, book, home, per_s, began
         self._dice = random.Random(seed)
-        self._door = Door(pool)
+        self._door = Door(pool.daemons)
         self._number = 0
         self._known: dict[str, tuple[str | None, int]] = {}
 

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Mapping
 from typing import Literal
 
-from bench.chaos.clients import Book, Door, insist
+from bench.chaos.clients import Book, insist
 from bench.chaos.pool import Daemon, Pool
+from bench.door import Door
 from gd2raft.core import model
 
 Fate = Literal["there", "absent", "unknown"]
@@ -26,7 +27,7 @@ class Commander:
     def __init__(self, pool: Pool, book: Book, seed: str, per_s: float) -> None:
         self._pool, self._book, self._per_s = pool, book, per_s
         self._dice = random.Random(seed)
-        self._door = Door(pool)
+        self._door = Door(pool.daemons)
         self._number = 0
         self.fates: dict[str, Fate] = {}
 

@@ -20,13 +20,12 @@ from typing import Any
 
 from bench import ours
 from bench.chaos.network import Network
-from bench.namespaces import Host, Process, Rig, RigError
+from bench.namespaces import Host, Rig, RigError
 from bench.ours import RestFailed
 from bench.sides import NotDone, wait_for
 
 STATE_MIB = 192
 READY_S = 120.0
-EXIT_S = 20.0
 CALL_S = 3.0
 SHIM_SOURCE = Path(__file__).with_name("brokendisk.c")
 BALLAST = "ballast"
@@ -83,13 +82,6 @@ class Daemon(ours.Peer):
             command = ["sh", "-c", 'echo -20 > /proc/self/autogroup; exec "$@"', "sh", *command]
         self._process = self.host.popen(command, log=ours.LOG, env=self._env)
 
-    @property
-    def process(self) -> Process:
-        return self._process
-
-    def running(self) -> bool:
-        return hasattr(self, "_process") and self._process.poll() is None
-
     def cpu_s(self) -> float:
         """Used by it since its start. Raises OSError when it is gone."""
         fields = Path(f"/proc/{self._process.inner_pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -98,14 +90,12 @@ class Daemon(ours.Peer):
     def kill(self, how: signal.Signals = signal.SIGKILL) -> None:
         """It is gone when this returns."""
         self.wanted = False
-        with contextlib.suppress(RigError):
-            self._process.send_signal(how)
         if how != signal.SIGKILL:
+            with contextlib.suppress(RigError):
+                self._process.send_signal(how)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(EXIT_S)
-            self._process.kill()
-        self._process.wait(EXIT_S)
-        self.close()
+                self._process.wait(ours.EXIT_S)
+        super().kill()
 
     def pause(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
@@ -144,15 +134,6 @@ class Daemon(ours.Peer):
             self.go_on()
         else:
             self.start()
-
-    def status(self) -> dict[str, Any] | None:
-        """What it says about the cluster; None when it does not answer."""
-        try:
-            self.forget_secret()
-            answer: dict[str, Any] = self.call("GET", "/v1/cluster/status")
-        except (RestFailed, OSError, http.client.HTTPException):
-            return None
-        return answer
 
 
 def _members(daemon: Daemon) -> list[str]:
@@ -226,17 +207,7 @@ class Pool:
         return not self.ailments()
 
     def ailments(self) -> str:
-        statuses = [daemon.status() if daemon.running() else None for daemon in self.daemons]
-        answers = [status for status in statuses if status is not None]
-        if len(answers) < self.size:
-            return f"{[d.host.name for d, s in zip(self.daemons, statuses, strict=True) if s is None]} do not answer"
-        for status in answers:
-            offline = [peer["name"] for peer in status["peers"] if not peer["online"]]
-            open_ends = {name: status[name] for name in ("locks", "transactions", "leftovers") if status[name]}
-            if offline or not status["quorum"] or len(status["peers"]) != self.size or open_ends:
-                return f"{status['peer-id']}: quorum {status['quorum']}, offline {offline}, {len(status['peers'])} peers, open {open_ends}"
-        told = {(status["leader"], status["revision"]) for status in answers}
-        return "" if len(told) == 1 and answers[0]["leader"] else f"leaders and revisions differ: {told}"
+        return ours.ailments(self.daemons)
 
     def wait_healthy(self, seconds: float = READY_S) -> float:
         """Seconds that it took. Raises NotDone with what is still wrong."""

@@ -12,8 +12,9 @@ import threading
 import time
 from typing import NamedTuple
 
-from bench.chaos.clients import Answer, Door, register_name
+from bench.chaos.clients import register_name
 from bench.chaos.pool import Daemon, Pool
+from bench.door import Answer, Door
 from bench.sides import NotDone
 
 BACK_S = 60.0
@@ -53,7 +54,7 @@ def kill_all(pool: Pool) -> Restart:
 
 
 def _until_read(pool: Pool, daemon: Daemon, began: float, times: dict[str, float]) -> None:
-    door = Door(pool)
+    door = Door(pool.daemons)
     while time.monotonic() < began + BACK_S:
         if (answer := _ask(door, daemon, "GET", f"/v1/volumes/{REGISTER}")) is not None and answer.status == 200:
             times[daemon.host.name] = time.monotonic() - began
@@ -65,7 +66,7 @@ def _until_read(pool: Pool, daemon: Daemon, began: float, times: dict[str, float
 
 def _until_commit(pool: Pool, began: float, times: dict[str, float]) -> None:
     """The first that is acknowledged by whichever peer is asked; what the other clients of the run get does not count."""
-    door, turn = Door(pool), 0
+    door, turn = Door(pool.daemons), 0
     while time.monotonic() < began + BACK_S:
         turn += 1
         daemon = pool.daemons[turn % pool.size]

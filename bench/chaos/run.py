@@ -26,6 +26,7 @@ from bench.chaos.commands import Commander
 from bench.chaos.pool import Pool, why_not
 from bench.chaos.restarts import Restart
 from bench.chaos.tables import Outcome
+from bench.door import ANSWER_S
 from bench.namespaces import RigError
 from bench.namespaces import why_not as no_rig
 from bench.sides import NotDone
@@ -193,7 +194,7 @@ class Chaos:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(clients.GIVE_UP_S + 3 * clients.ANSWER_S)
+                thread.join(clients.GIVE_UP_S + 3 * ANSWER_S)
 
     def _start_clients(self, pool: Pool, stop: threading.Event) -> list[threading.Thread]:
         count, threads = CLIENTS_PER_PEER * pool.size, []

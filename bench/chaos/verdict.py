@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from bench.chaos.clients import Book, Door, LocalRead, _value_of
+from bench.chaos.clients import Book, LocalRead, _value_of
 from bench.chaos.pool import Daemon, Pool
+from bench.door import Door
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.replica import Replica
 from gd2raft.store.raft.settings import Settings
@@ -51,7 +52,7 @@ def judge_history(history: Iterable[Operation]) -> list[str]:
 
 def read_everywhere(pool: Pool, book: Book, registers: Iterable[str]) -> list[str]:
     """At rest, through every peer: part of the history, so that a lost write is a history without an order."""
-    door, found = Door(pool), []
+    door, found = Door(pool.daemons), []
     for register in registers:
         for daemon in pool.daemons:
             number = book.invoke("final", "read", register)
