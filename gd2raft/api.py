@@ -13,6 +13,7 @@ from gd2raft import __version__
 from gd2raft.cluster_status import cluster_status
 from gd2raft.commands import quota
 from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_replace import PeerReplace
 from gd2raft.commands.quota_limit import QuotaSetLimit
 from gd2raft.commands.quota_remove import QuotaRemove
@@ -22,6 +23,7 @@ from gd2raft.core.options import OptionTable
 from gd2raft.core.plan import Failed, NotFound, Refused, Unavailable, View
 from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
+from gd2raft.peers.moving import local_address_towards
 from gd2raft.peers.nolog import NoLog
 from gd2raft.remote import Remote
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
@@ -95,6 +97,8 @@ class DaemonApi:
     async def run(self, command: str, request: object, context: RequestContext) -> Done:
         if isinstance(request, PeerAdd | PeerReplace):
             request = await self._found(request)
+        if isinstance(request, PeerEdit) and request.address:
+            request = await self._daemon.movers.placed(request)
         if isinstance(request, QuotaSetLimit | QuotaRemove):
             request = await self._looked_up(request)
         left = context.timeout_s - (asyncio.get_running_loop().time() - context.received)
@@ -223,14 +227,3 @@ class _Watch:
 
     def close(self) -> None:
         self._watch.close()
-
-
-def local_address_towards(address: str) -> str:
-    """The address of this machine that packets to `address` (HOST:PORT) come from."""
-    import socket
-
-    host, _, port = address.rpartition(":")
-    info = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
-    with socket.socket(info[0], socket.SOCK_DGRAM) as sock:
-        sock.connect(info[4])
-        return str(sock.getsockname()[0])

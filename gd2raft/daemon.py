@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import time
+import uuid
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gd2raft import __version__, services, stores
 from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
+from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
 from gd2raft.commands.peer_replace import PeerReplace, check_lost
 from gd2raft.config import Config, split_address
@@ -42,6 +44,7 @@ from gd2raft.peers import identity as identities
 from gd2raft.peers.herald import Herald
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
+from gd2raft.peers.moving import Mover, Movers
 from gd2raft.peers.twins import RUNS_TWICE, Twins
 from gd2raft.process import ProcessManager
 from gd2raft.process.mount import MountPlace, forget_mounts
@@ -49,7 +52,7 @@ from gd2raft.remote import Remote, explain
 from gd2raft.rest.api import Answered
 from gd2raft.rest.server import RestServer
 from gd2raft.rpc.connection import Connection
-from gd2raft.rpc.errors import HelloRefused, RpcError
+from gd2raft.rpc.errors import HelloRefused, RemoteError, RpcError
 from gd2raft.rpc.hello import HelloInfo, HelloPolicy, key_id_of
 from gd2raft.rpc.pool import ConnectionPool
 from gd2raft.rpc.server import RpcServer
@@ -133,6 +136,7 @@ class Daemon:
         self.hooks.start()
         self.quorum.start()
         self.caretaker.start()
+        self.spawn(self._mover().run())
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
     def _make_folders(self) -> None:
@@ -183,6 +187,7 @@ class Daemon:
         self.probed = Probed(
             lambda: self.identity, self.view, self.about, self.tenure.switch, lambda invitation: stores.unfit(self.config, invitation)
         )
+        self.movers = Movers(self.connections, self.view, self._edit_peer, self.config.store)
         self.processes = ProcessManager(
             rundir=str(self.rundir),
             logdir=self.config.logdir,
@@ -246,7 +251,25 @@ class Daemon:
             on_refused=self._refused,
         )
 
-    def _refused(self, error: HelloRefused) -> None:
+    def _mover(self) -> Mover:
+        return Mover(
+            lambda: self.view().peer(self.identity.peer_id),
+            lambda: self.member.others(),
+            self.connections,
+            lambda address: self.movers.record(self.identity.peer_id, self._instance, address),
+            self._refused,
+            host=self.peer_host,
+            port=self.peer_port,
+            client_port=self.client_port,
+            chance=random.Random(),
+        )
+
+    async def _edit_peer(self, request: PeerEdit) -> None:
+        """A change that no user asked for. Raises CommandError."""
+        request_id = str(uuid.uuid4())
+        await self.member.initiator.run("peer-edit", request, request_id=request_id, user="", timeout_s=10.0)
+
+    def _refused(self, error: HelloRefused | RemoteError) -> None:
         if error.code == RUNS_TWICE and self.twins.refused(asyncio.get_running_loop().time()):
             self.stop(error.message)
 
@@ -302,6 +325,10 @@ class Daemon:
 
     def connections(self) -> ConnectionPool:
         return self.pool_connections
+
+    def connection_from(self, peer_id: str) -> Connection | None:
+        """An open connection that the peer has made to this one."""
+        return next((c for c in self.rpc.connections if c.peer.peer_id == peer_id and not (c.join_mode or c.closed)), None)
 
     def online(self) -> frozenset[str]:
         return self.member.online()

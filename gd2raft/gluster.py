@@ -67,6 +67,12 @@ class Describer:
             self._hosts[peer_id] = peer.hostname if peer else peer_id
         return self._hosts[peer_id]
 
+    def brick_ids(self, volume: str, path: str) -> tuple[str, ...]:
+        """Ids of a brick of this peer, as volfiles are asked for: they have the host's name in them. The present one, then former ones."""
+        peer = self._view.peer(self._peer_id)
+        hosts = (self.host(self._peer_id), *(peer.former if peer else ()))
+        return tuple(f"{volume}.{gd2volgen.brick_file_stem(host, path)}" for host in hosts)
+
     def describe(self, volume: model.Volume) -> Description:
         return Description(
             peer=self.host(self._peer_id),
@@ -96,7 +102,7 @@ class Describer:
             arbiter_count=subvol.arbiter_count,
             disperse_count=subvol.disperse_count,
             redundancy_count=subvol.redundancy_count,
-            thin_arbiter=None if thin is None else ThinArbiter(host=thin.host, path=thin.path),
+            thin_arbiter=None if thin is None else ThinArbiter(host=self.host(thin.peer_id) if thin.peer_id else thin.host, path=thin.path),
         )
 
     def _brick(self, brick: model.Brick) -> BrickDescription:
@@ -349,15 +355,16 @@ class Gluster:
         return sorted(path for path in leaving - self._released if self._processes.status(path).online)
 
     def _brick_spec(self, volume: str, path: str, describer: Describer) -> BrickSpec:
-        peer_id = self._peer_id()
+        volfile_id, *before = describer.brick_ids(volume, path)
         return BrickSpec(
             volume=volume,
             brick_path=path,
-            volfile_id=f"{volume}.{gd2volgen.brick_file_stem(describer.host(peer_id), path)}",
+            volfile_id=volfile_id,
+            volfile_ids_before=tuple(before),
             host=self._host,
             port_of_daemon=self._port,
             bind_address=self._bind_address,
-            peer_id=peer_id,
+            peer_id=self._peer_id(),
         )
 
     def _shd_spec(self, volume: Description) -> ServiceSpec:
@@ -418,10 +425,7 @@ class Gluster:
             return None
         volume = volume.with_joining()
         for brick in volume.bricks():
-            if (
-                brick.peer_id == self._peer_id()
-                and key == f"{volume.name}.{gd2volgen.brick_file_stem(describer.host(brick.peer_id), brick.path)}"
-            ):
+            if brick.peer_id == self._peer_id() and key in describer.brick_ids(volume.name, brick.path):
                 spec = gd2volgen.brick_volfile(describer.describe(volume), brick.index)
                 return GetspecReply(spec, {}, f"brick/{volume.name}")
         return None

@@ -182,7 +182,9 @@ class Member:
             self._around.on_events(events)
             if any(e.key == model.CLUSTER for e in events):
                 self.autopilot.poke()
-            if any(e.key.startswith(model.PEERS) for e in events):
+            if changed := {e.key[len(model.PEERS) :] for e in events if e.key.startswith(model.PEERS)}:
+                for peer_id in changed & self._known_since.keys():
+                    self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
                 self._note_membership()
                 self.follower.poke()
                 self.autopilot.poke()
@@ -398,6 +400,13 @@ class Member:
     def address_of(self, peer_id: str) -> str:
         peer = self.view().peer(peer_id)
         return peer.addresses[0] if peer else ""
+
+    def others(self) -> list[model.Peer]:
+        """The other peers of the pool, those first that this one would follow."""
+        first = [upstream.peer_id for upstream in self.candidates()]
+        ranked = sorted(self.members() - {self.identity.peer_id}, key=lambda p: (first.index(p) if p in first else len(first), p))
+        view = self.view()
+        return [peer for p in ranked if (peer := view.peer(p)) is not None]
 
     async def _dial(self, address: str, peer_id: str) -> Connection:
         return await self._around.connections().dial(address, expect_peer_id=peer_id or None, timeout_s=3.0)

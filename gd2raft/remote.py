@@ -76,6 +76,7 @@ class Remote:
             services.PEER_DISMISS: probed("on_dismiss"),
             services.PEER_STATE: self.on_state,
             services.PEER_RECOVERED: self.on_recovered,
+            services.PEER_MOVED: lambda c, m: self._daemon.movers.on_moved(c, m),
             services.BRICKS_STATUS: self.on_bricks,
             services.VOLUME_ASK: self.on_ask,
             services.JOB_PROGRESS: self.on_job,
@@ -249,4 +250,9 @@ class Remote:
         address = self._daemon.member.address_of(peer_id)
         if not address:
             raise DialFailed(f"the address of peer {peer_id} is not known")
-        return await self._daemon.connections().call(address, method, request, timeout_s, expect_peer_id=peer_id)
+        try:
+            return await self._daemon.connections().call(address, method, request, timeout_s, expect_peer_id=peer_id)
+        except (DialFailed, HelloRefused):
+            if (back := self._daemon.connection_from(peer_id)) is None:
+                raise
+            return await back.call(method, request, timeout_s=timeout_s)  # it isn't where it is known to be: it may have moved, and lead

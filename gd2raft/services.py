@@ -180,6 +180,12 @@ class Recovered(Message, frozen=True, array_like=True):
     by: str
 
 
+class Moved(Message, frozen=True, array_like=True):
+    """The peer that says it listens at `address` (HOST:PORT), where it isn't known to be."""
+
+    address: str
+
+
 class PeerState(Message, frozen=True, array_like=True):
     role: str
     index: int
@@ -226,6 +232,7 @@ JOIN_REVOKE = Method(32, "join.revoke", Revocation, Empty)
 PEER_DISMISS = Method(33, "peer.dismiss", Revocation, Empty)
 PEER_STATE = Method(34, "peer.state", Empty, PeerState)
 PEER_RECOVERED = Method(35, "peer.recovered", Recovered, Empty)
+PEER_MOVED = Method(36, "peer.moved", Moved, Empty)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
 VOLUME_ASK = Method(41, "volume.ask", VolumeAsk, VolumeAnswer)
 JOB_PROGRESS = Method(50, "job.progress", JobQuery, Answer)

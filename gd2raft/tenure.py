@@ -78,7 +78,8 @@ class Tenure:
     def connection_closed(self, connection: Connection) -> None:
         if hasattr(self, "member"):
             self.member.on_connection_closed(connection)
-            self.member.log.lost(connection.peer.peer_id)
+            if self.courier.came_by(connection):  # others come and go: one that only asked, or found somebody else than it looked for
+                self.member.log.lost(connection.peer.peer_id)
 
     def _load_identity(self) -> Identity:
         found = identities.load(self._state)

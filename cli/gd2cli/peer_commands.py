@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, table
-from gd2cli.words import Grammar, Parsed, Word
+from gd2cli.words import Grammar, Parsed, Word, WordError
 
 if TYPE_CHECKING:
     from gd2cli.session import Session
@@ -32,6 +32,18 @@ def replace(session: Session, words: Parsed) -> None:
     session.confirm(f"The daemon at {address} will take the place and the bricks of peer {old}, which can never come back.")
     answer = session.write("POST", "peers", old, "replace", body={"addresses": [address], "force": words.flag("force")})
     session.show(answer, lambda peer: f"peer replace: success: {peer['name']} ({peer['id']}) has the place of {old}")
+
+
+def edit(session: Session, words: Parsed) -> None:
+    body = {name: words.text(name) for name in ("address", "zone") if words.text(name)}
+    if not body:
+        raise WordError("nothing is to be changed", "gd2 peer edit PEER address HOST[:PORT], or zone ZONE")
+    answer = session.write("POST", "peers", words.name(0), body={**body, **({"force": True} if words.flag("force") else {})})
+    session.show(answer, edited_text)
+
+
+def edited_text(peer: dict[str, Any]) -> str:
+    return f"peer edit: success: {peer['name']} ({peer['id']}) is at {','.join(peer['peer-addresses'])}, zone {zone_of(peer)}"
 
 
 def status(session: Session, words: Parsed) -> None:
@@ -80,7 +92,16 @@ REPLACE = Spec(
     "Let the freshly installed daemon at HOST take the place of a lost peer, bricks included. force: bricks that are gone are made anew and healed.",
     replace,
 )
+EDIT = Spec(
+    Grammar(
+        "PEER [address HOST[:PORT]] [zone ZONE] [force]",
+        names=("PEER",),
+        words=(Word("address", "text"), Word("zone", "text"), Word("force")),
+    ),
+    "Change what the pool knows of a peer. address: where it is now, it must answer there; force: also when it doesn't. zone: what it fails together with.",
+    edit,
+)
 STATUS = Spec(Grammar(""), "How many peers are online, and which are not.", status)
 LIST = Spec(Grammar(""), "All peers of the pool.", list_peers)
 
-COMMANDS = {"probe": PROBE, "detach": DETACH, "replace": REPLACE, "status": STATUS, "list": LIST}
+COMMANDS = {"probe": PROBE, "detach": DETACH, "replace": REPLACE, "edit": EDIT, "status": STATUS, "list": LIST}

@@ -38,6 +38,7 @@ TREE = {
             "probe": Leaf("peer_commands:probe", "Let a peer join the pool (also: add)."),
             "detach": Leaf("peer_commands:detach", "Let a peer leave the pool (also: remove)."),
             "replace": Leaf("peer_commands:replace", "Let a fresh daemon take the place of a lost peer."),
+            "edit": Leaf("peer_commands:edit", "Change its address or zone."),
             "status": Leaf("peer_commands:status", "How many are online, and who is not."),
             "list": Leaf("peer_commands:list", "All peers."),
         },

@@ -23,8 +23,8 @@ class Position(msgspec.Struct, frozen=True):
 
 
 def find(view: View, volume: model.Volume, peer_text: str, path: str) -> Position:
-    """The brick of the volume; its peer may be given by id, name or address, also when it is dead. Raises Refused."""
-    peer, clean = view.find_peer(peer_text), normalise(path)
+    """The brick of the volume; its peer may be given by id, name or address (a former one too), also when it is dead. Raises Refused."""
+    peer, clean = view.find_owner(peer_text), normalise(path)
     for number, subvol in enumerate(volume.subvols):
         for brick in subvol.bricks:
             if peer is not None and brick.peer_id == peer.id and brick.path == clean:

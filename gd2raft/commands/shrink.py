@@ -26,7 +26,7 @@ def chosen(view: View, volume: Volume, bricks: list[str]) -> list[Brick]:
 
 def _find(view: View, volume: Volume, text: str) -> Brick:
     place = layout.parse_brick(text)
-    peer, path = view.find_peer(place.peer), normalise(place.path)
+    peer, path = view.find_owner(place.peer), normalise(place.path)
     for brick in volume.bricks():
         if peer is not None and (brick.peer_id, brick.path) == (peer.id, path):
             return brick

@@ -74,7 +74,8 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A machine running the daemon, known by its UUID; addresses may change.
 
     `addresses` are HOST:PORT of the peer RPC, the first one in use; `client_addresses` HOST:PORT of REST and GlusterFS's RPC.
-    `hostname` is the name that the peer was probed by: what clients are told as remote-host.
+    `hostname` is the name that the peer was probed by, or has moved to: what clients are told as remote-host. `former`: those that it
+    had before, the latest first: its bricks may still run under them.
     """
 
     id: str
@@ -88,6 +89,7 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     op_version_min: int = OP_VERSION_MIN
     steps: tuple[str, ...] = ()  # names of the steps that this peer's daemon has
     hooks: tuple[str, ...] = ()  # operations that this peer has scripts for: start/pre (core.hooks)
+    former: tuple[str, ...] = ()
 
 
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -414,6 +416,13 @@ class View:
             lambda p: map(host_of, (*p.addresses, *p.client_addresses)),
         )
         return next((found for of in names if (found := [p for p in peers if text in of(p)])), [])
+
+    def find_owner(self, text: str) -> Peer | None:
+        """The peer of a brick that is there already: also by a name that it had before it moved, when nobody has that now."""
+        if found := self.find_peers(text):
+            return found[0] if len(found) == 1 else None
+        had = [p for p in self.peers() if text in p.former]
+        return had[0] if len(had) == 1 else None
 
     def _record(self, key: str, type_: type[R]) -> R | None:
         item = self.reader.get(key)

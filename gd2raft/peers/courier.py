@@ -1,6 +1,7 @@
 """Carries the voters' messages: one connection to each of them, dialled when there is something to say. Messages may get lost.
 
-A peer that has just been invited doesn't know yet where the leader is: it answers on the connection by which it was asked.
+A peer that has just been invited doesn't know yet where the leader is: it answers on the connection by which it was asked. So is one
+answered that isn't (any more) where the pool knows it to be: it may have moved, and its vote may be needed to write that down.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class _Line:
         self.dialling: asyncio.Task[None] | None = None
         self.pause_s = DIAL_PAUSE_S[0]
         self.not_before = 0.0
+        self.missed_at = ""  # the address where it was missed last
 
 
 class Courier:
@@ -56,26 +58,34 @@ class Courier:
         """A message came by this connection of that peer's."""
         self._lines.setdefault(connection.peer.peer_id, _Line()).incoming = connection
 
+    def came_by(self, connection: Connection) -> bool:
+        """Whether this is the connection by which that peer's messages came last."""
+        line = self._lines.get(connection.peer.peer_id)
+        return line is not None and line.incoming is connection
+
     def _open(self, peer_id: str, line: _Line) -> Connection | None:
         if line.connection is not None and not line.connection.closed:
             return line.connection
-        if line.incoming is not None and not line.incoming.closed and not self._address_of(peer_id):
+        if line.incoming is not None and not line.incoming.closed and self._address_of(peer_id) in ("", line.missed_at):
             return line.incoming
         return None
 
     async def _connect(self, peer_id: str, line: _Line) -> None:
         loop = asyncio.get_running_loop()
+        address = self._address_of(peer_id)
         try:
-            if (pause := line.not_before - loop.time()) > 0:
+            if address == line.missed_at and (pause := line.not_before - loop.time()) > 0:
                 await asyncio.sleep(pause)
-            line.connection = await self._dial(self._address_of(peer_id), peer_id)
-            line.pause_s = DIAL_PAUSE_S[0]
+                address = self._address_of(peer_id)
+            line.connection = await self._dial(address, peer_id)
+            line.pause_s, line.missed_at = DIAL_PAUSE_S[0], ""
             for message in line.waiting:
                 line.connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
         except (RpcError, OSError, TimeoutError, ValueError) as error:
             log.debug("a voter can't be reached", peer=peer_id, error=str(error))
             line.pause_s = min(DIAL_PAUSE_S[1], line.pause_s * 2)
             line.not_before = loop.time() + line.pause_s
+            line.missed_at = address
         finally:
             line.waiting, line.waiting_bytes, line.dialling = [], 0, None
 

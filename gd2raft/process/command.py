@@ -65,6 +65,8 @@ class Launch(msgspec.Struct, frozen=True):
     """Without the program; `command_line` puts the port in where a NUL stands (no argument can hold one by itself)."""
     identity: tuple[str, ...]
     once: bool
+    volfile_ids: tuple[str, ...] = ()
+    """Of a brick: the one that it is started with, then those that it may run under as well."""
 
     def command_line(self, port: int) -> list[str]:
         return [text.replace(_PORT, str(port)) for text in self.arguments]
@@ -78,13 +80,13 @@ def _brick(spec: BrickSpec, places: Places) -> Launch:
     server = f"{spec.volume}-server"
     bind = ("--xlator-option", f"{server}.transport.socket.bind-address={spec.bind_address}") if spec.bind_address else ()
     pid_file, socket, log_file = places.pid_file(spec), places.socket(spec.brick_path), places.log_file(spec)
-    fixed = (*_server(spec.host, spec.port_of_daemon), "--volfile-id", spec.volfile_id, "-p", pid_file)
+    server_of = _server(spec.host, spec.port_of_daemon)
     arguments = (
-        *fixed, "-S", socket, "--brick-name", spec.brick_path, "-l", log_file,
+        *server_of, "--volfile-id", spec.volfile_id, "-p", pid_file, "-S", socket, "--brick-name", spec.brick_path, "-l", log_file,
         "--xlator-option", f"*-posix.glusterd-uuid={spec.peer_id}", "--process-name", "brick", "--brick-port", _PORT,
         "--xlator-option", f"{server}.listen-port={_PORT}", *bind, *spec.extra, "-N",
     )  # fmt: skip
-    identity = (*fixed, spec.brick_path, spec.bind_address, spec.peer_id)
+    identity = (*server_of, "-p", pid_file, spec.brick_path, spec.bind_address, spec.peer_id)
     return Launch(
         key=spec.brick_path,
         program="glusterfsd",
@@ -95,6 +97,7 @@ def _brick(spec: BrickSpec, places: Places) -> Launch:
         log_file=log_file,
         arguments=arguments,
         identity=identity,
+        volfile_ids=(spec.volfile_id, *spec.volfile_ids_before),
         once=False,
     )
 
@@ -153,12 +156,12 @@ class CommandLine(msgspec.Struct, frozen=True):
         """Would a restart change what it serves, to whom, or from where?"""
         if launch.identity == launch.arguments:
             return self.words[1:] == tuple(launch.command_line(self.port))
-        return self.identity_words() == launch.identity
+        return self.volfile_id in launch.volfile_ids and self.identity_words() == launch.identity
 
     def identity_words(self) -> tuple[str, ...]:
         """The words that a brick's Launch.identity is made of, in its order."""
         host = ("-s", _after(self.words, "-s"), "--volfile-server-port", _after(self.words, "--volfile-server-port") or "24007")
-        served = ("--volfile-id", self.volfile_id, "-p", self.pid_file, self.brick_name)
+        served = ("-p", self.pid_file, self.brick_name)
         return (*host, *served, _option(self.words, ".transport.socket.bind-address="), _option(self.words, "*-posix.glusterd-uuid="))
 
 

@@ -17,12 +17,14 @@ class BrickSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One brick that glusterfsd should serve. Its folder is somebody else's work.
 
     `host` is where the brick fetches its volfile and signs in: the address of this daemon's client port.
-    A running brick is replaced when anything but `extra` changes; `extra` counts from its next start.
+    A running brick is replaced when anything but `extra` changes; `extra` counts from its next start. `volfile_ids_before`: under
+    which it may go on running all the same, since they are answered with the same volfile.
     """
 
     volume: str
     brick_path: str
     volfile_id: str
+    volfile_ids_before: tuple[str, ...] = ()
     host: str
     peer_id: str
     port_of_daemon: int = 24007

@@ -193,7 +193,7 @@ def words_of(call: Call, volume: model.Volume, request: SplitBrainRequest) -> li
         raise Refused(
             f"split-brain {request.operation[:60]!r} is not known", hint="bigger-file, latest-mtime or source-brick", code="bad-parameter"
         )
-    peer = call.view().find_peer(request.hostname)
+    peer = call.view().find_owner(request.hostname)
     for brick in volume.bricks():
         if peer is not None and (brick.peer_id, brick.path) == (peer.id, request.brickname):
             return ["source-brick", f"{peer.hostname}:{brick.path}", *([request.filename] if request.filename else [])]

@@ -161,7 +161,7 @@ def bricks_reply(call: Call, volume: model.Volume, found: Mapping[str, Answered]
 
 def is_brick(call: Call, brick: model.Brick, text: str) -> bool:
     host, _, path = text.partition(":/")
-    peer = call.view().find_peer(host.strip("[]"))
+    peer = call.view().find_owner(host.strip("[]"))
     return peer is not None and (brick.peer_id, brick.path) == (peer.id, f"/{path}")
 
 

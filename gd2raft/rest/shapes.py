@@ -236,7 +236,8 @@ def hosts_of(view: model.View) -> dict[str, str]:
 
 def hosts_of_volume(view: model.View, volume: model.Volume) -> dict[str, str]:
     """As hosts_of, for the peers of one volume only: a volume of three bricks doesn't cost a pool of a thousand."""
-    found = {peer_id: view.peer(peer_id) for peer_id in volume.peer_ids()}
+    thin = (s.thin_arbiter.peer_id for s in volume.subvols if s.thin_arbiter is not None)
+    found = {peer_id: view.peer(peer_id) for peer_id in (*volume.peer_ids(), *thin)}
     return {peer_id: peer.hostname for peer_id, peer in found.items() if peer is not None}
 
 
@@ -307,7 +308,7 @@ def _subvolume_info(volume: model.Volume, index: int, subvol: model.Subvolume, h
         disperse_count=subvol.disperse_count,
         disperse_data_count=max(0, subvol.disperse_count - subvol.redundancy_count),
         disperse_redundancy_count=subvol.redundancy_count,
-        thin_arbiter="" if thin is None else f"{thin.host}:{thin.path}",
+        thin_arbiter="" if thin is None else f"{hosts.get(thin.peer_id, thin.host)}:{thin.path}",
     )
 
 

@@ -69,6 +69,14 @@ OPTION_HELP = {
             (200, volume_info()),
             "success",
         ),
+        ("peer edit n2 address n9:24008", "POST /v1/peers/n2", {"address": "n9:24008"}, (200, peer_info()), "is at node1:24008"),
+        (
+            "peer edit n2 --zone r1 --address n9 force",
+            "POST /v1/peers/n2",
+            {"address": "n9", "zone": "r1", "force": True},
+            (200, peer_info()),
+            "peer edit: success",
+        ),
         (
             "volume create v1 replica 3 n1:/b n2:/b n3:/b force",
             "POST /v1/volumes",

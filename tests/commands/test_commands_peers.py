@@ -211,6 +211,87 @@ def test_zone_and_metadata_of_a_peer_are_changed() -> None:
     assert peer is not None and (peer.zone, peer.metadata) == ("z", {"a": "1", "b": "2"})
 
 
+# ---- a peer that has moved
+
+
+def at(number: int, host: str, port: int = 24008, client_port: int = 24007) -> dict[str, Any]:
+    """What peer `number` says of itself at a new address."""
+    return found(number, hostname=host, address=f"{host}:{port}", client_address=f"{host}:{client_port}")
+
+
+def move(pool: Pool, number: int, host: str, **more: Any) -> model.Peer:
+    assert pool.do("peer-edit", None, peer=peer_id(number), address=host, found=at(number, host), **more).outcome == "done"
+    peer = pool.view().peer(peer_id(number))
+    assert peer is not None
+    return peer
+
+
+def test_a_peer_that_has_moved_is_known_by_its_new_address_and_keeps_its_id_and_bricks() -> None:
+    pool = Pool()
+    pool.do("volume-create", World(pool.state), name="v", bricks=["node2:/b/1"])
+    claims = pool.view().brick_claims(peer_id(2))
+    peer = move(pool, 2, "10.9.9.9", zone="z")
+    assert (peer.name, peer.hostname, peer.zone, peer.former) == ("10.9.9.9", "10.9.9.9", "z", ("node2",))
+    assert (peer.addresses, peer.client_addresses) == (("10.9.9.9:24008",), ("10.9.9.9:24007",))
+    assert pool.view().brick_claims(peer_id(2)) == claims and pool.view().find_peer("node2") is None
+
+
+def test_a_brick_that_is_there_is_found_by_a_former_name_until_another_peer_has_it() -> None:
+    pool = Pool()
+    move(pool, 2, "moved")
+    owner = pool.view().find_owner("node2")
+    assert owner is not None and owner.id == peer_id(2)
+    move(pool, 3, "node2")
+    owner = pool.view().find_owner("node2")
+    assert owner is not None and owner.id == peer_id(3)
+    assert pool.view().find_owner("nobody") is None
+
+
+def test_a_new_brick_is_never_placed_by_a_former_name() -> None:
+    pool = Pool()
+    move(pool, 2, "moved")
+    with pytest.raises(Refused):
+        pool.plan("volume-create", name="v", bricks=["node2:/b/1"])
+
+
+def test_a_peer_that_moves_to_and_fro_remembers_a_limited_number_of_names_and_not_its_own() -> None:
+    pool = Pool()
+    for number in range(12):
+        peer = move(pool, 2, f"h{number}")
+    assert peer.former == tuple(f"h{n}" for n in range(10, 2, -1))
+    peer = move(pool, 2, "h10")
+    assert peer.former[:2] == ("h11", "h9") and "h10" not in peer.former and len(peer.former) == 8
+
+
+def test_a_change_of_a_port_alone_is_no_change_of_the_name() -> None:
+    pool = Pool()
+    pool.do("peer-edit", None, peer=peer_id(2), address="node2", found=at(2, "node2", 25008, 25007))
+    peer = pool.view().peer(peer_id(2))
+    assert peer is not None and (peer.addresses, peer.client_addresses, peer.former) == (("node2:25008",), ("node2:25007",), ())
+
+
+@pytest.mark.parametrize("host", ["node3", "10.0.0.3"])
+def test_the_address_of_another_peer_is_refused(host: str) -> None:
+    pool = Pool()
+    error = refused(pool, "peer-edit", peer=peer_id(2), address=host, found=at(2, host))
+    assert error.code == "address-taken" and error.http == 409 and peer_id(3) in error.message
+
+
+def test_two_peers_that_have_traded_addresses_are_changed_at_once() -> None:
+    pool = Pool()
+    for number in (2, 3):
+        move(pool, number, f"h{number}")
+    move(pool, 2, "h3", trades=at(3, "h2"))
+    two, three = (pool.view().peer(peer_id(n)) for n in (2, 3))
+    assert two is not None and three is not None
+    assert (two.hostname, two.addresses, three.hostname, three.addresses) == ("h3", ("h3:24008",), "h2", ("h2:24008",))
+    assert (two.former[0], three.former[0]) == ("h2", "h3")
+
+
+def test_a_new_address_that_no_volfile_can_carry_is_refused() -> None:
+    assert refused(Pool(), "peer-edit", peer=peer_id(2), address="x", found=at(2, "a b")).code == "bad-host"
+
+
 # ---- transactions that are stuck
 
 

@@ -30,12 +30,12 @@ class Line:
 
 class Net:
     def __init__(self, **addresses: str) -> None:
-        self.addresses, self.dialled = addresses, []
+        self.addresses, self.dialled, self.nobody_at = addresses, [], set[str]()
         self.courier = Courier(self.dial, lambda peer: self.addresses.get(peer, ""))  # type: ignore[arg-type]
 
     async def dial(self, address: str, peer_id: str) -> Any:
-        if not address:
-            raise DialFailed("no address")
+        if not address or address in self.nobody_at:
+            raise DialFailed("nobody there")
         line = Line(peer_id)
         self.dialled.append(line)
         return line
@@ -76,5 +76,27 @@ def test_a_peer_whose_address_is_known_is_dialled_once_and_by_it() -> None:
         assert (line.sent, asking.sent) == ([b"1", b"2", b"3"], [])
         await net.courier.close()
         assert line.closed
+
+    asyncio.run(body())
+
+
+def test_a_peer_that_is_not_where_it_is_known_to_be_is_answered_on_its_own_connection_until_its_new_address_is_known() -> None:
+    """A voter that came back elsewhere: its vote may be what is missing to write its new address down."""
+
+    async def body() -> None:
+        net, asking = Net(voter="10.0.0.1:24008"), Line("voter")
+        net.nobody_at.add("10.0.0.1:24008")
+        net.courier.send("voter", b"lost")
+        await settle()
+        net.courier.heard(asking)  # type: ignore[arg-type]
+        assert net.courier.came_by(asking) and not net.courier.came_by(Line("voter"))  # type: ignore[arg-type]
+        net.courier.send("voter", b"1")
+        assert (asking.sent, net.dialled) == ([b"1"], [])
+        net.addresses["voter"] = "10.0.0.9:24008"
+        net.courier.send("voter", b"2")
+        await settle()
+        (line,) = net.dialled
+        assert (asking.sent, line.sent) == ([b"1"], [b"2"])
+        await net.courier.close()
 
     asyncio.run(body())

@@ -98,6 +98,13 @@ def test_a_brick_on_any_port_and_with_other_extra_arguments_is_as_wanted() -> No
     assert running(brick(), port=60000).is_as(launch_of(brick(extra=("--log-level=DEBUG",)), PLACES))
 
 
+def test_a_brick_goes_on_under_the_volfile_id_that_its_peers_former_name_gave_it() -> None:
+    renamed = brick(volfile_id="rep3.node9.bricks-rep3-b 1", volfile_ids_before=(brick().volfile_id,))
+    assert running(brick()).is_as(launch_of(renamed, PLACES))
+    assert "rep3.node9.bricks-rep3-b 1" in launch_of(renamed, PLACES).command_line(50000), "a new start uses the present one"
+    assert not running(brick(volfile_id="rep3.node7.bricks-rep3-b 1")).is_as(launch_of(renamed, PLACES))
+
+
 def test_paths_that_differ_only_in_dashes_have_different_pid_files_and_sockets() -> None:
     one, other = (launch_of(brick(brick_path=path), PLACES) for path in ("/a/b-c", "/a-b/c"))
     assert one.pid_file != other.pid_file and one.socket != other.socket

@@ -120,7 +120,7 @@ class Namespaced:
         return self._host.run(command, timeout_s=timeout_s, check=False)
 
     def connect(self, port: int, timeout_s: float = 20.0) -> socket.socket:
-        return self._host.connect(port, timeout_s=timeout_s)
+        return self._host.connect(port, self.address, timeout_s=timeout_s)
 
     def seen(self, path: Path) -> Path:
         return self._host.path(str(path))
