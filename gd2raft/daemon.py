@@ -12,7 +12,6 @@ import secrets
 import signal
 import socket
 import time
-import uuid
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from gd2raft import __version__, services, stores
 from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
-from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_remove import PeerRemove, check_removable
 from gd2raft.commands.peer_replace import PeerReplace, check_lost
 from gd2raft.config import Config, split_address
@@ -40,11 +38,11 @@ from gd2raft.gluster import Gluster
 from gd2raft.healing import Healing
 from gd2raft.hooks import Hooks
 from gd2raft.member import Member
+from gd2raft.moves import mover, movers
 from gd2raft.peers import identity as identities
 from gd2raft.peers.herald import Herald
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.joining import Probed, Prober
-from gd2raft.peers.moving import Mover, Movers
 from gd2raft.peers.twins import RUNS_TWICE, Twins
 from gd2raft.process import ProcessManager
 from gd2raft.process.mount import MountPlace, forget_mounts
@@ -94,7 +92,7 @@ class Daemon:
         self.tenure = Tenure(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock_file: int | None = None
-        self._instance = secrets.token_hex(8)
+        self.instance = secrets.token_hex(8)
 
     # life
 
@@ -136,7 +134,7 @@ class Daemon:
         self.hooks.start()
         self.quorum.start()
         self.caretaker.start()
-        self.spawn(self._mover().run())
+        self.spawn(mover(self).run())
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
     def _make_folders(self) -> None:
@@ -187,7 +185,7 @@ class Daemon:
         self.probed = Probed(
             lambda: self.identity, self.view, self.about, self.tenure.switch, lambda invitation: stores.unfit(self.config, invitation)
         )
-        self.movers = Movers(self.connections, self.view, self._edit_peer, self.config.store)
+        self.movers = movers(self)
         self.processes = ProcessManager(
             rundir=str(self.rundir),
             logdir=self.config.logdir,
@@ -248,28 +246,10 @@ class Daemon:
             traffic=self.traffic,
             explain=explain,
             jitter=random.Random(),
-            on_refused=self._refused,
+            on_refused=self.refused,
         )
 
-    def _mover(self) -> Mover:
-        return Mover(
-            lambda: self.view().peer(self.identity.peer_id),
-            lambda: self.member.others(),
-            self.connections,
-            lambda address: self.movers.record(self.identity.peer_id, self._instance, address),
-            self._refused,
-            host=self.peer_host,
-            port=self.peer_port,
-            client_port=self.client_port,
-            chance=random.Random(),
-        )
-
-    async def _edit_peer(self, request: PeerEdit) -> None:
-        """A change that no user asked for. Raises CommandError."""
-        request_id = str(uuid.uuid4())
-        await self.member.initiator.run("peer-edit", request, request_id=request_id, user="", timeout_s=10.0)
-
-    def _refused(self, error: HelloRefused | RemoteError) -> None:
+    def refused(self, error: HelloRefused | RemoteError) -> None:
         if error.code == RUNS_TWICE and self.twins.refused(asyncio.get_running_loop().time()):
             self.stop(error.message)
 
@@ -326,10 +306,6 @@ class Daemon:
     def connections(self) -> ConnectionPool:
         return self.pool_connections
 
-    def connection_from(self, peer_id: str) -> Connection | None:
-        """An open connection that the peer has made to this one."""
-        return next((c for c in self.rpc.connections if c.peer.peer_id == peer_id and not (c.join_mode or c.closed)), None)
-
     def online(self) -> frozenset[str]:
         return self.member.online()
 
@@ -368,7 +344,7 @@ class Daemon:
             0,
             self.config.peeraddress,
             model.OP_VERSION,
-            self._instance,
+            self.instance,
         )
 
     def _key_for(self, key_id: bytes) -> bytes | None:

@@ -253,6 +253,6 @@ class Remote:
         try:
             return await self._daemon.connections().call(address, method, request, timeout_s, expect_peer_id=peer_id)
         except (DialFailed, HelloRefused):
-            if (back := self._daemon.connection_from(peer_id)) is None:
+            if (back := self._daemon.rpc.connection_from(peer_id)) is None:
                 raise
             return await back.call(method, request, timeout_s=timeout_s)  # it isn't where it is known to be: it may have moved, and lead

@@ -68,6 +68,10 @@ class RpcServer:
     def connections(self) -> frozenset[Connection]:
         return frozenset(self._connections)
 
+    def connection_from(self, peer_id: str) -> Connection | None:
+        """An open connection that the peer has made to this one, as one of its pool."""
+        return next((c for c in self._connections if c.peer.peer_id == peer_id and not (c.join_mode or c.closed)), None)
+
     @property
     def handshakes(self) -> int:
         """Connections that have not proved anything yet."""

@@ -9,7 +9,8 @@ import pytest
 
 from gd2raft import node_services
 from gd2raft.core import model
-from gd2raft.gluster import Describer, is_about
+from gd2raft.describer import Describer
+from gd2raft.gluster import is_about
 
 sys.path.append(str(Path(__file__).parents[1] / "commands"))
 from pool_kit import Pool, peer_id

@@ -18,7 +18,7 @@ from bench.namespaces import Host
 from bench.theirs import RealGlusterd
 from gd2raft.core import model
 from gd2raft.core.plan import Refused
-from gd2raft.gluster import Describer
+from gd2raft.describer import Describer
 
 sys.path.append(str(Path(__file__).parents[1] / "commands"))
 from pool_kit import Pool, peer_id
