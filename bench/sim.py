@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench import report
@@ -80,9 +81,12 @@ def seeds_until_found(bug: str, first: int = 0) -> tuple[str, int | None, str]:
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
     print(f"seeds {options.seed} to {options.seed + options.runs - 1} on {options.jobs} processes", file=sys.stderr)
+    seeds = range(options.seed, options.seed + options.runs)
+    known = kept(options.keep, seeds) if options.keep else {}
     with ProcessPoolExecutor(options.jobs) as pool:
         began = time.monotonic()
-        lives = list(_watched(pool.map(live, range(options.seed, options.seed + options.runs), chunksize=CHUNK), options.runs))
+        left = [seed for seed in seeds if seed not in known]
+        lives = [*known.values(), *_watched(_keeping(pool.map(live, left, chunksize=CHUNK), options.keep), len(left))]
         took = time.monotonic() - began
         found = list(pool.map(seeds_until_found, PLANTED)) if options.planted else []
     failed = [life for life in lives if life.problem]
@@ -98,12 +102,39 @@ def main(arguments: list[str]) -> int:
     return 1 if failed or any(count is None for _, count, _ in found) else 0
 
 
+def kept(file: Path, seeds: range) -> dict[int, Life]:
+    """The lives of these seeds that FILE has from earlier runs on the same commit. Ends with a message for a line that is none."""
+    lives, commit = {}, report.commit()
+    for number, line in enumerate(file.read_text().splitlines() if file.exists() else [], 1):
+        try:
+            row = json.loads(line)
+            life = Life(**row["life"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise SystemExit(f"bench sim: {file}, line {number} is no life: {error}") from error
+        if row["commit"] == commit and life.seed in seeds:
+            lives[life.seed] = life
+    return lives
+
+
+def _keeping(lives: Iterator[Life], file: Path | None) -> Iterator[Life]:
+    """Write each down at once: a run of hours may be stopped and continued."""
+    if file is None:
+        yield from lives
+        return
+    commit = report.commit()
+    with file.open("a") as out:
+        for life in lives:
+            print(json.dumps({"commit": commit, "life": life._asdict()}), file=out, flush=True)
+            yield life
+
+
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench sim", description="Simulated lives of whole pools, one per seed.")
     parser.add_argument("--runs", type=_count, default=200, help="how many seeds (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="the first seed (default: a new one each time)")
     parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--no-planted", dest="planted", action="store_false", help="leave out the planted bugs")
+    parser.add_argument("--keep", type=Path, help="a file that remembers what was run, so that the same command continues a stopped run")
     parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
     options = parser.parse_args(arguments)

@@ -177,7 +177,7 @@ class Tenure:
         host = self._daemon.peer_host or socket.gethostname()
         peer = self._own_record(host)
         records = [
-            (model.CLUSTER, model.dump(model.Cluster(id=self.identity.pool_id))),
+            (model.CLUSTER, model.dump(model.Cluster(id=self.identity.pool_id, op_version=model.OP_VERSION))),
             (model.peer_key(peer.id), model.dump(peer)),
             ("peers", b"1"),
         ]
@@ -192,6 +192,8 @@ class Tenure:
             addresses=(join_address(host, self._daemon.peer_port),),
             client_addresses=(join_address(self._daemon.client_host or host, self._daemon.client_port),),
             zone=self._daemon.config.zone,
+            op_version_max=model.OP_VERSION,
+            op_version_min=model.OP_VERSION_MIN,
             steps=tuple(sorted(steps())),
             hooks=self._daemon.hook_names(),
         )

@@ -36,6 +36,9 @@ OP_VERSION = 100000
 OP_VERSION_MIN = 100000
 """The oldest pool that this daemon can join."""
 
+FIRST_OP_VERSION = 100000
+"""What records leave out. It stays for ever, whatever OP_VERSION becomes: on disk, nothing means this."""
+
 
 class VolumeState(enum.Enum):
     CREATED = "Created"
@@ -65,7 +68,7 @@ class Cluster(Record, frozen=True, kw_only=True, omit_defaults=True):
     """`voters`: how many peers shall vote, 0: by the size of the pool. A voter out of sight for `replace_after_s` is replaced."""
 
     id: str
-    op_version: int = OP_VERSION
+    op_version: int = FIRST_OP_VERSION
     voters: int = 0
     replace_after_s: int = 60
 
@@ -85,8 +88,8 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     client_addresses: tuple[str, ...]
     zone: str = ""
     metadata: dict[str, str] = {}
-    op_version_max: int = OP_VERSION
-    op_version_min: int = OP_VERSION_MIN
+    op_version_max: int = FIRST_OP_VERSION
+    op_version_min: int = FIRST_OP_VERSION
     steps: tuple[str, ...] = ()  # names of the steps that this peer's daemon has
     hooks: tuple[str, ...] = ()  # operations that this peer has scripts for: start/pre (core.hooks)
     former: tuple[str, ...] = ()

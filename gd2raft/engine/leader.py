@@ -204,10 +204,11 @@ class LeaderEngine:
             try:
                 return _Planned(self._life(command, request, call), seen)
             except Refused:
-                if await self._is_current(seen):
-                    raise
-                if (ended := await self._before(call)) is not None:  # what the newer state has, and refuses, may be its own effect
+                current = await self._is_current(seen)
+                if (ended := await self._before(call)) is not None:  # what is there already, and refused, may be its own effect
                     return ended
+                if current:
+                    raise
 
     async def _before(self, call: CommandCall) -> Done | None:
         """How the same call ended when it came before; None when it is new."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import report
 from bench import sim as bench_sim
 from tests.store import planted, sim
 
@@ -38,3 +40,17 @@ def test_a_failing_seed_is_shown_with_how_to_replay_it(monkeypatch: pytest.Monke
 @pytest.mark.fast
 def test_every_planted_bug_that_is_promised_exists() -> None:
     assert set(bench_sim.PLANTED) <= set(planted.BUGS)
+
+
+@pytest.mark.fast
+def test_a_stopped_run_goes_on_where_it_was_and_only_on_the_same_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, lives = tmp_path / "lives", [bench_sim.Life(seed, "", 1, 2, 3, 4) for seed in (7, 8, 30)]
+    monkeypatch.setattr(report, "commit", lambda: "a1")
+    assert bench_sim.kept(file, range(5, 10)) == {}
+    assert list(bench_sim._keeping(iter(lives), file)) == lives
+    assert bench_sim.kept(file, range(5, 10)) == {7: lives[0], 8: lives[1]}
+    monkeypatch.setattr(report, "commit", lambda: "a2")
+    assert bench_sim.kept(file, range(5, 10)) == {}
+    file.write_text(file.read_text() + '{"commit": "a2", "life": {"see')
+    with pytest.raises(SystemExit, match="line 4 is no life"):
+        bench_sim.kept(file, range(5, 10))

@@ -83,9 +83,11 @@ def test_a_seed_that_once_failed_does_not_fail_again(seed: int) -> None:
     sim.run(seed, peers=sim.peers_of(seed))
 
 
-def test_a_seed_with_transactions_that_once_failed_does_not_fail_again() -> None:
-    """A peer that started again undid by its old state what it had undone before, and what a later command was built upon."""
-    simtransactions.run(7001364, peers=sim.peers_of(7001364))
+@pytest.mark.parametrize("seed", [7001364, 10001280])
+def test_a_seed_with_transactions_that_once_failed_does_not_fail_again(seed: int) -> None:
+    """7001364: a peer that started again undid by its old state what it had undone before, and what a later command was built upon.
+    10001280: a command that came again was planned on an old state, planned anew, and refused for its own effect."""
+    simtransactions.run(seed, peers=sim.peers_of(seed))
 
 
 def test_new_seeds_keep_every_promise_too() -> None:
