@@ -32,6 +32,7 @@ from types import TracebackType
 from typing import IO
 
 NETWORK = "10.77"  # of every rig; a host is 10.77.<i // 250>.<i % 250 + 1>
+PREFIX_BITS = 16
 HOSTS_MAX = 250 * 250
 SETUP_DEADLINE_S = 20.0
 END_DEADLINE_S = 10.0
@@ -109,8 +110,19 @@ class Process(subprocess.Popen[bytes]):
             return  # it ended by itself
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, sig)
-        if sig == signal.SIGCONT:  # nsenter stops itself when its child stops
-            super().send_signal(sig)
+        if sig == signal.SIGSTOP:  # nsenter stops itself when its child stops
+            self._wait_until_stopped()
+        if sig in (signal.SIGCONT, signal.SIGKILL):  # a stopped nsenter would not tell of the end
+            super().send_signal(signal.SIGCONT)
+
+    def _wait_until_stopped(self) -> None:
+        """Of nsenter: only then a later SIGCONT can't come too early for it."""
+        deadline = time.monotonic() + END_DEADLINE_S
+        while time.monotonic() < deadline and self.poll() is None:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+                    return
+            time.sleep(POLL_S)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -179,7 +191,7 @@ class Host(_Space):
         folder.mkdir()
         (folder / "bricks").mkdir()
         (folder / "hosts").write_text("")
-        super().__init__(_UNSHARE, _HOST_SCRIPT, str(folder), self.name, f"{self.address}/16")
+        super().__init__(_UNSHARE, _HOST_SCRIPT, str(folder), self.name, f"{self.address}/{PREFIX_BITS}")
 
     def popen(
         self,
@@ -227,9 +239,17 @@ class Host(_Space):
     def _enter(self) -> list[str]:
         return ["nsenter", f"--target={self.pid}", "--net", "--mount", "--uts", "--pid"]
 
+    def move_to(self, address: str) -> None:
+        """The machine gets another address instead of the one that it has, and tells its neighbours so."""
+        moved = f"ip address flush dev eth0 && ip address add {address}/{PREFIX_BITS} dev eth0"
+        self.run(["sh", "-c", f"echo 1 > /proc/sys/net/ipv4/conf/eth0/arp_notify && {moved}"])
+        self.address = address
+
     def path(self, inside: str) -> Path:
-        """Where a path of the host's private mounts (/run, ...) is found from outside."""
-        return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
+        """Where a path of the host's private mounts (/run, ...) is found from outside. Links on the way to them (/var/run) are followed
+        here: the kernel would follow an absolute one from our own root.
+        """
+        return Path(f"/proc/{self.pid}/root") / os.path.realpath(inside).lstrip("/")
 
     def network(self) -> contextlib.AbstractContextManager[None]:
         """This thread (no other) is in the host's network meanwhile."""

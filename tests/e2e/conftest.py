@@ -12,11 +12,11 @@ from kit.pool import OPEN, MakePool, Pool, open_pool
 
 @pytest.fixture
 def make_pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakePool]:
-    """`make_pool(size, setting)`: daemons, not started yet, that end with the test."""
+    """`make_pool(size, setting, spare)`: daemons, not started yet, that end with the test."""
     with contextlib.ExitStack() as stack:
 
-        def make(size: int, setting: str = USUAL) -> Pool:
-            return stack.enter_context(open_pool(size, tmp_path_factory.mktemp("p"), setting))
+        def make(size: int, setting: str = USUAL, spare: int = 0) -> Pool:
+            return stack.enter_context(open_pool(size, tmp_path_factory.mktemp("p"), setting, spare))
 
         yield make
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.machine import tmpfs
 from kit.peer import Answer
-from kit.pool import Pool, mark_of, tmpfs
+from kit.pool import Pool, mark_of
 from kit.waiting import until
 
 pytestmark = pytest.mark.real
@@ -149,18 +150,18 @@ def test_a_path_that_can_not_be_a_brick_is_refused_even_with_force(pool: Pool, t
 
 @pytest.mark.usefixtures("clean")
 def test_a_brick_on_a_read_only_file_system_is_refused(pool: Pool, tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "ro", "ro,size=1m") as mounted:
+    with tmpfs(pool[1].machine, tmp_path / "ro", "ro,size=1m") as mounted:
         refused(pool, place(pool, mounted / "brick"), 500, str(mounted), "read-only file system")
 
 
 @pytest.mark.usefixtures("clean")
 def test_without_force_a_missing_folder_a_root_partition_and_a_mount_point_are_refused(pool: Pool, tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "rw", "size=4m") as mounted:
+    with tmpfs(pool[1].machine, tmp_path / "rw", "size=4m") as mounted:
         refused(pool, place(pool, mounted / "missing", force=False, flags={"allow-root-dir": True}), 500, "does not exist")
         refused(pool, place(pool, mounted, force=False, flags={"allow-root-dir": True, "create-brick-dir": True}), 500, "mount point")
         if os.stat(pool[0].bricks).st_dev == os.stat("/").st_dev:
             refused(pool, place(pool, mounted, force=False, flags={"create-brick-dir": True}), 500, "root partition")
-        (mounted / "there").mkdir()
+        pool[1].machine.seen(mounted / "there").mkdir()
         flags = {"allow-root-dir": True, "create-brick-dir": True}
         assert place(pool, mounted / "there", force=False, flags=flags).status == 201
         pool.remove("v")

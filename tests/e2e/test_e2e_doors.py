@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import random
@@ -80,13 +79,11 @@ def visit(peer: Peer, port: int, data: bytes, dice: random.Random) -> None:
 
 
 def fds(peer: Peer) -> int:
-    assert peer.process is not None
-    return len(os.listdir(f"/proc/{peer.process.pid}/fd"))
+    return len(os.listdir(f"/proc/{peer.pid}/fd"))
 
 
 def memory_kb(peer: Peer) -> int:
-    assert peer.process is not None
-    lines = Path(f"/proc/{peer.process.pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{peer.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
@@ -120,7 +117,7 @@ def test_silent_visitors_do_not_keep_others_out(alone: Pool) -> None:
 
 
 def raw(peer: Peer, method: str, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, object]]:
-    connection = http.client.HTTPConnection(peer.address, REST_PORT, timeout=30)
+    connection = peer.connection()
     try:
         connection.request(method, path, body, {"Content-Type": "application/json"} | headers)
         reply = connection.getresponse()

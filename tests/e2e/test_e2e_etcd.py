@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,38 @@ from tests.store.etcd_servers import EtcdServers, etcd_servers
 pytestmark = pytest.mark.real
 
 
+MEMBERS = 3
+
+WithEtcd = Callable[[int], tuple[Pool, EtcdServers]]
+"""size -> a pool that is not started yet, and an etcd of three members on machines of their own in the same network."""
+
+
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[EtcdServers]:
-    """Three members."""
-    with etcd_servers(tmp_path, 3) as servers:
-        yield servers
+def with_etcd(make_pool: MakePool, tmp_path: Path) -> Iterator[WithEtcd]:
+    with contextlib.ExitStack() as stack:
+
+        def make(size: int) -> tuple[Pool, EtcdServers]:
+            pool = make_pool(size, spare=MEMBERS + 1)
+            return pool, stack.enter_context(etcd_servers(tmp_path, places=pool.spare[:MEMBERS]))
+
+        yield make
 
 
-def on_etcd(pool: Pool, etcd: EtcdServers) -> Pool:
-    for peer in pool.peers:
-        peer.configure(store="etcd", etcdendpoints=",".join(etcd.endpoints))
-    return pool.start()
+@pytest.fixture
+def on_etcd(with_etcd: WithEtcd) -> WithEtcd:
+    """Started, with its state in that etcd."""
+
+    def make(size: int) -> tuple[Pool, EtcdServers]:
+        pool, etcd = with_etcd(size)
+        for peer in pool.peers:
+            keep_in(etcd, peer)
+        return pool.start(), etcd
+
+    return make
+
+
+def keep_in(etcd: EtcdServers, peer: Peer) -> None:
+    peer.configure(store="etcd", etcdendpoints=",".join(etcd.endpoints))
 
 
 def probe(pool: Pool, members: Sequence[Peer] = ()) -> None:
@@ -37,8 +59,8 @@ def probe(pool: Pool, members: Sequence[Peer] = ()) -> None:
         until(lambda peer=peer: [p["online"] for p in peer.peers()] == [True] * len(members), f"{peer} sees {len(members)} peers online")
 
 
-def test_a_pool_in_etcd_forms_makes_volumes_and_goes_on_when_its_leader_is_killed(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = on_etcd(make_pool(3), etcd)
+def test_a_pool_in_etcd_forms_makes_volumes_and_goes_on_when_its_leader_is_killed(on_etcd: WithEtcd) -> None:
+    pool, _ = on_etcd(3)
     probe(pool)
     status = pool[1].status
     assert (status["store"], status["etcd-members"], status["voters"]) == ("etcd", ["etcd:e0", "etcd:e1", "etcd:e2"], [])
@@ -68,8 +90,8 @@ def test_a_pool_in_etcd_forms_makes_volumes_and_goes_on_when_its_leader_is_kille
     pool.remove("v1")
 
 
-def test_without_etcd_changes_are_refused_reads_go_on_and_it_goes_on_by_itself(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = on_etcd(make_pool(2), etcd)
+def test_without_etcd_changes_are_refused_reads_go_on_and_it_goes_on_by_itself(on_etcd: WithEtcd) -> None:
+    pool, etcd = on_etcd(2)
     probe(pool)
     pool.made("v", started=False)
     for number in (0, 1):
@@ -84,8 +106,8 @@ def test_without_etcd_changes_are_refused_reads_go_on_and_it_goes_on_by_itself(m
     pool.online("v")
 
 
-def test_all_daemons_and_etcd_are_killed_and_come_back_with_everything(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = on_etcd(make_pool(2), etcd)
+def test_all_daemons_and_etcd_are_killed_and_come_back_with_everything(on_etcd: WithEtcd) -> None:
+    pool, etcd = on_etcd(2)
     probe(pool)
     pool.made("v", replica=2)
     pids = pool.online("v")
@@ -102,8 +124,8 @@ def test_all_daemons_and_etcd_are_killed_and_come_back_with_everything(make_pool
     assert set(pool.settled()) == {"v"} and pool.online("v") == pids
 
 
-def test_a_daemon_that_starts_while_etcd_is_away_serves_what_it_knew_and_catches_up(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = on_etcd(make_pool(2), etcd)
+def test_a_daemon_that_starts_while_etcd_is_away_serves_what_it_knew_and_catches_up(on_etcd: WithEtcd) -> None:
+    pool, etcd = on_etcd(2)
     probe(pool)
     pool.made("v", replica=2)
     pids = pool.online("v")
@@ -124,8 +146,8 @@ def test_a_daemon_that_starts_while_etcd_is_away_serves_what_it_knew_and_catches
     assert pool.online("v", by=1) == pids
 
 
-def test_a_peer_is_detached_the_leader_too_and_is_a_pool_of_its_own_again(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = on_etcd(make_pool(3), etcd)
+def test_a_peer_is_detached_the_leader_too_and_is_a_pool_of_its_own_again(on_etcd: WithEtcd) -> None:
+    pool, _ = on_etcd(3)
     probe(pool)
     leader = pool.leader()
     stays = [peer for peer in pool.peers if peer is not leader]
@@ -138,11 +160,11 @@ def test_a_peer_is_detached_the_leader_too_and_is_a_pool_of_its_own_again(make_p
     until(lambda: len(leader.peers()) == 3, "it has joined again")
 
 
-def test_a_daemon_with_another_store_or_another_etcd_does_not_join(make_pool: MakePool, etcd: EtcdServers, tmp_path: Path) -> None:
-    pool = make_pool(3)
-    with etcd_servers(tmp_path / "other", 1) as other:
-        pool[0].configure(store="etcd", etcdendpoints=",".join(etcd.endpoints))
-        pool[2].configure(store="etcd", etcdendpoints=",".join(other.endpoints))
+def test_a_daemon_with_another_store_or_another_etcd_does_not_join(with_etcd: WithEtcd, tmp_path: Path) -> None:
+    pool, etcd = with_etcd(3)
+    with etcd_servers(tmp_path / "other", places=pool.spare[MEMBERS:]) as other:
+        keep_in(etcd, pool[0])
+        keep_in(other, pool[2])
         pool.start()
         refused = pool[0].call("POST", "/v1/peers", {"addresses": [pool[1].address]})
         assert refused.status == 409 and "keeps its state in raft" in refused.message
@@ -156,11 +178,11 @@ def test_a_daemon_with_another_store_or_another_etcd_does_not_join(make_pool: Ma
         pool[2].kill(signal.SIGTERM)
 
 
-def test_a_pool_is_not_moved_from_one_store_to_the_other(make_pool: MakePool, etcd: EtcdServers) -> None:
-    pool = make_pool(2)
-    pool[1].configure(store="etcd", etcdendpoints=",".join(etcd.endpoints))
+def test_a_pool_is_not_moved_from_one_store_to_the_other(with_etcd: WithEtcd) -> None:
+    pool, etcd = with_etcd(2)
+    keep_in(etcd, pool[1])
     pool.start()
-    pool[0].configure(store="etcd", etcdendpoints=",".join(etcd.endpoints))
+    keep_in(etcd, pool[0])
     pool[1].configure()
     for peer in pool.peers:
         peer.kill()

@@ -71,11 +71,13 @@ def a_profile_counts_what_was_written(pool: Pool, mount: Mount) -> None:
 
 def a_statedump_is_written_where_it_says(pool: Pool) -> None:
     dumps = pool[0].gd2_done("--json", "volume", "statedump", "v1", "mem", "callpool").json
-    pids = {d["pid"]: Path(p["folder"]) for p in dumps for d in p["dumps"]}
-    assert set(pids) == set(pool.online("v1").values())
-    for pid, folder in pids.items():
-        found = until(lambda pid=pid, folder=folder: list(folder.glob(f"*.{pid}.dump.*")), f"the dump of {pid} is in {folder}")
-        found[0].unlink()
+    assert sorted(d["pid"] for p in dumps for d in p["dumps"]) == sorted(pool.online("v1").values())
+    machines = {peer.id: peer.machine for peer in pool.peers}
+    for told in dumps:
+        folder = machines[told["peer-id"]].seen(Path(told["folder"]))
+        for pid in (d["pid"] for d in told["dumps"]):
+            found = until(lambda pid=pid, folder=folder: list(folder.glob(f"*.{pid}.dump.*")), f"the dump of {pid} is in {folder}")
+            found[0].unlink()
 
 
 def a_group_of_options_is_set_at_once(pool: Pool) -> None:

@@ -203,8 +203,8 @@ def test_with_force_a_peer_that_is_down_gets_the_address_where_it_will_be(make_p
 
 
 def test_a_copied_state_folder_at_another_address_does_not_take_the_peers_place(make_pool: MakePool) -> None:
-    pool = make_pool(3)
-    copy = Peer(type(pool[0].machine)(other_address(pool[0], 90), pool[0].folder.parent / "copy"))  # type: ignore[call-arg]
+    pool = make_pool(3, spare=1)
+    copy = Peer(pool.spare[0])
     pool.start().form()
     original = follower(pool)
     place = place_of(original.id, pool[0])
@@ -256,13 +256,11 @@ def test_a_machine_that_gets_another_address_under_a_running_daemon_keeps_its_br
     pids = set(pool.online("v").values())
     mover = follower(pool)
     mount = pool.mount("v", peer=pool.peers.index(pool.leader()))
-    old, new = mover.address, other_address(mover, 77)
-    mask = mover.machine.run(["ip", "-o", "-4", "address", "show", "dev", "eth0"]).stdout.split("/")[1].split()[0]
+    new = other_address(mover, 77)
     with Writer(mount.path / "d") as writer:
         writer.more()
-        mover.machine.run(["ip", "address", "del", f"{old}/{mask}", "dev", "eth0"])
-        mover.machine.run(["ip", "address", "add", f"{new}/{mask}", "dev", "eth0"])
-        mover.address = mover.machine.address = new
+        mover.machine.move_to(new)
+        mover.address = new
         known_at(mover, pool.peers)
         until(lambda: new in client_hosts(mount.path), "the mounted client was told the new host")
         writer.more()

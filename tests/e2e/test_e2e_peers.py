@@ -26,7 +26,7 @@ def alone(peer: Peer) -> bool:
 # probe
 
 
-def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool, make_pool: MakePool) -> None:
+def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool) -> None:
     first, second = pool[0], pool[1]
     status, message = probe(first, first.address)
     assert status == 400
@@ -59,27 +59,28 @@ def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool, make_pool
     assert len(first.peers()) == 3
 
 
-def test_peers_with_volumes_or_of_another_pool_are_refused_and_keep_what_they_have(pool: Pool, make_pool: MakePool) -> None:
-    other = make_pool(3).start()
-    other.made("precious", peers=[0], started=False)
-    status, message = probe(pool[0], other[0].address)
+def test_peers_with_volumes_or_of_another_pool_are_refused_and_keep_what_they_have(make_pool: MakePool) -> None:
+    pool = make_pool(6).start().form(3)
+    precious, *other = pool.peers[3:]
+    pool.made("precious", peers=[3], by=3, started=False)
+    status, message = probe(pool[0], precious.address)
     assert status == 409
     assert "precious" in message
-    assert alone(other[0])
+    assert alone(precious)
 
-    other[1].must("POST", "/v1/peers", {"addresses": [other[2].address]})
-    for member in (other[1], other[2]):
+    other[0].must("POST", "/v1/peers", {"addresses": [other[1].address]})
+    for member in other:
         status, message = probe(pool[0], member.address)
         assert status == 409
         assert "another pool" in message
         assert len(member.peers()) == 2
 
     # Nor does a peer of a pool steal others by probing members of a bigger one.
-    status, message = probe(other[1], pool[2].address)
+    status, message = probe(other[0], pool[2].address)
     assert status == 409
     assert "another pool" in message
     assert len(pool[2].peers()) == 3
-    assert list(other[0].volumes()) == ["precious"]
+    assert list(precious.volumes()) == ["precious"]
 
 
 @pytest.mark.parametrize(("lowest", "highest"), [(30_600, 90_000), (120_000, 130_000)], ids=["older", "newer"])

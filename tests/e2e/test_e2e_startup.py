@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.machine import run_to_end
+from kit.machine import tmpfs
 from kit.peer import BIN, PEER_PORT, REST_PORT, Peer
-from kit.pool import MakePool, Pool, tmpfs
+from kit.pool import MakePool, Pool
 from kit.waiting import until
 
 pytestmark = pytest.mark.real
@@ -35,7 +34,7 @@ def peer(pool: Pool) -> Peer:
 
 def fails(peer: Peer, *words: str, code: int = 1) -> str:
     """The daemon ends with `code`, and its last words are one line to people that has all of `words`."""
-    done = run_to_end([BIN / "gd2raft", "--config", peer.config], STARTS_WITHIN_S)
+    done = peer.machine.run([BIN / "gd2raft", "--config", peer.config], STARTS_WITHIN_S)
     assert done.returncode == code, f"exit {done.returncode}: {done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("gd2raft: ")]
@@ -86,7 +85,7 @@ def test_an_unknown_key_is_a_warning_that_names_it(peer: Peer) -> None:
 
 @pytest.mark.parametrize("port", [REST_PORT, PEER_PORT])
 def test_a_taken_port_is_named_and_nothing_is_begun(peer: Peer, port: int) -> None:
-    with socket.create_server((peer.address, port)):
+    with peer.machine.listen(port):
         fails(peer, peer.address, str(port))
     peer.start().ready()
 
@@ -113,7 +112,7 @@ def test_a_state_folder_of_another_user_is_refused(peer: Peer) -> None:
 def test_a_state_folder_that_is_no_folder_or_can_not_be_written_is_named(peer: Peer, tmp_path: Path) -> None:
     peer.state.write_text("a file")
     fails(peer, str(peer.state))
-    with tmpfs(tmp_path / "ro", "ro,size=1m") as mounted:
+    with tmpfs(peer.machine, tmp_path / "ro", "ro,size=1m") as mounted:
         peer.configure(localstatedir=str(mounted / "state"))
         fails(peer, str(mounted), "ead-only file system")
         peer.configure(localstatedir=str(mounted))
@@ -243,13 +242,13 @@ def fill(folder: Path) -> Path:
 
 
 def test_a_full_disk_refuses_changes_clearly_and_nothing_is_lost_when_there_is_space_again(peer: Peer, tmp_path: Path) -> None:
-    with tmpfs(tmp_path / "small", "size=3m") as mounted:
+    with tmpfs(peer.machine, tmp_path / "small", "size=3m") as mounted:
         peer.configure(localstatedir=str(mounted))
         peer.state = mounted
         peer.start().ready()
         body = {"name": "v1", "force": True, "bricks": [peer.brick("v1")]}
         peer.must("POST", "/v1/volumes", body)
-        filler = fill(mounted)
+        filler = fill(peer.machine.seen(mounted))
         acknowledged, refusals = [], []
         while len(refusals) < 2:
             key = f"user.k{len(acknowledged) + len(refusals)}"
@@ -276,12 +275,12 @@ def test_a_full_disk_refuses_changes_clearly_and_nothing_is_lost_when_there_is_s
 def test_a_peer_with_a_full_disk_does_not_stop_the_others(make_pool: MakePool, tmp_path: Path) -> None:
     """Not even when it leads: it hands over."""
     pool = make_pool(3)
-    with tmpfs(tmp_path / "small", "size=3m") as mounted:
+    with tmpfs(pool[0].machine, tmp_path / "small", "size=3m") as mounted:
         pool[0].configure(localstatedir=str(mounted))
         pool[0].state = mounted
         pool.start().form()
         pool.made("v1", peers=[1], started=False)
-        filler = fill(mounted)
+        filler = fill(pool[0].machine.seen(mounted))
         done = []
         for i in range(6):
             answer = pool[1].call("POST", "/v1/volumes/v1/options", {"options": {f"user.k{i}": "x" * 700}})

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from kit.machine import run_well
 from kit.peer import Answer, Peer
 from kit.pool import MakePool, Pool, mark_of
 from kit.waiting import until
@@ -96,12 +96,12 @@ class Cast:
     def break_disk(self, name: str) -> None:
         folder = str(self.dead.brick_folder(name).parent)
         for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
-            subprocess.run(command, check=True, timeout=20, stdin=subprocess.DEVNULL)
+            run_well(self.dead.machine, command)
         self.broken.append(folder)
 
     def mend_disk(self) -> None:
         while self.broken:
-            subprocess.run(["umount", "--lazy", self.broken.pop()], check=True, timeout=20, stdin=subprocess.DEVNULL)
+            run_well(self.dead.machine, ["umount", "--lazy", self.broken.pop()])
 
     def phase(self, identity: str) -> str:
         return str(self.asked.get(f"/v1/transactions/{identity}")["phase"])

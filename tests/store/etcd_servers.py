@@ -1,19 +1,21 @@
-"""Real etcd servers for tests: one member or three, each on a loopback address of its own, and a proxy that loses answers."""
+"""Real etcd servers for tests: one member or three, each on a machine or a loopback address of its own, and a proxy that loses answers."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import os
 import random
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import time
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -32,15 +34,40 @@ def need_etcd() -> None:
         pytest.skip(reason)
 
 
-class EtcdServers:
-    """`size` members in one cluster. `options`: more flags, without dashes."""
+class Place(Protocol):
+    """Where a member runs: what is used here of a machine of the end-to-end tests."""
 
-    def __init__(self, folder: Path, size: int = 1, **options: str) -> None:
-        self._folder, self._options = folder, options
-        net = f"{NETWORK}.{random.randrange(256)}"
-        first = random.randrange(1, 250)
-        self.addresses = [f"{net}.{first + n}" for n in range(size)]
-        self.processes: list[subprocess.Popen[bytes] | None] = [None] * size
+    address: str
+
+    def start(self, command: Sequence[str | os.PathLike[str]], log: Path) -> subprocess.Popen[bytes]: ...
+
+    def connect(self, port: int, timeout_s: float) -> socket.socket: ...
+
+
+class LoopbackPlace:
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def start(self, command: Sequence[str | os.PathLike[str]], log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as sink:
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink)
+
+    def connect(self, port: int, timeout_s: float) -> socket.socket:
+        return socket.create_connection((self.address, port), timeout_s)
+
+
+def random_places(size: int) -> list[Place]:
+    net, first = f"{NETWORK}.{random.randrange(256)}", random.randrange(1, 250)
+    return [LoopbackPlace(f"{net}.{first + n}") for n in range(size)]
+
+
+class EtcdServers:
+    """A member in every place, in one cluster. `options`: more flags, without dashes."""
+
+    def __init__(self, folder: Path, places: Sequence[Place], **options: str) -> None:
+        self._folder, self._places, self._options = folder, places, options
+        self.addresses = [place.address for place in places]
+        self.processes: list[subprocess.Popen[bytes] | None] = [None] * len(places)
         self.scheme = "https" if "cert-file" in options else "http"
         self.tls: ssl.SSLContext | None = None  # for the look whether it is healthy
 
@@ -63,8 +90,7 @@ class EtcdServers:
         }
         words = [f"--{key}" if value is None else f"--{key}={value}" for key, value in options.items()]
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"e{number}.log").open("ab") as log:
-            self.processes[number] = subprocess.Popen(["etcd", *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.processes[number] = self._places[number].start(["etcd", *words], self._folder / f"e{number}.log")
 
     def start_all(self) -> None:
         for number in range(len(self.addresses)):
@@ -78,15 +104,24 @@ class EtcdServers:
             process = self.processes[number]
             if process is not None and process.poll() is not None:
                 raise ChildProcessError((self._folder / f"e{number}.log").read_text()[-2000:])
-            with (
-                contextlib.suppress(OSError),
-                urllib.request.urlopen(f"{self.endpoints[number]}/health", timeout=1, context=self.tls) as answer,
-            ):
-                if b'"true"' in answer.read():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if b'"true"' in self._health(number):
                     return
             if time.monotonic() >= deadline:
                 raise AssertionError(f"etcd e{number} is not healthy within {START_S:.0f} s")
             time.sleep(0.05)
+
+    def _health(self, number: int) -> bytes:
+        place = self._places[number]
+        connection = http.client.HTTPConnection(place.address, CLIENT, timeout=1)
+        sock = place.connect(CLIENT, 1.0)
+        try:
+            connection.sock = self.tls.wrap_socket(sock, server_hostname=place.address) if self.tls else sock
+            connection.request("GET", "/health")
+            return connection.getresponse().read()
+        finally:
+            connection.close()
+            sock.close()
 
     def kill(self, number: int, sig: signal.Signals = signal.SIGKILL) -> None:
         process = self.processes[number]
@@ -104,11 +139,13 @@ class EtcdServers:
 
 
 @contextlib.contextmanager
-def etcd_servers(folder: Path, size: int = 1, tls: ssl.SSLContext | None = None, **options: str) -> Iterator[EtcdServers]:
-    """Healthy ones; another random address when somebody has it."""
+def etcd_servers(
+    folder: Path, size: int = 1, tls: ssl.SSLContext | None = None, places: Sequence[Place] = (), **options: str
+) -> Iterator[EtcdServers]:
+    """Healthy ones, in `places` or else at `size` random loopback addresses: other ones when somebody has them."""
     need_etcd()
     for attempt in range(ATTEMPTS):
-        servers = EtcdServers(folder / f"etcd{attempt}", size, **options)
+        servers = EtcdServers(folder / f"etcd{attempt}", places or random_places(size), **options)
         servers.tls = tls
         try:
             servers.start_all()

@@ -1,6 +1,7 @@
 """Two kinds of machines for a peer: a loopback address of this machine, or a network namespace with a network of its own.
 
-What a test does to a peer goes through the interface `Machine`, so that the same test runs on both.
+What a test does to a peer goes through the interface `Machine`: it starts, runs, connects, listens and mounts there, and looks at the
+machine's own files through `seen`. So the same test runs on both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bench.namespaces import Host, Rig, RigError
+from bench.namespaces import Host, Process, Rig, RigError
 
 NETWORK = "127.18"
 """Each pool of loopback machines has its own 127.18.N.0/24."""
@@ -38,6 +39,15 @@ class Machine(Protocol):
         """Run a program to its end, whatever its exit code."""
 
     def connect(self, port: int, timeout_s: float = 20.0) -> socket.socket: ...
+
+    def listen(self, port: int) -> socket.socket:
+        """A socket that has taken the port."""
+
+    def move_to(self, address: str) -> None:
+        """Another address instead of the one that it has."""
+
+    def pid(self, process: subprocess.Popen[bytes]) -> int:
+        """What `start` gave, as the test finds it in its own /proc."""
 
     def seen(self, path: Path) -> Path:
         """Where a path of this machine's own mounts is seen by the test."""
@@ -62,6 +72,23 @@ def run_to_end(command: Command, timeout_s: float) -> subprocess.CompletedProces
     return subprocess.CompletedProcess(list(command), done.returncode, *texts)
 
 
+def run_well(machine: Machine, command: Command, timeout_s: float = 20.0) -> None:
+    """A command of the test's own that must succeed."""
+    done = machine.run(command, timeout_s)
+    assert done.returncode == 0, f"{' '.join(map(str, command))} on {machine.address}: exit {done.returncode}: {done.stderr or done.stdout}"
+
+
+@contextlib.contextmanager
+def tmpfs(machine: Machine, folder: Path, options: str) -> Iterator[Path]:
+    """A small file system of the machine's own. Gives `folder`, as the machine knows it: a test looks into `machine.seen(folder)`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run_well(machine, ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
+    try:
+        yield folder
+    finally:
+        run_well(machine, ["umount", "-l", folder])
+
+
 def is_gluster(argv: Sequence[str]) -> bool:
     return bool(argv) and os.path.basename(argv[0]) in ("glusterfs", "glusterfsd")
 
@@ -82,6 +109,15 @@ class Loopback:
 
     def connect(self, port: int, timeout_s: float = 20.0) -> socket.socket:
         return socket.create_connection((self.address, port), timeout_s)
+
+    def listen(self, port: int) -> socket.socket:
+        return socket.create_server((self.address, port))
+
+    def move_to(self, address: str) -> None:
+        self.address = address
+
+    def pid(self, process: subprocess.Popen[bytes]) -> int:
+        return process.pid
 
     def seen(self, path: Path) -> Path:
         return path
@@ -120,7 +156,19 @@ class Namespaced:
         return self._host.run(command, timeout_s=timeout_s, check=False)
 
     def connect(self, port: int, timeout_s: float = 20.0) -> socket.socket:
-        return self._host.connect(port, self.address, timeout_s=timeout_s)
+        return self._host.connect(port, timeout_s=timeout_s)
+
+    def listen(self, port: int) -> socket.socket:
+        with self._host.network():
+            return socket.create_server((self.address, port))
+
+    def move_to(self, address: str) -> None:
+        self._host.move_to(address)
+        self.address = address
+
+    def pid(self, process: subprocess.Popen[bytes]) -> int:
+        assert isinstance(process, Process)
+        return process.inner_pid
 
     def seen(self, path: Path) -> Path:
         return self._host.path(str(path))

@@ -19,9 +19,10 @@ def other_address(peer: Peer, number: int) -> str:
 
 
 def settle_at(peer: Peer, address: str) -> None:
-    """The daemon, which doesn't run, is to be at the address from its next start on; so are its machine and this test."""
+    """The machine gets the address, and the daemon, which doesn't run, is to be there from its next start on."""
     assert not peer.alive
-    peer.address = peer.machine.address = address
+    peer.machine.move_to(address)
+    peer.address = address
     peer.configure()
 
 

@@ -58,7 +58,7 @@ class Ran(NamedTuple):
 
 
 class Peer:
-    """See the module's docstring. `settings`: keys of the daemon's configuration, instead of the usual ones."""
+    """See the module's docstring. `state` may be on a file system of the machine's own. `settings`: keys of the daemon's configuration, instead of the usual ones."""
 
     def __init__(self, machine: Machine, **settings: object) -> None:
         self.machine, self.address, self.folder = machine, machine.address, machine.folder
@@ -103,6 +103,12 @@ class Peer:
         return self.call("GET", "/ping", timeout_s=2.0).status == 200
 
     @property
+    def pid(self) -> int:
+        """Of the daemon, in the /proc of the test."""
+        assert self.process is not None
+        return self.machine.pid(self.process)
+
+    @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
@@ -139,8 +145,7 @@ class Peer:
 
     def call(self, method: str, path: str, /, body: object = None, *, timeout_s: float = 60.0, key: str = "", **query: str) -> Answer:
         """One request with a good token; `key`: its Idempotency-Key. Raises OSError or http.client.HTTPException when there is no answer."""
-        connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=timeout_s)
-        connection.sock = self.machine.connect(REST_PORT, timeout_s)
+        connection = self.connection(timeout_s)
         path = quote(path)
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -152,10 +157,16 @@ class Peer:
             connection.close()
         return Answer(reply.status, reply.headers, json.loads(text) if text else None)
 
+    def connection(self, timeout_s: float = 20.0) -> http.client.HTTPConnection:
+        """To the daemon's REST, without any token."""
+        connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=timeout_s)
+        connection.sock = self.machine.connect(REST_PORT, timeout_s)
+        return connection
+
     def _headers(self, method: str, path: str, data: bytes | None) -> dict[str, str]:
         headers = {"Content-Type": "application/json"} if data is not None else {}
         try:
-            secret = (self.state / "auth").read_bytes().strip()
+            secret = self.machine.seen(self.state / "auth").read_bytes().strip()
         except FileNotFoundError:
             return headers
         return headers | {"Authorization": f"Bearer {token.bearer('gd2', secret, method, path, int(time.time()))}"}
@@ -168,8 +179,7 @@ class Peer:
 
     def text(self, path: str) -> str:
         """The body of a read that isn't JSON and needs no token."""
-        connection = http.client.HTTPConnection(self.address, REST_PORT, timeout=20)
-        connection.sock = self.machine.connect(REST_PORT, 20.0)
+        connection = self.connection()
         try:
             connection.request("GET", path)
             return connection.getresponse().read().decode()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,10 +46,11 @@ class Mount:
 
 
 class Pool:
-    """`machines` with a daemon each, not started yet."""
+    """`machines` with a daemon each, not started yet, and `spare` ones in the same network for what else the test needs."""
 
-    def __init__(self, machines: Sequence[Machine]) -> None:
+    def __init__(self, machines: Sequence[Machine], spare: Sequence[Machine] = ()) -> None:
         self.peers = [Peer(machine) for machine in machines]
+        self.spare = spare
         self.mounts: list[Mount] = []
 
     def __getitem__(self, number: int) -> Peer:
@@ -170,7 +170,7 @@ class Pool:
 
 
 MakePool = Callable[..., Pool]
-"""(size, setting = USUAL) -> a pool that is not started yet and ends with the test: the fixture `make_pool`."""
+"""(size, setting = USUAL, spare = 0) -> a pool that is not started yet and ends with the test: the fixture `make_pool`."""
 
 
 def is_whole(peer: Peer, size: int, voters: int) -> bool:
@@ -201,24 +201,13 @@ def mark_of(folder: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def open_pool(size: int, folder: Path, setting: str = USUAL) -> Iterator[Pool]:
+def open_pool(size: int, folder: Path, setting: str = USUAL, spare: int = 0) -> Iterator[Pool]:
     """Daemons that are not started yet; nothing is left of them afterwards but files in `folder`."""
-    with SETTINGS[setting](size, folder) as machines:
-        pool = Pool(machines)
+    with SETTINGS[setting](size + spare, folder) as machines:
+        pool = Pool(machines[:size], machines[size:])
         OPEN.append(pool)
         try:
             yield pool
         finally:
             OPEN.remove(pool)
             pool.close()
-
-
-@contextlib.contextmanager
-def tmpfs(folder: Path, options: str) -> Iterator[Path]:
-    """A small file system of the test's own."""
-    folder.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True, capture_output=True, timeout=20)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=True, capture_output=True, timeout=20)
