@@ -130,11 +130,12 @@ class Daemon:
         await self.tenure.start()
         await self.rest.start()
         self.spawn(self._accept(listener))
+        await self.mover.where()
         self.gluster.start()
         self.hooks.start()
         self.quorum.start()
         self.caretaker.start()
-        self.spawn(mover(self).run())
+        self.spawn(self.mover.run())
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
     def _make_folders(self) -> None:
@@ -185,7 +186,7 @@ class Daemon:
         self.probed = Probed(
             lambda: self.identity, self.view, self.about, self.tenure.switch, lambda invitation: stores.unfit(self.config, invitation)
         )
-        self.movers = movers(self)
+        self.movers, self.mover = movers(self), mover(self)
         self.processes = ProcessManager(
             rundir=str(self.rundir),
             logdir=self.config.logdir,
@@ -215,6 +216,7 @@ class Daemon:
             processes=self.processes,
             report=self.report_job,
             mounts=self.mounts,
+            misplaced=self.mover.misplaced,
             quorum=self.quorum,
         )
         self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)

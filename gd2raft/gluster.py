@@ -48,7 +48,8 @@ log = structlog.get_logger("gluster")
 class Gluster:
     """Implements sunrpc's Backend, and keeps this peer's processes as the state says.
 
-    `host`: the address that bricks and services reach this daemon at and listen on; `view`: the state as it is now.
+    `host`: the address that bricks and services reach this daemon at and listen on; `view`: the state as it is now. `misplaced`: no brick
+    may run here for now, since clients would take it for another peer's.
     """
 
     def __init__(
@@ -66,11 +67,12 @@ class Gluster:
         processes: ProcessManager,
         report: ReportJob,
         mounts: MountPlace,
+        misplaced: Callable[[], bool],
         quorum: ServerQuorum,
     ) -> None:
         self._peer_id, self._view, self._online, self._current = peer_id, view, online, current
         self._host, self._port, self._bind_address = host, port, bind_address
-        self._rundir, self._workdir = rundir, workdir
+        self._rundir, self._workdir, self._misplaced = rundir, workdir, misplaced
         self._processes = processes
         self._quorum = quorum
         self.server: SunRpcServer | None = None
@@ -151,7 +153,7 @@ class Gluster:
             bricks, services = self.wanted()
             self._remember(bricks, services)
             # An old state may lack a volume, or have it stopped: nothing is stopped on its word.
-            await self._processes.follow(bricks, services, stop_others=self._current(), stop=self._quorum.stopped)
+            await self._processes.follow(bricks, services, stop_others=self._current() or self._misplaced(), stop=self._quorum.stopped)
             self._follow_crawls()
 
     async def follow_volume(self, name: str, timeout_s: float, bricks: list[str] | None = None) -> list[str]:
@@ -231,6 +233,9 @@ class Gluster:
                 services.append(rebalance)
             if gd2volgen.needs_shd(description := describer.describe(volume)):
                 services.append(self._shd_spec(description))
+        if bricks and self._misplaced():
+            log.warning("this peer is at the address of another one: its bricks wait until the pool knows", bricks=len(bricks))
+            bricks = []
         services += node_services.wanted(started, describer.describe, self._host, self._port)
         return bricks, services
 

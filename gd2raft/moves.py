@@ -31,6 +31,7 @@ def mover(daemon: Daemon) -> Mover:
         daemon.connections,
         lambda address: daemon.movers.record(daemon.identity.peer_id, daemon.instance, address),
         daemon.refused,
+        lambda: daemon.gluster.changed(None),
         host=daemon.peer_host,
         port=daemon.peer_port,
         client_port=daemon.client_port,

@@ -18,7 +18,7 @@ import structlog
 
 from gd2raft import services
 from gd2raft.commands.peer_add import FoundPeer
-from gd2raft.commands.peer_edit import PeerEdit
+from gd2raft.commands.peer_edit import PeerEdit, names_of
 from gd2raft.config import join_address
 from gd2raft.core import model
 from gd2raft.core.plan import Conflict, Failed
@@ -156,7 +156,8 @@ class Mover:
     """The side that moves: looks now and then whether this peer is known by an address that it has, and asks others to change it if not.
 
     `own`: this peer's record (None while it has none); `others`: whom to ask, the best first; `alone` records it without asking, for
-    a pool of one; `twin` is told when a second process with this peer's id is the reason not to. `host` may be empty: every address of
+    a pool of one; `twin` is told when a second process with this peer's id is the reason not to; `changed`: it is elsewhere than a
+    moment ago. `host` may be empty: every address of
     this machine.
     """
 
@@ -167,14 +168,25 @@ class Mover:
         connections: Callable[[], ConnectionPool],
         alone: Callable[[str], Awaitable[None]],
         twin: Callable[[RemoteError], None],
+        changed: Callable[[], None],
         *,
         host: str,
         port: int,
         client_port: int,
         chance: random.Random,
     ) -> None:
-        self._own, self._others, self._connections, self._alone, self._twin = own, others, connections, alone, twin
+        self._own, self._others, self._connections, self._alone = own, others, connections, alone
+        self._twin, self._changed = twin, changed
         self._host, self._port, self._client_port, self._chance = host, port, client_port, chance
+        self._at = ""  # where it listens, when it is known by another address
+
+    def misplaced(self) -> bool:
+        """Whether the pool knows another peer by the address at which this one is: clients would take its bricks for that peer's."""
+        own = self._own()
+        if not self._at or own is None or own.addresses[0] == self._at:
+            return False
+        host = model.host_of(self._at)
+        return any(host in map(model.host_of, names_of(other)) for other in self._others())
 
     async def run(self) -> None:
         pause_s = RETRY_S[0]
@@ -184,18 +196,24 @@ class Mover:
             await asyncio.sleep(pause_s * self._chance.uniform(0.5, 1.0))
             pause_s = RETRY_S[0] if settled else pause_s
 
+    async def where(self) -> str:
+        """HOST:PORT at which this peer listens, when the pool knows it by another address; "" when by this one, or it can't be told."""
+        own, was = self._own(), self._at
+        if own is None or is_as_configured(own, self._host, self._port, self._client_port):
+            self._at = ""
+        else:
+            towards = next((other.addresses[0] for other in self._others()), "")
+            self._at = await asyncio.to_thread(address_now, own, self._host, self._port, self._client_port, towards)
+        if self._at != was:
+            self._changed()
+        return self._at
+
     async def _look(self) -> bool:
         """Whether the pool knows this peer by the right address, as far as can be told."""
-        own = self._own()
-        if own is None:
-            return False  # it has just been invited
-        if is_as_configured(own, self._host, self._port, self._client_port):
-            return True
-        others = list(self._others())[:ASKED_MAX]
-        towards = others[0].addresses[0] if others else ""
-        address = await asyncio.to_thread(address_now, own, self._host, self._port, self._client_port, towards)
+        address = await self.where()
         if not address:
             return True
+        others = list(self._others())[:ASKED_MAX]
         if not others:
             return await self._tried(self._alone(address), address)
         for other in others:

@@ -148,6 +148,8 @@ def test_a_peer_that_moved_to_where_another_one_still_is_known_is_not_taken_for_
     pool = make_pool(3).start().form()
     mover = follower(pool)
     gone = next(p for p in pool.peers if p is not mover and p is not pool.leader())
+    pool.made("v", replica=3)
+    pool.online("v")
     before = {p.id: place_of(p.id, pool.leader())[:3] for p in pool.peers}
     gone.kill()
     mover.kill()
@@ -156,9 +158,16 @@ def test_a_peer_that_moved_to_where_another_one_still_is_known_is_not_taken_for_
     mover.start().ready()
     until(lambda: f"address {held}" in mover.log_tail() and "belongs to peer" in mover.log_tail(), "it is refused", 60.0)
     assert all(place_of(peer_id, pool.leader())[:3] == at for peer_id, at in before.items())
+    until(lambda: not bricks_below(mover), "it serves no brick where clients would take it for the other peer's")
     move(mover, first)
     gone.start().ready()
     pool.whole()
+    takes_changes(pool)
+
+
+def bricks_below(peer: Peer) -> list[int]:
+    """Processes of bricks in the peer's folder (another peer's may have the same address in their command line)."""
+    return [pid for pid in peer.brick_pids() if any(f"{peer.folder}/" in word for word in peer.machine.gluster_processes().get(pid, []))]
 
 
 # said by somebody

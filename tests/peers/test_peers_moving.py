@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from typing import Any
+
 import pytest
 
 from gd2raft.core.model import Peer
 from gd2raft.core.plan import Conflict, Failed
-from gd2raft.peers.moving import address_now, is_as_configured, is_local, unseen
+from gd2raft.peers.moving import Mover, address_now, is_as_configured, is_local, unseen
 from gd2raft.peers.twins import RUNS_TWICE
 from gd2raft.rpc.errors import DialFailed, HelloRefused
 from gd2raft.rpc.hello import H_WRONG_PEER
@@ -75,3 +79,61 @@ def test_where_another_peer_or_a_copy_answers_it_is_not_put_even_by_force(code: 
     with pytest.raises(Conflict, match="somebody else") as caught:
         unseen(known("node1"), "node9", "node9:24008", force, HelloRefused(code, "somebody else"))
     assert caught.value.code == code
+
+
+class Pool:
+    """What a mover knows of its pool: its own record, and others'."""
+
+    def __init__(self, own: str, *others: str) -> None:
+        self.own: Peer | None = known(own)
+        self.others = [known(host) for host in others]
+        self.changes: list[int] = []
+
+    def mover(self, host: str) -> Mover:
+        never: Any = None
+        return Mover(
+            lambda: self.own,
+            lambda: self.others,
+            never,
+            never,
+            never,
+            lambda: self.changes.append(1),
+            host=host,
+            port=24008,
+            client_port=24007,
+            chance=random.Random(1),
+        )
+
+
+def test_a_peer_at_the_address_of_another_one_is_misplaced_until_the_pool_knows_it_there() -> None:
+    async def body() -> None:
+        pool = Pool("127.0.0.1", "127.0.0.2", "127.0.0.3")
+        mover = pool.mover("127.0.0.2")
+        assert not mover.misplaced(), "it has not looked yet"
+        assert await mover.where() == "127.0.0.2:24008" and mover.misplaced()
+        assert await mover.where() == "127.0.0.2:24008" and len(pool.changes) == 1, "what runs here is looked at again, once"
+        pool.own, pool.others = known("127.0.0.2"), [known("127.0.0.1"), known("127.0.0.3")]
+        assert not mover.misplaced(), "the record counts at once, before it looks again"
+        assert await mover.where() == ""
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", ""])
+def test_a_peer_where_it_is_known_or_at_a_free_address_is_not_misplaced(host: str) -> None:
+    async def body() -> None:
+        mover = Pool("127.0.0.1", "127.0.0.2").mover(host)
+        await mover.where()
+        assert not mover.misplaced()
+
+    asyncio.run(body())
+
+
+def test_a_peer_without_a_record_has_not_moved() -> None:
+    async def body() -> None:
+        pool = Pool("127.0.0.1", "127.0.0.2")
+        pool.own = None
+        mover = pool.mover("127.0.0.2")
+        assert await mover.where() == "" and not mover.misplaced()
+
+    asyncio.run(body())

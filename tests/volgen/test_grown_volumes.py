@@ -56,6 +56,7 @@ def gluster_of(pool: Pool, number: int) -> Gluster:
         peer_id=lambda: peer_id(number), view=pool.view, online=lambda: frozenset(pool.online), current=lambda: True, host="",
         port=24007, bind_address="", rundir=Path("/nowhere"), workdir=Path("/var/lib/glusterd"), processes=processes, report=nowhere,
         mounts=MountPlace(host="", port=24007, rundir=Path("/nowhere"), logdir=Path("/nowhere")),
+        misplaced=lambda: False,
         quorum=ServerQuorum(
             peer_id=lambda: "", view=pool.view, live=frozenset, running=lambda path: False, on_change=lambda: None
         ),
