@@ -13,10 +13,17 @@ DIRECTORY_SPREAD = "cluster.subvols-per-directory"
 DISPERSE_QUORUM = "disperse.quorum-count"
 HEAL_TIMEOUT = "cluster.heal-timeout"
 DISPERSE_HEAL_TIMEOUT_MIN = 60
+USER_XLATOR = "user.xlator."
+BELOW_A_USERS_XLATOR = (
+    *("posix", "arbiter", "trash", "changelog", "bitrot-stub", "access-control", "locks", "worm", "read-only", "leases", "upcall"),
+    *("io-threads", "selinux", "marker", "barrier", "index", "quota", "cdc", "namespace", "sdfs", "io-stats"),
+)
+"""Where `user.xlator.NAME` can put an xlator: on top of one of these of a brick, whether the volume has it or not."""
 
 
 def check(volume: Volume, changed: Mapping[str, str]) -> None:
     """`changed`: full names and values, each right for its type. Raises Refused with glusterd's reasons."""
+    _check_user_xlators(changed)
     if (name := changed.get(READ_SUBVOLUME)) is not None and name not in (known := clients(volume)):
         raise Refused(
             f"option {READ_SUBVOLUME}: {name[:300]!r} is not a brick's xlator of volume {volume.name}",
@@ -36,6 +43,17 @@ def check(volume: Volume, changed: Mapping[str, str]) -> None:
         low, high = volume.subvols[0].disperse_count - volume.subvols[0].redundancy_count, volume.subvols[0].disperse_count
         if not low <= quorum <= high:
             raise Refused(f"option {DISPERSE_QUORUM}: {quorum} is out of range, this volume takes {low} to {high}", code="bad-option")
+
+
+def _check_user_xlators(changed: Mapping[str, str]) -> None:
+    """`user.xlator.NAME` names a place; `user.xlator.NAME.OPTION` is free."""
+    for name, value in changed.items():
+        if name.startswith(USER_XLATOR) and "." not in name.removeprefix(USER_XLATOR) and value not in BELOW_A_USERS_XLATOR:
+            raise Refused(
+                f"option {name[:300]}: {value[:300]!r} is no xlator of a brick that another can be put on",
+                hint=f"one of {', '.join(BELOW_A_USERS_XLATOR)}",
+                code="bad-option",
+            )
 
 
 def clients(volume: Volume) -> list[str]:

@@ -333,7 +333,7 @@ def with_options(
     try:
         for name, value in wanted.items():
             full, kept = options.resolve(
-                view.options, name, value, volume_type, op_version=op_version, replicas=replicas if volume_type == "replicate" else 0
+                view.options, name, value, volume_type, op_version=op_version, replicas=replicas if volume_type == "replicate" else 1
             )
             changed[full] = kept
             names.append(full)

@@ -39,7 +39,7 @@ def plan_replace(view: View, request: VolumeReplaceBrick, ids: Ids) -> Plan:
     position = brick_change.find(view, volume, request.src_peerid, request.src_brickpath)
     place = resolve(view, layout.BrickPlace(request.dst_peerid, request.dst_brickpath))
     check_place(view, request, position, place)
-    shrink.check_nothing_pending(view, volume)
+    shrink.check_not_migrating(view, volume, position.brick)
     brick_change.check_sources(view, volume, position)
     old = position.brick
     new = msgspec.structs.replace(old, id=ids.uuid(), peer_id=place.peer.id, path=place.path, reset=False)

@@ -20,7 +20,9 @@ INTEGER_CHARS_MAX = 40
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE)
-_HOST = re.compile(r"[A-Za-z0-9_*?\[\]]([A-Za-z0-9_.*?\[\]-]*[A-Za-z0-9_*?\[\]])?")
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"\.?{_LABEL}(\.{_LABEL})*")
+_ADDRESS_PATTERN = re.compile(r"\*|(([0-9]{1,3}|\*)\.){1,3}([0-9]{1,3}|\*)|([0-9a-fA-F]{0,4}:){1,7}\*")
 
 Range = tuple[float | None, float | None]
 
@@ -39,6 +41,8 @@ def check_value(kind: str, value: str, values: Sequence[str], low: float | None,
     """Refuse a value that is not of this kind, not one of `values` (if any) or out of range. Raises ValueRefused."""
     if value in values:
         return  # as it is written there: xlators compare letter by letter
+    if kind == "str-or-int" and value.lower() in values:
+        return  # read in any case
     if values and kind != "str-or-int":
         raise ValueRefused(f"is not valid, allowed are {', '.join(values)}")
     if values and not value.strip().isdecimal():
@@ -49,15 +53,12 @@ def check_value(kind: str, value: str, values: Sequence[str], low: float | None,
 
 
 def size_bytes(value: str) -> float:
-    """Bytes in a size such as 64MB or 4096. Raises ValueRefused."""
+    """Bytes in a size such as 64MB or 4096; a part of a byte is dropped. Raises ValueRefused."""
     match = _SIZE.fullmatch(value.strip())
     unit = SIZE_UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None or float(match[1]) < 0:
+    if match is None or unit is None or float(match[1]) < 0 or len(value) > INTEGER_CHARS_MAX:
         raise ValueRefused("is not a valid size: a number, and KB, MB, GB, TB or PB")
-    size = float(match[1]) * unit
-    if not size.is_integer():
-        raise ValueRefused("is not a valid size: not a whole number of bytes")
-    return size
+    return float(int(float(match[1]) * unit))
 
 
 def _bool(value: str, _: Range) -> None:
@@ -99,6 +100,12 @@ def _percent_or_size(value: str, allowed: Range) -> None:
         return _percent(text, allowed)
     if re.fullmatch(_NUMBER, text) and 0 <= float(text) <= 100 and float(text).is_integer():
         return None
+    if (
+        len(text) <= INTEGER_CHARS_MAX
+        and (match := _SIZE.fullmatch(text))
+        and (match[2].lower() == "b" or (match[2] and "." in match[1]) or not float(match[1]).is_integer())
+    ):
+        raise ValueRefused("is neither a percentage from 0% to 100% nor a size: a whole number, and KB, MB, GB, TB or PB")
     try:
         return _in_range(size_bytes(text), allowed)
     except ValueRefused as error:
@@ -111,14 +118,14 @@ def _size(value: str, allowed: Range) -> None:
 
 def _time(value: str, allowed: Range) -> None:
     match = re.fullmatch(rf"([0-9]{{1,{INTEGER_CHARS_MAX}}})\s*([a-z]*)", value.strip(), re.IGNORECASE)
-    if match is None or match[2].lower() not in TIME_UNITS_S:
-        raise ValueRefused("is not a valid time: a number, and s, m, h, d or w")
-    _in_range(int(match[1]) * TIME_UNITS_S[match[2].lower()], allowed)
+    if match is None or match[2] not in TIME_UNITS_S:
+        raise ValueRefused("is not a valid time: a number, and s, m, h, d or w, in lower case")
+    _in_range(int(match[1]) * TIME_UNITS_S[match[2]], allowed)
 
 
 def _path(value: str, _: Range) -> None:
-    if not value.startswith("/"):
-        raise ValueRefused("is not an absolute path")
+    if not value.startswith("/") or "../" in value:
+        raise ValueRefused("is not an absolute path without ../ in it")
 
 
 def _dot_name(value: str, _: Range) -> None:
@@ -127,20 +134,22 @@ def _dot_name(value: str, _: Range) -> None:
 
 
 def _addresses(value: str, _: Range) -> None:
-    """A list of addresses, names or patterns; `/dir(a|b)` gives those of a sub-directory."""
+    """A list of addresses, names or patterns of addresses; `/dir(a|b)` gives those of a sub-directory."""
     for part in re.split(r",(?![^(]*\))", value):
         inside = re.fullmatch(r"/[^()]*\(([^()]*)\)", part.strip())
         for address in re.split(r"[|,]", inside[1]) if inside else [part]:
-            if not _is_address(address.strip().removeprefix("!")):
-                raise ValueRefused(f"is not a valid list of addresses: {address.strip()!r} is no address, host name or pattern")
+            if not _is_address(address.strip()):
+                raise ValueRefused(
+                    f"is not a valid list of addresses: {address.strip()!r} is no address, network of IPv4, host name or pattern such as 10.0.*"
+                )
 
 
 def _is_address(text: str) -> bool:
+    """Patterns are of addresses only, and networks of IPv4, as in GlusterFS."""
     try:
-        ipaddress.ip_network(text, strict=False)
+        return ipaddress.ip_network(text, strict=False).version == 4 or "/" not in text
     except ValueError:
-        return _HOST.fullmatch(text) is not None
-    return True
+        return (_HOST.fullmatch(text) or _ADDRESS_PATTERN.fullmatch(text)) is not None
 
 
 def _in_range(number: float, allowed: Range) -> None:

@@ -355,6 +355,23 @@ def test_nothing_else_is_started_while_a_removal_is_pending_even_when_its_files_
     assert pool.do(command, volume="v", **fields).outcome == "done"
 
 
+def test_a_brick_is_replaced_while_another_set_waits_for_its_commit_and_none_of_that_set(pool: Pool) -> None:
+    started(pool, *bricks(1, 2, 3, 4), replica=2)
+    pool.do("remove-brick-start", volume="v", bricks=bricks(3, 4))
+
+    def replace(number: int) -> dict[str, Any]:
+        source = {"src_peerid": host(number), "src_brickpath": f"/b/{number}"}
+        return {"volume": "v", **source, "dst_peerid": host(5), "dst_brickpath": "/new/5", "force": True}
+
+    with pytest.raises(Conflict, match="in progress"):
+        pool.plan("volume-replace-brick", **replace(1))
+    ended(pool)
+    with pytest.raises(Conflict, match="neither committed nor stopped"):
+        pool.plan("volume-replace-brick", **replace(3))
+    assert pool.do("volume-replace-brick", None, **replace(1)).outcome == "done"
+    assert paths(now(pool)) == ["/new/5", "/b/2", "/b/3", "/b/4"]
+
+
 def test_a_commit_is_refused_until_the_files_have_moved(pool: Pool) -> None:
     started(pool, *bricks(1, 2, 3))
     pool.do("remove-brick-start", volume="v", bricks=bricks(2))

@@ -202,6 +202,9 @@ def test_options_are_set_by_their_full_names() -> None:
         {"performance.cache-size": ""},
         {"cluster.min-free-disk": "123%"},
         {"cluster.min-free-disk": "199.051"},
+        {"user.xlator.mine": "nowhere"},
+        {"user.xlator.mine": "server"},
+        {"features.limit-usage": "/:1GB"},
     ],
 )
 def test_one_bad_option_leaves_all_as_they_were(bad: dict[str, str]) -> None:

@@ -97,7 +97,9 @@ def test_min_free_disk_is_a_percentage_or_a_size(value: str) -> None:
     assert accepted("cluster.min-free-disk", value)
 
 
-@pytest.mark.parametrize("value", ["", "143.!/12", "123%", "194.34%", "199.051", "-1", "-5%", "many", "5 %%", "nan", "inf"])
+@pytest.mark.parametrize(
+    "value", ["", "143.!/12", "123%", "194.34%", "199.051", "50.5", "1.5GB", "1.0GB", "5B", "-1", "-5%", "many", "5 %%", "nan", "inf"]
+)
 def test_min_free_disk_is_nothing_else(value: str) -> None:
     assert not accepted("cluster.min-free-disk", value)
 
@@ -128,21 +130,31 @@ def test_the_server_quorum_type_is_none_or_server() -> None:
     assert "none, server" in refusal("cluster.server-quorum-type", "abc")
 
 
-@pytest.mark.parametrize("value", ["4096", "64KB", "1MB", "2GB", "1.5GB", "1TB", "64mb"])
+@pytest.mark.parametrize("value", ["4096", "64KB", "1MB", "2GB", "1.5GB", "1TB", "64mb", "1.5", "0.0001KB"])
 def test_a_size_has_units(value: str) -> None:
     assert accepted("performance.cache-size", value)
 
 
-@pytest.mark.parametrize("value", ["64XB", "-1MB", "1.5", "MB", "0.0001KB", "9" * 4000])
+@pytest.mark.parametrize("value", ["64XB", "-1MB", "MB", "9" * 4000])
 def test_what_is_no_size_is_refused(value: str) -> None:
     assert not accepted("performance.cache-size", value)
 
 
 @pytest.mark.parametrize(
-    ("value", "fine"), [("600", True), ("10m", True), ("1h", True), ("5min", True), ("0", True), ("7x", False), ("-5", False)]
+    ("value", "fine"),
+    [("600", True), ("10m", True), ("1h", True), ("5min", True), ("0", True), ("7x", False), ("-5", False), ("5S", False)],
 )
 def test_a_time_has_units(value: str, fine: bool) -> None:
     assert accepted("performance.nl-cache-timeout", value) is fine
+
+
+def test_a_path_is_absolute_and_goes_nowhere_up() -> None:
+    assert accepted("changelog.changelog-dir", "/var/log/a..b")
+    assert "../" in refusal("changelog.changelog-dir", "/var/../etc")
+
+
+def test_the_limits_of_quota_are_set_by_its_command() -> None:
+    assert "volume quota VOLUME limit-usage" in refusal("features.limit-usage", "/:10GB")
 
 
 def test_a_number_out_of_range_is_refused_with_the_range() -> None:
@@ -155,19 +167,32 @@ def test_a_word_that_is_not_on_the_list_is_refused_with_the_list() -> None:
 
 
 def test_a_throttle_is_a_word_or_a_number() -> None:
-    assert accepted("cluster.rebal-throttle", "lazy")
+    assert accepted("cluster.rebal-throttle", "lazy") and accepted("cluster.rebal-throttle", "LAZY")
     assert accepted("cluster.rebal-throttle", "2")
     assert "lazy, normal, aggressive or a number" in refusal("cluster.rebal-throttle", "fast")
 
 
 @pytest.mark.parametrize(
-    "value", ["*", "10.0.0.1", "10.1.*", "host1,host2.example.org", "192.168.0.0/16", "/d1(10.1.1.1|10.1.1.2),/d2(h3)", "fe80::1"]
+    "value",
+    [
+        "*",
+        "10.0.0.1",
+        "10.1.*",
+        "host1,host2.example.org",
+        "192.168.0.0/16",
+        "/d1(10.1.1.1|10.1.1.2),/d2(h3)",
+        "fe80::1",
+        "fe80::*",
+        "10.*.0.1",
+    ],
 )
 def test_addresses_may_be_patterns_networks_and_per_directory(value: str) -> None:
     assert accepted("auth.allow", value)
 
 
-@pytest.mark.parametrize("value", ["-7", "a b", "10.0.0.1,,10.0.0.2", "/d1(10.1.1.1", "(x)"])
+@pytest.mark.parametrize(
+    "value", ["-7", "a b", "10.0.0.1,,10.0.0.2", "/d1(10.1.1.1", "(x)", "host_1", "*.com", "h*", "!10.0.0.1", "fe80::1/64", "a..b"]
+)
 def test_what_can_be_no_address_is_refused(value: str) -> None:
     assert not accepted("auth.allow", value)
 
