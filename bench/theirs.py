@@ -13,7 +13,7 @@ from bench.sides import Brick, NotDone, wait_for
 
 SOCKET = "/run/glusterd.socket"
 INSTALLED_STATE = Path("/var/lib/glusterd")
-AS_INSTALLED = ("groups", "hooks")  # what the package puts there; never this machine's own volumes or identity
+GROUPS, HOOKS = "groups", "hooks"  # what the package puts there; never this machine's own volumes or identity
 STATES = {"0": "Created", "1": "Started", "2": "Stopped"}
 NO_SUCH_VOLUME = 30806  # op_errno EG_NOVOL
 
@@ -32,8 +32,10 @@ def version() -> str:
 class RealGlusterd:
     """`size` glusterds in one pool; commands go to the first over its own unix socket."""
 
-    def __init__(self, size: int, folder: str | Path | None = None) -> None:
+    def __init__(self, size: int, folder: str | Path | None = None, *, hooks: bool = True) -> None:
+        """`hooks`: whether it has its hook scripts (several processes a peer for each command)."""
         self.label = f"glusterd {version()}"
+        self._installed = (GROUPS, HOOKS) if hooks else (GROUPS,)
         self.hosts: list[Host] = []
         self._size, self._folder = size, folder
         self._stack = contextlib.ExitStack()
@@ -44,7 +46,7 @@ class RealGlusterd:
         with contextlib.ExitStack() as stack:
             self.hosts = stack.enter_context(Rig(self._size, folder=self._folder)).hosts[:]
             for host in self.hosts:
-                for name in AS_INSTALLED:
+                for name in self._installed:
                     if (INSTALLED_STATE / name).is_dir():
                         shutil.copytree(INSTALLED_STATE / name, host.folder / "lib" / name, symlinks=True)
             self._processes = [host.popen(["glusterd", "--no-daemon"]) for host in self.hosts]

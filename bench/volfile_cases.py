@@ -38,6 +38,57 @@ WRONG_LAYOUTS: Sequence[tuple[Words, int]] = (
     (("disperse", "2"), 2),
     (("disperse", "3", "redundancy", "1"), 4),
 )
+WRONG_NAMES = (f"{VOLUME}{'x' * 300}", f"{VOLUME}.a", f"-{VOLUME}", "all", "help", "volume", "description", "force")
+GRAPH_CHANGERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        (
+            "features.shard",
+            "features.uss",
+            "cluster.nufa",
+            "cluster.switch",
+            "performance.parallel-readdir",
+            "performance.readdir-ahead",
+            "performance.io-cache",
+            "performance.nl-cache",
+            "performance.read-ahead",
+            "performance.open-behind",
+            "performance.quick-read",
+            "performance.stat-prefetch",
+            "performance.write-behind",
+            "performance.client-io-threads",
+            "features.read-only",
+            "features.worm",
+            "features.worm-file-level",
+            "features.trash",
+            "features.acl",
+            "features.ctime",
+            "features.sdfs",
+            "features.cloudsync",
+            "features.tag-namespaces",
+            "features.selinux",
+            "network.compression",
+            "client.ssl",
+            "server.ssl",
+            "server.root-squash",
+            "server.manage-gids",
+            "geo-replication.indexing",
+        ),
+        ("on", "off"),
+    ),
+    "performance.rda-cache-limit": ("8MB", "1GB"),
+    "cluster.local-volume-name": (f"{VOLUME}-client-0",),
+    "cluster.switch-pattern": (f"*.jpg:{VOLUME}-client-0",),
+    "debug.trace": ("posix", "client", "locks", "off"),
+    "debug.error-gen": ("posix", "client", "index"),
+    "debug.delay-gen": ("posix", "client"),
+    "user.xlator.note": ("posix", "locks", "client", "nowhere"),
+    "user.xlator.note.depth": ("3",),
+    "ssl.certificate-depth": ("2",),
+    "ssl.cipher-list": ("HIGH:!SSLv2",),
+    "auth.ssl-allow": ("a,b",),
+    "config.transport": ("tcp", "rdma", "tcp,rdma"),
+}
+"""Options by which whole xlators come and go, or that are written into several places."""
 GROUPS = ("virt", "metadata-cache", "nl-cache", "samba", "gluster-block", "db-workload", "distributed-virt", "no-such-group")
 
 # Options that change what runs on a whole machine or pool, so that one case would be seen by the next, and those that a command sets.
@@ -73,6 +124,9 @@ HARD_ON_BRICKS = (
     "locks.",
     "features.barrier",
     "cluster.self-heal-daemon",
+    "features.uss",
+    "features.cloudsync",
+    "network.compression",
 )
 
 
@@ -117,7 +171,8 @@ class Case:
     def _pick(self, seen: Seen) -> Callable[[Seen], Words]:
         """Weights: options first of all, since there are so many."""
         choices: dict[Callable[[Seen], Words], float] = {
-            self._set: 50,
+            self._set: 45,
+            self._change_graph: 16,
             self._reset: 14,
             self._set_all: 3,
             self._group: 4,
@@ -154,6 +209,10 @@ class Case:
             count = dice.choice(counts)
         self._bricks = 3 * dice.randint(0, 5)
         bricks = self._fresh(count)
+        if dice.random() < 0.03:
+            return ("create", dice.choice(WRONG_NAMES), *words, *bricks, "force")
+        if dice.random() < 0.06:
+            words = (*words, "transport", dice.choice(("tcp", "rdma", "tcp,rdma")))
         if dice.random() < 0.02 and len(bricks) > 1:
             bricks = (*bricks[:-1], bricks[0])
         return ("create", VOLUME, *words, *bricks, "force")
@@ -235,6 +294,13 @@ class Case:
             name = name[:at] + dice.choice("xz-") + name[at + 1 :]
         return name, value
 
+    def _change_graph(self, seen: Seen) -> Words:
+        """One to three at once, as they work on each other."""
+        running = seen.state == "Started"
+        names = [name for name in GRAPH_CHANGERS if not (running and name.startswith(HARD_ON_BRICKS))]
+        chosen = self._random.sample(names, self._random.choices((1, 2, 3), (5, 3, 2))[0])
+        return ("set", VOLUME, *(word for name in chosen for word in (name, self._random.choice(GRAPH_CHANGERS[name]))))
+
     def _set_all(self, _: Seen) -> Words:
         """Mostly options of the pool; now and then one of a volume."""
         dice = self._random
@@ -260,6 +326,20 @@ class Case:
         return ("reset", VOLUME, dice.choice(self._names), *force)
 
 
+ALMOST: Mapping[str, Words] = {
+    "bool": ("o", "2", "null"),
+    "size": ("1XB", "-1MB", "10%"),
+    "time": ("5S", "1.5s", "3days5", "1wks"),
+    "percent": ("101", "100.5", "-1%", "%"),
+    "percent-or-size": ("1.5GB", "5B", "101%", "50.5"),
+    "path": ("relative", "/a/../b"),
+    "address": ("host_1", "*.com", "!10.0.0.1"),
+    "address-list": ("host_1", "*.com", "h*", "!10.0.0.1", "10.0.0.1/33", "a..b", "fe80::1/64"),
+    "priority-list": ("*.jpg", "*.jpg:x"),
+}
+"""Values that are nearly of the type."""
+
+
 def legal(option: Option, dice: random.Random) -> list[str]:
     """Values that the table says are possible."""
     if option.values:
@@ -270,15 +350,15 @@ def legal(option: Option, dice: random.Random) -> list[str]:
         "bool": ["on", "off", "true", "false", "yes", "no", "enable", "disable", "1", "0", "ON", "Off"],
         "int": numbers,
         "double": [*numbers, f"{low}.5" if high > low else str(low)],
-        "percent": ["0", "50", "100", "12%", "56.7%"],
-        "percent-or-size": ["10%", "120", "5GB", "0"],
-        "size": [*numbers, f"{max(low, 1 << 20)}", "128MB", "1GB"],
-        "time": [*numbers, f"{low}", f"{low}sec"],
-        "path": ["/some/where", "/var/log/x"],
+        "percent": ["0", "0%", "50", "100", "100%", "12%", "56.7%"],
+        "percent-or-size": ["10%", "120", "101", "5GB", "0", "1KB"],
+        "size": [*numbers, f"{max(low, 1 << 20)}", "128MB", "1GB", "1.5GB", "1mb"],
+        "time": [*numbers, f"{low}", f"{low}sec", "1m", "2min", "1h", "1days"],
+        "path": ["/some/where", "/var/log/x", "/var/log/a..b"],
         "str-or-int": numbers,
         "dot-name": [".quota-x", ".trash"],
-        "address": ["10.0.0.1", "*"],
-        "address-list": ["*", "10.0.0.1", "10.0.0.*,node1", "192.168.0.0/24"],
+        "address": ["10.0.0.1", "*", "fe80::1"],
+        "address-list": ["*", "10.0.0.1", "10.0.0.*,node1", "192.168.0.0/24", "10.*", "/d(10.0.0.1|node1)"],
         "xlator": [f"{VOLUME}-client-0", "some-xlator"],
         "priority-list": ["*.jpg:3,*.html:2"],
     }.get(option.type, ["on", "off", "7", "some-text"])
@@ -286,7 +366,7 @@ def legal(option: Option, dice: random.Random) -> list[str]:
 
 def illegal(option: Option) -> list[str]:
     """Values that are wrong for most types; whether they are for this one, the sides have to agree on."""
-    found = ["nonsense", "-1", "12x", "1.5", "99999999999", "/", "on,off", "200%"]
+    found = ["nonsense", "-1", "12x", "1.5", "99999999999", "/", "on,off", "200%", *ALMOST.get(option.type, ())]
     if option.min is not None:
         found.append(str(int(option.min) - 1))
     if option.max is not None:

@@ -5,11 +5,13 @@ Volfiles are equal when they are the same graph: blocks in order, types, subvolu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from bench.volfile_cases import Seen, Words
 from bench.volfile_sides import Outcome
+from gd2volgen.tables import option_table
 
 OF_THE_DISKS = frozenset({"shared-brick-count"})
 """Options that follow from a peer's disks."""
@@ -82,37 +84,88 @@ def seen_differences(theirs: Seen, ours: Seen) -> Iterator[str]:
             yield f"info: option {key} = {ours.options.get(key)!r}, glusterd {theirs.options.get(key)!r}"
 
 
+NEVER_LOOKED_AT = frozenset(
+    {
+        "client.keepalive-count",
+        "client.keepalive-interval",
+        "client.keepalive-time",
+        "client.own-thread",
+        "client.ssl",
+        "client.tcp-user-timeout",
+        "cluster.strict-readdir",
+        "config.brick-threads",
+        "config.client-threads",
+        "geo-replication.ignore-pid-check",
+        "server.keepalive-count",
+        "server.keepalive-interval",
+        "server.keepalive-time",
+        "server.own-thread",
+        "server.ssl",
+        "transport.address-family",
+        "transport.keepalive",
+    }
+)
+"""Options that no xlator declares, so that glusterd takes any text for them (each was seen)."""
+
+
 def _wrong_value(text: str) -> bool:
     return any(words in text for words in ("is not a valid", "is out of range", "is not valid, allowed are", "is neither a percentage"))
+
+
+def _unchecked(text: str, xlators: frozenset[str]) -> bool:
+    """Whether the option that ours refused is one whose value glusterd doesn't look at, in a volume of these xlators."""
+    named = re.search(r'"option ([a-zA-Z0-9_.-]+): ', text.replace('\\"', '"'))
+    option = option_table().options.get(named[1]) if named else None
+    return option is not None and (option.name in NEVER_LOOKED_AT or not any(target.split()[0] in xlators for target in option.targets))
 
 
 class Deviation(NamedTuple):
     """We refuse what glusterd accepts (or the reverse), and mean it. `why` is shown in the summary."""
 
     why: str
-    holds: Callable[[Words, Outcome, Outcome], bool]
-    """(command, glusterd's outcome, ours)."""
+    holds: Callable[[Words, Outcome, Outcome, frozenset[str]], bool]
+    """(command, glusterd's outcome, ours, types of the xlators in glusterd's volfiles before the command)."""
 
 
 INTENDED: tuple[Deviation, ...] = (
     Deviation(
-        "a value of the wrong type or range is refused; glusterd doesn't look when the xlator isn't in the volume's graph",
-        lambda words, theirs, ours: words[0] == "set" and theirs.accepted and '"bad-option"' in ours.text and _wrong_value(ours.text),
+        "a value of the wrong type or range is refused; glusterd takes any text where no xlator of the volume's graph declares the option",
+        lambda words, theirs, ours, xlators: (
+            words[0] == "set"
+            and theirs.accepted
+            and '"bad-option"' in ours.text
+            and _wrong_value(ours.text)
+            and _unchecked(ours.text, xlators)
+        ),
+    ),
+    Deviation(
+        "features.limit-usage is set by `volume quota`; glusterd takes it, and forgets it",
+        lambda words, theirs, ours, xlators: (
+            words[0] == "set" and theirs.accepted and "option features.limit-usage is not set by hand" in ours.text
+        ),
     ),
     Deviation(
         "cluster.granular-entry-heal is set as any other option; glusterd has it set by `volume heal` only",
-        lambda words, theirs, ours: words[0] == "set" and ours.accepted and "cluster.granular-entry-heal {enable, disable}" in theirs.text,
+        lambda words, theirs, ours, xlators: (
+            words[0] == "set" and ours.accepted and "cluster.granular-entry-heal {enable, disable}" in theirs.text
+        ),
     ),
     Deviation(
         "cluster.rebal-throttle takes any number of threads; glusterd knows the cores of its own machine only",
-        lambda words, theirs, ours: words[0] == "set" and ours.accepted and "cluster.rebal-throttle should be within" in theirs.text,
+        lambda words, theirs, ours, xlators: (
+            words[0] == "set" and ours.accepted and "cluster.rebal-throttle should be within" in theirs.text
+        ),
     ),
     Deviation(
         "a user.* option can be reset alone; glusterd sets it, and then says that it does not exist",
-        lambda words, theirs, ours: words[0] == "reset" and words[2].startswith("user.") and "does not exist" in theirs.text,
+        lambda words, theirs, ours, xlators: words[0] == "reset" and words[2].startswith("user.") and "does not exist" in theirs.text,
+    ),
+    Deviation(
+        "a brick of a set that is being emptied is not replaced; glusterd puts a new brick there that the remove-brick doesn't know",
+        lambda words, theirs, ours, xlators: words[0] == "replace-brick" and theirs.accepted and '"remove-brick-pending"' in ours.text,
     ),
 )
 
 
-def intended(words: Words, theirs: Outcome, ours: Outcome) -> Deviation | None:
-    return next((d for d in INTENDED if d.holds(words, theirs, ours)), None)
+def intended(words: Words, theirs: Outcome, ours: Outcome, xlators: frozenset[str]) -> Deviation | None:
+    return next((d for d in INTENDED if d.holds(words, theirs, ours, xlators)), None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ from typing import Any, NamedTuple
 import gd2volgen
 from bench.glusterd_rpc import GlusterdRefused
 from bench.ours import Gd2raft, RestFailed
+from bench.sides import wait_for
 from bench.theirs import RealGlusterd
-from bench.volfile_cases import BRICKS, Seen, Words
+from bench.volfile_cases import BRICKS, HOSTS, Seen, Words
 from gd2volgen.tables import option_table
 
 COMMAND_DEADLINE_S = 120.0
@@ -48,8 +50,14 @@ class Theirs:
     def run(self, words: Words) -> Outcome:
         if words[0] in ("set", "reset") and "group" not in words:
             return self._by_rpc(words)
-        done = self.host.run(["gluster", "--mode=script", "volume", *words], timeout_s=COMMAND_DEADLINE_S, check=False)
+        done = self._gluster(words)
+        if done.returncode == 0 and words[0] == "remove-brick" and words[-1] == "start":
+            status = (*words[:-1], "status")
+            wait_for("glusterd has moved the files", lambda: "in progress" not in self._gluster(status).stdout, every=0.3)
         return Outcome(done.returncode == 0, (done.stdout + done.stderr).strip())
+
+    def _gluster(self, words: Words) -> subprocess.CompletedProcess[str]:
+        return self.host.run(["gluster", "--mode=script", "volume", *words], timeout_s=COMMAND_DEADLINE_S, check=False)
 
     def _by_rpc(self, words: Words) -> Outcome:
         rpc = self.pool.connection
@@ -85,7 +93,9 @@ class Theirs:
     def volfiles(self, volume: str) -> Volfiles:
         lib = self.host.folder / "lib"
         folder = lib / "vols" / volume
+        bricks = {_brick_file(volume, brick) for brick in self.seen(volume).bricks}
         names = {path: path.name for path in folder.glob("*.vol") if "gfproxy" not in path.name}
+        names = {path: name for path, name in names.items() if not _of_a_brick(name, volume) or name in bricks}
         names |= {lib / where: name for where, name in SERVICES.items() if (lib / where).exists()}
         secrets = self._secrets(folder)
         return Volfiles({name: replaced(path.read_text(), secrets) for path, name in names.items()})
@@ -98,6 +108,16 @@ class Theirs:
             info["password"]: "hidden",
             "/var/lib/glusterd": "WORKDIR",
         }
+
+
+def _brick_file(volume: str, brick: str) -> str:
+    host, _, path = brick.partition(":")
+    return f"{volume}.{host}.{path.strip('/').replace('/', '-')}.vol"
+
+
+def _of_a_brick(name: str, volume: str) -> bool:
+    """A create that fails at its commit leaves the files of its bricks to the next volume of the same name."""
+    return name.startswith(tuple(f"{volume}.{host}." for host in HOSTS))
 
 
 def replaced(text: str, words: dict[str, str]) -> str:
@@ -133,6 +153,9 @@ class Ours:
             self.peer.call(method, path, body)
         except RestFailed as error:
             return Outcome(False, str(error))
+        if words[0] == "remove-brick" and words[-1] == "start":
+            progress = f"/v1/volumes/{words[1]}/remove-brick"
+            wait_for("our files are moved", lambda: self.peer.call("GET", progress)["status"] != "running", every=0.1)
         return Outcome(True, "")
 
     def _description(self, volume: str) -> gd2volgen.Description | None:
@@ -183,10 +206,14 @@ def _counts(words: Words) -> tuple[dict[str, int], list[str]]:
 
 
 def _create(words: Words) -> tuple[str, str, Any]:
-    counts, bricks = _counts(words[2:])
+    rest, how = words[2:], {}
+    if "transport" in rest:
+        at = rest.index("transport")
+        rest, how = rest[:at] + rest[at + 2 :], {"transport": rest[at + 1]}
+    counts, bricks = _counts(rest)
     if "redundancy" in counts:
         counts["disperse-redundancy"] = counts.pop("redundancy")
-    return "POST", "/v1/volumes", {"name": words[1], "bricks": bricks, "force": words[-1] == "force", **counts}
+    return "POST", "/v1/volumes", {"name": words[1], "bricks": bricks, "force": words[-1] == "force", **how, **counts}
 
 
 def _start(words: Words) -> tuple[str, str, Any]:

@@ -23,7 +23,7 @@ from bench import ours, report, theirs
 from bench.glusterd_rpc import GlusterdBroken
 from bench.namespaces import why_not as why_no_rig
 from bench.volfile_cases import VOLUME, Case, Seen, Words
-from bench.volfile_compare import INTENDED, intended, seen_differences, volfile_differences
+from bench.volfile_compare import INTENDED, blocks_of, intended, seen_differences, volfile_differences
 from bench.volfile_sides import Ours, Outcome, Theirs
 from gd2raft.core.options import OptionTable
 from gd2volgen.tables import option_table
@@ -64,10 +64,12 @@ class Pair:
         self._lives = 0
         self._dead: list[str] = []  # volumes that glusterd died with
         self._used_all = False
+        self._xlators: frozenset[str] = frozenset()  # of the volume, as glusterd had it before the command
 
     def live(self, commands: Case | list[Words]) -> Life:
         """Until the first difference, or the end. The volume is gone afterwards."""
         self._lives += 1
+        self._xlators = frozenset()
         name = f"v{self._lives}"  # short: glusterd 10.3 fails to create a thin arbiter when its bricks have long names
         life = Life([], [])
         fixed = iter(commands) if isinstance(commands, list) else None
@@ -105,7 +107,7 @@ class Pair:
         self.tally.commands[words[0]] += 1
         self.tally.refused[words[0]] += not first.accepted
         if first.accepted != second.accepted:
-            if (meant := intended(words, first, second)) is None:
+            if (meant := intended(words, first, second, self._xlators)) is None:
                 return first, [f"glusterd {_said(first)}; ours {_said(second)}"]
             self.tally.deviations[meant.why] += 1
         if words[1] == "all":
@@ -117,6 +119,7 @@ class Pair:
         if not found and seen.state:
             files = self.their.volfiles(name)
             self.tally.volfiles += len(files)
+            self._xlators = frozenset(block.type for text in files.values() for block in blocks_of(text))
             found = list(volfile_differences(files, self.our.volfiles(name)))
         return first, found
 
@@ -226,7 +229,7 @@ def _run(options: argparse.Namespace) -> int:
     seeds = [options.case] if options.case is not None else range(options.seed, options.seed + options.random)
     with contextlib.ExitStack() as stack:
         our = Ours(stack.enter_context(ours.Gd2raft(PEERS, options.folder)))
-        their = Theirs(stack.enter_context(theirs.RealGlusterd(PEERS, options.folder)))
+        their = Theirs(stack.enter_context(theirs.RealGlusterd(PEERS, options.folder, hooks=False)))
         run_cases(Pair(their, our, tally, options.verbose), seeds, not options.no_shrink)
     report.show(table(tally))
     for why, count in sorted(tally.deviations.items()):

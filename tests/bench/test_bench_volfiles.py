@@ -34,10 +34,18 @@ def test_a_changed_option_a_missing_block_and_a_missing_file_are_told() -> None:
 
 @pytest.mark.fast
 def test_only_what_is_listed_may_differ() -> None:
-    yes, no = Outcome(True, ""), Outcome(False, "Option user.x does not exist")
-    assert intended(("reset", "v", "user.x"), no, yes) is not None
-    assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full")) is None
-    assert intended(("start", "v"), no, yes) is None
+    yes, no = Outcome(True, ""), Outcome(False, '{"message":"option a.b: it is wrong","code":"bad-option"}')
+    assert intended(("reset", "v", "x.y"), yes, Outcome(False, '"not-set"'), frozenset()) is None
+    assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full"), frozenset()) is None
+    assert intended(("start", "v"), no, yes, frozenset()) is None
+
+
+@pytest.mark.fast
+def test_a_wrong_value_may_differ_only_where_glusterd_has_no_xlator_to_ask() -> None:
+    command, yes = ("set", "v", "performance.nl-cache-timeout", "7x"), Outcome(True, "")
+    no = Outcome(False, '{"message":"option performance.nl-cache-timeout: \'7x\' is not a valid time","code":"bad-option"}')
+    assert intended(command, yes, no, frozenset({"protocol/client"})) is not None
+    assert intended(command, yes, no, frozenset({"protocol/client", "performance/nl-cache"})) is None
 
 
 @pytest.mark.real
