@@ -79,8 +79,6 @@ GRAPH_CHANGERS: Mapping[str, tuple[str, ...]] = {
     "cluster.local-volume-name": (f"{VOLUME}-client-0",),
     "cluster.switch-pattern": (f"*.jpg:{VOLUME}-client-0",),
     "debug.trace": ("posix", "client", "locks", "off"),
-    "debug.error-gen": ("posix", "client", "index"),
-    "debug.delay-gen": ("posix", "client"),
     "user.xlator.note": ("posix", "locks", "client", "nowhere"),
     "user.xlator.note.depth": ("3",),
     "ssl.certificate-depth": ("2",),
@@ -88,7 +86,8 @@ GRAPH_CHANGERS: Mapping[str, tuple[str, ...]] = {
     "auth.ssl-allow": ("a,b",),
     "config.transport": ("tcp", "rdma", "tcp,rdma"),
 }
-"""Options by which whole xlators come and go, or that are written into several places."""
+"""Options by which whole xlators come and go, or that are written into several places. Of debug xlators one: beside debug.delay-gen,
+glusterd puts debug.trace at both places (seen), which nobody needs."""
 GROUPS = ("virt", "metadata-cache", "nl-cache", "samba", "gluster-block", "db-workload", "distributed-virt", "no-such-group")
 
 # Options that change what runs on a whole machine or pool, so that one case would be seen by the next, and those that a command sets.
