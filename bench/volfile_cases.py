@@ -210,7 +210,7 @@ class Case:
         bricks = self._fresh(count)
         if dice.random() < 0.03:
             return ("create", dice.choice(WRONG_NAMES), *words, *bricks, "force")
-        if dice.random() < 0.06:
+        if dice.random() < 0.03:
             words = (*words, "transport", dice.choice(("tcp", "rdma", "tcp,rdma")))
         if dice.random() < 0.02 and len(bricks) > 1:
             bricks = (*bricks[:-1], bricks[0])

@@ -145,6 +145,12 @@ INTENDED: tuple[Deviation, ...] = (
         ),
     ),
     Deviation(
+        "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it, and it can't be mounted so",
+        lambda words, theirs, ours, xlators: (
+            words[0] == "create" and "transport" in words and theirs.accepted and '"bad-transport"' in ours.text
+        ),
+    ),
+    Deviation(
         "cluster.granular-entry-heal is set as any other option; glusterd has it set by `volume heal` only",
         lambda words, theirs, ours, xlators: (
             words[0] == "set" and ours.accepted and "cluster.granular-entry-heal {enable, disable}" in theirs.text
