@@ -13,7 +13,7 @@ from bench.sides import Brick, NotDone, wait_for
 
 SOCKET = "/run/glusterd.socket"
 INSTALLED_STATE = Path("/var/lib/glusterd")
-GROUPS, HOOKS = "groups", "hooks"  # what the package puts there; never this machine's own volumes or identity
+AS_INSTALLED = ("groups", "hooks")  # what the package puts there; never this machine's own volumes or identity
 STATES = {"0": "Created", "1": "Started", "2": "Stopped"}
 NO_SUCH_VOLUME = 30806  # op_errno EG_NOVOL
 
@@ -35,7 +35,7 @@ class RealGlusterd:
     def __init__(self, size: int, folder: str | Path | None = None, *, hooks: bool = True) -> None:
         """`hooks`: whether it has its hook scripts (several processes a peer for each command)."""
         self.label = f"glusterd {version()}"
-        self._installed = (GROUPS, HOOKS) if hooks else (GROUPS,)
+        self._installed = [name for name in AS_INSTALLED if hooks or name != "hooks"]
         self.hosts: list[Host] = []
         self._size, self._folder = size, folder
         self._stack = contextlib.ExitStack()

@@ -68,7 +68,7 @@ def volfile_differences(theirs: Mapping[str, str], ours: Mapping[str, str]) -> I
             if not name.endswith(MAY_BE_OLD) and ".client." not in name:
                 yield f"{name}: ours makes no such file"
         elif name not in theirs:
-            if not name.endswith("-rebalance.vol"):  # glusterd makes it when it is needed
+            if not name.endswith("-rebalance.vol") and ".client." not in name:  # glusterd makes these when they are needed
                 yield f"{name}: glusterd makes no such file"
         else:
             yield from (f"{name}: {text}" for text in file_differences(theirs[name], ours[name]))

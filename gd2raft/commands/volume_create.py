@@ -309,6 +309,12 @@ def thin_arbiter(view: View, shape: layout.Layout) -> model.ThinArbiter | None:
     path = normalise(shape.thin_arbiter.path)
     layout.check_host(shape.thin_arbiter.peer)
     peer = view.find_peer(shape.thin_arbiter.peer)
+    if peer is not None and any(normalise(b.path) == path and view.find_peer(b.peer) == peer for b in shape.bricks):
+        raise Refused(
+            f"duplicate brick entry {peer.hostname}:{path}: a brick can't be the thin arbiter too",
+            hint="name each brick once",
+            code="bad-brick",
+        )
     if peer is None:
         check_reachable(shape.thin_arbiter)
     return model.ThinArbiter(

@@ -361,6 +361,11 @@ def test_a_subvolume_of_an_unknown_type_is_refused(kind: str) -> None:
     assert "is not known" in refused(bricks=[], subvols=[{**subvol(["", ""]), "type": kind}]).message
 
 
+def test_a_brick_is_not_its_own_thin_arbiter() -> None:
+    with pytest.raises(Refused, match="can't be the thin arbiter too"):
+        created(replica=2, thin_arbiter=1, bricks=[*spread(2), spread(2)[0]])
+
+
 def test_a_thin_arbiter_volume_has_two_bricks_and_a_host_that_needs_no_daemon() -> None:
     volume = created(replica=2, thin_arbiter=1, bricks=[*spread(2), "elsewhere:/ta"])
     assert shape(volume) == "1 x 2 = 2" and volume.subvols[0].thin_arbiter == model.ThinArbiter(host="elsewhere", path="/ta")
