@@ -145,7 +145,7 @@ INTENDED: tuple[Deviation, ...] = (
         ),
     ),
     Deviation(
-        "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it, and it can't be mounted so",
+        "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it",
         lambda words, theirs, ours, xlators: (
             words[0] == "create" and "transport" in words and theirs.accepted and '"bad-transport"' in ours.text
         ),
