@@ -23,9 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         print(f"gd2raft: {error}", file=sys.stderr)
         return 2
+    import gd2raft.lean  # noqa: F401, I001  (before the others: it keeps their imports small)
+
     import structlog
 
-    import gd2raft.lean  # noqa: F401  (before the others: it keeps their imports small)
     from gd2raft.daemon import CantStart, Daemon
     from gd2raft.logs import set_up
 
