@@ -8,7 +8,7 @@ import sys
 from types import FrameType
 
 BENCHMARKS = {
-    "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume, against the real glusterd"),
+    "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume (--all: the others), against the real glusterd"),
     "volfiles": ("bench.volfiles", "random volumes, options and commands: volume info and volfiles equal to the real glusterd's"),
     "sim": ("bench.sim", "the store on a simulated clock, network and disk: thousands of lives, and bugs planted to be found"),
     "peers": ("bench.peers", "a pool of many real daemons: forming, cost of commands, spread, deaths"),

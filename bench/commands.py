@@ -15,8 +15,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench import ours, report, theirs
 from bench.namespaces import why_not as why_no_rig
@@ -27,6 +28,7 @@ PEERS = 3
 OPERATIONS = ("create", "start", "set", "info", "stop", "delete")
 GOALS = {"create": 0.5, "start": 0.25, "set": 0.5, "stop": 0.1, "delete": 0.5}  # at most, of the opponent's median
 SERVING, GONE = "start, until all bricks listen", "stop, until no brick runs"
+ROUNDS, ROUNDS_ALL = 20, 3
 SETS, INFOS = 5, 20  # of one volume: these are quick, and a percentile wants many
 OPTION, VALUES = "performance.cache-size", ("64MB", "96MB")
 CHECK_DEADLINE_S = 20.0
@@ -106,15 +108,15 @@ class Round:
         return [self.side.seen(self.volume, via) for via in range(len(self.side.hosts))]
 
 
-def measure(sides: list[Side], rounds: int, progress: Callable[[str], None]) -> Samples:
-    """`rounds` alternating rounds, and one before them that does not count (first use of folders, caches, connections)."""
+def measure(sides: list[Side], rounds: int, progress: Callable[[str], None], kind: type[Round] = Round) -> Samples:
+    """`rounds` alternating rounds of a `kind`, and one before them that does not count (first use of folders, caches, connections)."""
     samples = Samples()
     resting = [[set(host.processes()) for host in side.hosts] for side in sides]
     pairs = list(zip(sides, resting, strict=True))
     for number in range(rounds + 1):
         into = samples if number else Samples()
         for side, idle in pairs if number % 2 else reversed(pairs):
-            Round(side, into, number, idle).run()
+            kind(side, into, number, idle).run()
         progress(f"round {number} of {rounds}" if number else "warmed up")
     return samples
 
@@ -122,7 +124,8 @@ def measure(sides: list[Side], rounds: int, progress: Callable[[str], None]) -> 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="bench commands", description="Volume commands, ours against the real glusterd.")
     options.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    options.add_argument("--rounds", type=int, default=20, help="alternating rounds [20]")
+    options.add_argument("--all", action="store_true", help="instead of these six, the other commands that both sides have")
+    options.add_argument("--rounds", type=int, default=None, help=f"alternating rounds [{ROUNDS}; with --all {ROUNDS_ALL}]")
     options.add_argument("--write-docs", action="store_true", help="put table and plot into docs/")
     options.add_argument("--only", choices=["ours", "theirs"], help="one side, to look at it (no ratio, no JSON, no docs)")
     options.add_argument("--folder", type=Path, default=DISK, help=f"where all bricks and states are [{DISK}]")
@@ -131,6 +134,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str]) -> int:
     options = parser().parse_args(arguments)
+    if options.rounds is None:
+        options.rounds = ROUNDS_ALL if options.all else ROUNDS
     if options.rounds < 1:
         return _refuse("--rounds must be 1 or more")
     if options.only and (options.json or options.write_docs):
@@ -154,16 +159,38 @@ def _run(options: argparse.Namespace, wanted: list[str]) -> int:
             sides.append(stack.enter_context(ours.Gd2raft(PEERS, options.folder)))
         if "theirs" in wanted:
             sides.append(stack.enter_context(theirs.RealGlusterd(PEERS, options.folder)))
-        samples = measure(sides, options.rounds, lambda line: print(f"  {line}", file=sys.stderr, flush=True))
-    measured = Comparison(samples, [side.label for side in sides], [*OPERATIONS, SERVING, GONE], GOALS)
+        what = _plan(options)
+        samples = measure(sides, options.rounds, lambda line: print(f"  {line}", file=sys.stderr, flush=True), what.kind)
+    measured = Comparison(samples, [side.label for side in sides], what.operations, what.goals)
     report.show(measured.table())
     if options.only:
         return 0
     if options.write_docs:
-        report.write_docs("commands", "Volume commands", measured, _facts(options, time.monotonic() - began, load))
+        report.write_docs(what.name, what.title, measured, _facts(options, time.monotonic() - began, load), repeat=what.repeat)
     if options.json:
-        print(json.dumps(result(measured)))
+        print(json.dumps(result(measured, what.told, what.name)))
     return 0
+
+
+class Plan(NamedTuple):
+    """What is measured. `operations`: rows of the table; `told`: those of the JSON object; `name`, `repeat`: of the section of the docs."""
+
+    kind: type[Round]
+    operations: Sequence[str]
+    told: Sequence[str]
+    goals: Mapping[str, float]
+    name: str
+    title: str
+    repeat: str
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    if not options.all:
+        return Plan(Round, [*OPERATIONS, SERVING, GONE], OPERATIONS, GOALS, "commands", "Volume commands", "commands")
+    from bench import every_command  # here: it builds on this file
+
+    names = every_command.NAMES
+    return Plan(every_command.EveryCommand, names, names, {}, "commands-all", "The other volume commands", "commands --all")
 
 
 def _facts(options: argparse.Namespace, took_s: float, load: float) -> list[str]:
@@ -176,11 +203,11 @@ def _facts(options: argparse.Namespace, took_s: float, load: float) -> list[str]
     ]
 
 
-def result(measured: Comparison) -> dict[str, object]:
+def result(measured: Comparison, names: Sequence[str] = OPERATIONS, called: str = "commands") -> dict[str, object]:
     """The object of --json: medians in milliseconds, and ours over theirs."""
-    mine, other = ({name: round(measured.samples.median_ms(label, name), 3) for name in OPERATIONS} for label in measured.labels)
-    ratios = {name: round(measured.ratio(name), 4) for name in OPERATIONS}
-    return {"name": "commands", "ours_over_theirs": ratios, "ours_ms": mine, "theirs_ms": other}
+    mine, other = ({name: round(measured.samples.median_ms(label, name), 3) for name in names} for label in measured.labels)
+    ratios = {name: round(measured.ratio(name), 4) for name in names}
+    return {"name": called, "ours_over_theirs": ratios, "ours_ms": mine, "theirs_ms": other}
 
 
 def _refuse(reason: str) -> int:

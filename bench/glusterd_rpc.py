@@ -178,6 +178,10 @@ class Glusterd:
         entries = self._dict_call("volume info", GET_VOLUME, {"volname": volume, "flags": GET_BY_NAME})
         return {key.removeprefix("volume0."): value for key, value in entries.items()}
 
+    def command(self, words: str, procedure: int, entries: Dict) -> dict[str, str]:
+        """Any other command. `words`: as `gluster` would be called, for glusterd's own records."""
+        return self._dict_call(words, procedure, {**entries, "cmd-str": words})
+
     def _dict_call(self, what: str, procedure: int, entries: Dict) -> dict[str, str]:
         """gf_cli_req{dict} -> gf_cli_rsp{op_ret, op_errno, op_errstr, dict}."""
         body = self._call(procedure, opaque(pack_dict(entries)))

@@ -134,7 +134,7 @@ class Peer:
 
     def call(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
         """The decoded answer; None for an empty one. Raises RestFailed, OSError, HTTPException."""
-        headers = {"Authorization": f"Bearer {self._token(method, path)}"}
+        headers = {"Authorization": f"Bearer {self._token(method, path.partition('?')[0])}"}
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -208,6 +208,11 @@ class Gd2raft:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def reconnect(self) -> None:
+        """At the next call: a daemon closes a connection that was idle for long, as while the other side had its turn."""
+        for peer in self.peers:
+            peer.close()
 
     def _form_pool(self) -> None:
         for peer in self.peers[1:]:

@@ -104,6 +104,10 @@ class RealGlusterd:
         options = {key.removeprefix("option."): value for key, value in info.items() if key.startswith("option.")}
         return STATES[info["status"]], options
 
+    def unmount_quota(self, volume: str) -> None:
+        """What `gluster` does after a quota list: glusterd has mounted the volume for it, and leaves it so."""
+        self.hosts[0].run(["umount", f"/run/gluster/{volume}_quota_list"])
+
     def stop(self, volume: str) -> None:
         self._peers[0].stop(volume)
 
