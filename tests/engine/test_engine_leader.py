@@ -199,13 +199,14 @@ async def test_conflicting_commits_are_planned_again_until_all_are_done(pool: En
 
 @scenario
 async def test_sixty_commands_that_need_one_lock_take_turns_and_all_are_done(pool: EnginePool) -> None:
-    """Each takes 10 ms: the last one waits for longer than the 0.2 s that one command may hold the others up."""
+    """Each takes 40 ms: the last one waits for longer than the 2 s that one command may hold the others up (much, for a busy machine)."""
+    leader.LOCK_WAIT_S = 2.0
     await pool.run("volume-create", **CREATE)
     await pool.run("volume-start", volume="v")
     commits: list[Commit] = []
 
     async def slow(peer: str, call: StepCall) -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.04)
 
     def count(commit: Commit) -> None:
         commits.append(commit)
