@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -15,6 +17,12 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 DEBIAN_HOOKS = "/var/lib/glusterd/hooks"
 OPERATIONS = ("create", "start", "stop", "delete", "set", "reset", "add-brick", "remove-brick")
+
+
+@pytest.fixture
+def nap() -> str:
+    """A command that no other test and no other test run on this kernel has."""
+    return f"sleep 1000.{secrets.randbelow(10**9):09}"
 
 
 def put(peer: Peer, where: str, text: str = "", name: str = "S50test", mode: int = 0o755) -> Path:
@@ -124,30 +132,30 @@ def test_scripts_that_fail_or_cannot_run_change_nothing_about_the_command(make_p
     assert "outcome='exit 7'" in pool[0].log_tail()
 
 
-def test_a_script_that_hangs_before_a_command_delays_it_for_its_time_and_no_longer(make_pool: MakePool) -> None:
+def test_a_script_that_hangs_before_a_command_delays_it_for_its_time_and_no_longer(make_pool: MakePool, nap: str) -> None:
     pool = make_pool(1)
-    put(pool[0], "stop/pre", "exec sleep 1000.5")
+    put(pool[0], "stop/pre", f"exec {nap}")
     pool.start()
     pool.made("v1")
     began = time.monotonic()
     pool[0].must("POST", "/v1/volumes/v1/stop")
     assert 15 < time.monotonic() - began < 45
     assert "took too long" in pool[0].log_tail()
-    assert "sleep 1000.5" not in running(), "what hung still runs"
+    assert nap not in running(), "what hung still runs"
 
 
-def test_a_script_that_hangs_after_a_command_delays_nobody(make_pool: MakePool) -> None:
+def test_a_script_that_hangs_after_a_command_delays_nobody(make_pool: MakePool, nap: str) -> None:
     pool = make_pool(1)
-    put(pool[0], "start/post", "exec sleep 1001.5")
+    put(pool[0], "start/post", f"exec {nap}")
     pool.start()
     began = time.monotonic()
     pool.made("v1")
     pool[0].must("POST", "/v1/volumes/v1/options", {"options": {"performance.io-cache": "on"}})
     pool[0].must("POST", "/v1/volumes/v1/stop")
     assert time.monotonic() - began < 15
-    until(lambda: "sleep 1001.5" in running(), "the script hangs")
+    until(lambda: nap in running(), "the script hangs")
     pool[0].kill(signal.SIGTERM)
-    until(lambda: "sleep 1001.5" not in running(), "it ends with the daemon")
+    until(lambda: nap not in running(), "it ends with the daemon")
 
 
 def test_a_daemon_killed_while_a_script_runs_leaves_a_command_that_ends(make_pool: MakePool) -> None:
@@ -173,7 +181,7 @@ def test_a_daemon_killed_while_a_script_runs_leaves_a_command_that_ends(make_poo
 
 def test_the_scripts_of_the_debian_package_run_for_our_volumes_without_harm(make_pool: MakePool) -> None:
     pool = make_pool(1)
-    pool[0].configure(hooksdir=DEBIAN_HOOKS)
+    shutil.copytree(DEBIAN_HOOKS, pool[0].hooks, dirs_exist_ok=True)  # a machine with a network of its own has its own /var/lib/glusterd
     fstab = Path("/etc/fstab").read_bytes() if Path("/etc/fstab").exists() else b""
     pool.start()
     pool.made("v1")

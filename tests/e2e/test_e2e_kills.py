@@ -205,8 +205,8 @@ def test_a_daemon_restarted_alone_answers_reads_serves_mounts_and_stops_no_brick
     for words in (("stop", "v"), ("delete", "v"), ("set", "v", "performance.io-cache", "on")):
         refused = lonely.gd2("volume", *words)
         assert refused.code == 6 or (words[0] == "delete" and refused.code == 1), refused.err
-    running = {pid for p in pool.peers for pid in p.brick_pids()}
-    assert running == set(before.values()), "bricks were stopped without a quorum"
+    running = sorted(pid for p in pool.peers for pid in p.brick_pids())
+    assert running == sorted(before.values()), "bricks were stopped without a quorum"
     pool[0].start()
     pool[2].start()
     pool.whole()

@@ -262,7 +262,7 @@ def test_a_machine_that_gets_another_address_under_a_running_daemon_keeps_its_br
         peer.configure(peeraddress=f":{PEER_PORT}", clientaddress=f":{REST_PORT}")
     pool.start().form()
     pool.made("v", replica=3)
-    pids = set(pool.online("v").values())
+    pids = sorted(pool.online("v").values())
     mover = follower(pool)
     mount = pool.mount("v", peer=pool.peers.index(pool.leader()))
     new = other_address(mover, 77)
@@ -274,5 +274,5 @@ def test_a_machine_that_gets_another_address_under_a_running_daemon_keeps_its_br
         until(lambda: new in client_hosts(mount.path), "the mounted client was told the new host")
         writer.more()
     assert writer.errors == []
-    assert set(pool.online("v").values()) == pids, "a brick was started anew"
+    assert sorted(pool.online("v").values()) == pids, "a brick was started anew"
     takes_changes(pool)

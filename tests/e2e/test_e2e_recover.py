@@ -35,8 +35,9 @@ def shown(peer: Peer) -> dict[str, Any]:
     return found
 
 
-def all_bricks(pool: Pool) -> set[int]:
-    return {pid for peer in pool.peers for pid in peer.brick_pids()}
+def all_bricks(pool: Pool) -> set[tuple[Path, int]]:
+    """A pid tells bricks apart only together with its machine, here by the machine's folder."""
+    return {(peer.folder, pid) for peer in pool.peers for pid in peer.brick_pids()}
 
 
 @pytest.mark.timeout(300)
