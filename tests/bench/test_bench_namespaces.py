@@ -70,6 +70,29 @@ def test_a_stopped_process_goes_on_after_cont(rig: Rig) -> None:
     assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
 
 
+def test_a_stopped_process_that_is_killed_tells_of_its_end(rig: Rig) -> None:
+    sleeper = rig.hosts[0].popen(["sleep", "1000"])
+    sleeper.send_signal(signal.SIGSTOP)
+    sleeper.kill()
+    assert sleeper.wait(DEADLINE_S) == -signal.SIGKILL
+
+
+def test_a_host_that_moved_is_reached_at_its_new_address_only(rig: Rig) -> None:
+    first, second = rig.hosts
+    old, new = second.address, f"{second.address.rpartition('.')[0]}.77"
+    second.move_to(new)
+    for address, refuses in ((new, True), (old, False)):
+        knock = [sys.executable, "-c", f"import socket; socket.create_connection(('{address}', 1), 2)"]
+        assert ("ConnectionRefusedError" in first.run(knock, check=False).stderr) == refuses
+    second.move_to(old)
+
+
+def test_what_lies_below_a_link_to_a_mount_of_the_host_is_seen_from_outside(rig: Rig) -> None:
+    rig.hosts[0].run(["sh", "-c", "echo here > /var/run/told"])
+    assert rig.hosts[0].path("/var/run/told").read_text() == "here\n"
+    assert not Path("/run/told").exists()
+
+
 def _state(process: Process) -> str:
     return Path(f"/proc/{process.inner_pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
@@ -77,7 +100,7 @@ def _state(process: Process) -> str:
 def test_a_daemon_left_behind_by_a_command_neither_holds_us_nor_becomes_a_zombie(rig: Rig) -> None:
     host = rig.hosts[0]
     host.run(["bash", "-c", "(sleep 0.3; exit 3) & (sleep 1000) &"], timeout_s=DEADLINE_S)
-    assert ["sleep", "1000"] in host.processes().values()
+    wait_for("the long one runs", lambda: ["sleep", "1000"] in host.processes().values(), DEADLINE_S)
     states = ["ps", "-e", "-o", "stat="]
     wait_for("the short one ended", lambda: ["sleep", "0.3"] not in host.processes().values(), DEADLINE_S)
     wait_for("no zombie is left", lambda: "Z" not in host.run(states).stdout, DEADLINE_S)
