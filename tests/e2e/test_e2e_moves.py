@@ -1,6 +1,6 @@
 """Peers that get new addresses are found again: by themselves when they return, or because somebody says where they are.
 
-On one machine, where any address can be taken, but for the last test. A peer is known by its UUID; everybody finds it without a restart, its bricks and the mounted clients go on.
+A peer is known by its UUID; everybody finds it without a restart, its bricks and the mounted clients go on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def takes_changes(pool: Pool, volume: str = "v") -> None:
 
 
 def test_a_voter_with_a_brick_moves_under_a_running_writer_and_nothing_fails(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     pool.made("v", replica=3)
     pool.online("v")
     mover = follower(pool)
@@ -94,7 +94,7 @@ def not_healed(pool: Pool, volume: str) -> int:
 
 
 def test_the_leader_moves_and_another_one_leads(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     mover = pool.leader()
     move(mover, other_address(mover, 77))
     known_at(mover, pool.peers)
@@ -104,7 +104,7 @@ def test_the_leader_moves_and_another_one_leads(make_pool: MakePool) -> None:
 
 
 def test_a_learner_moves(make_pool: MakePool) -> None:
-    pool = make_pool(4, "loopback").start().form()
+    pool = make_pool(4).start().form()
     voters = set(pool[0].status["voters"])
     (mover,) = (p for p in pool.peers if p.id not in voters)
     move(mover, other_address(mover, 77))
@@ -114,7 +114,7 @@ def test_a_learner_moves(make_pool: MakePool) -> None:
 
 
 def test_two_of_three_voters_move_at_once_and_are_found_though_nobody_can_vote_before(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     for peer in pool.peers[1:]:
         peer.kill()
         settle_at(peer, other_address(peer, 70 + pool.peers.index(peer)))
@@ -128,7 +128,7 @@ def test_two_of_three_voters_move_at_once_and_are_found_though_nobody_can_vote_b
 
 
 def test_two_peers_that_have_traded_their_addresses_are_changed_in_one_step(make_pool: MakePool) -> None:
-    pool = make_pool(4, "loopback").start().form()
+    pool = make_pool(4).start().form()
     one, two = others(pool, pool.leader())[:2]
     pool.made("v", peers=[pool.peers.index(one), pool.peers.index(two)], replica=2)
     pool.online("v")
@@ -145,7 +145,7 @@ def test_two_peers_that_have_traded_their_addresses_are_changed_in_one_step(make
 
 
 def test_a_peer_that_moved_to_where_another_one_still_is_known_is_not_taken_for_it(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3, "loopback").start().form()  # in a network, the dead machine would still answer for its address
     mover = follower(pool)
     gone = next(p for p in pool.peers if p is not mover and p is not pool.leader())
     pool.made("v", replica=3)
@@ -174,7 +174,7 @@ def bricks_below(peer: Peer) -> list[int]:
 
 
 def test_an_address_is_changed_by_hand_only_to_where_the_peer_answers(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     first, moved = pool[0], pool[2]
     before = place_of(moved.id, first)
     free = other_address(moved, 99)
@@ -196,7 +196,7 @@ def test_an_address_is_changed_by_hand_only_to_where_the_peer_answers(make_pool:
 
 
 def test_with_force_a_peer_that_is_down_gets_the_address_where_it_will_be(make_pool: MakePool) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     mover = follower(pool)
     mover_id, old = mover.id, mover.address
     mover.kill()
@@ -233,7 +233,7 @@ def test_a_copied_state_folder_at_another_address_does_not_take_the_peers_place(
 
 @pytest.mark.parametrize("killed", ["who moves", "who leads"])
 def test_kill_9_while_a_peer_moves_leaves_one_address_or_the_other_and_it_ends_at_the_new_one(make_pool: MakePool, killed: str) -> None:
-    pool = make_pool(3, "loopback").start().form()
+    pool = make_pool(3).start().form()
     pool.made("v", replica=3)
     pool.online("v")
     mover, leader = follower(pool), pool.leader()
