@@ -26,6 +26,9 @@ RETRY_S = (0.1, 0.5)
 UNKNOWN_MAX_S = 60.0
 """An invited peer that no member knows for so long gives the invitation up."""
 
+IGNORED_MAX_S = 1.0
+"""A store that is about to vote, or has just ceased to, takes no frames; the upstream thinks that it has them, and sends them once."""
+
 QUEUE_FRAMES_MAX = 64
 DEPTH_MAX = 16
 """A tree of a thousand peers is three deep; what has come through so many learners goes round in a circle, and nothing new comes in."""
@@ -86,6 +89,8 @@ class Follower:
         self._leader_hint: Upstream | None = None
         self._poke = asyncio.Event()
         self._held = False
+        self._given = 0  # index of the last frame that the sink was given
+        self._ignored_since: float | None = None
         self._lost = ""  # the upstream that was followed last
         self.upstream = ""
 
@@ -168,6 +173,7 @@ class Follower:
         self._connection, self.upstream = connection, connection.peer.peer_id
         self._heard_at = self._now()
         index, term = self._sink.last_applied
+        self._given, self._ignored_since = index, None
         request = services.FollowRequest(index, term, not self._guide.votes(), self._guide.member_since())
         reply = await connection.call(services.FOLLOW_OPEN, request, timeout_s=OPEN_TIMEOUT_S)
         if reply.verdict == "snapshot":
@@ -201,6 +207,9 @@ class Follower:
             if now - self._heard_at > SILENCE_MAX_S:
                 log.info("the upstream is silent", upstream=self.upstream)
                 return
+            if not votes and self._ignored(now):
+                log.info("frames were not taken, asking for them again", upstream=self.upstream, given=self._given)
+                return
             if self._guide.leads() or self._guide.votes() != votes or self._misplaced(votes):
                 return
             below = self._guide.below()
@@ -219,6 +228,15 @@ class Follower:
         except TimeoutError:
             return
         await self._sink.accept_frames(frames)
+        self._given = max([self._given, *(frame.index for frame in frames)])
+
+    def _ignored(self, now: float) -> bool:
+        """Whether the sink still lacks what it was given a while ago."""
+        if self._sink.last_applied[0] >= self._given:
+            self._ignored_since = None
+            return False
+        self._ignored_since = self._ignored_since or now
+        return now - self._ignored_since > IGNORED_MAX_S
 
     def _misplaced(self, votes: bool) -> bool:
         """A voter follows the leader and nobody else."""

@@ -106,6 +106,7 @@ def scene(body: Callable[[Peer], Any], *candidates: str) -> None:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "LEASE_EVERY_S", 0.05)
+    monkeypatch.setattr(follow, "IGNORED_MAX_S", 0.2)
 
 
 def state(depth: int) -> services.PoolState:
@@ -122,6 +123,23 @@ def test_when_its_upstream_is_lost_a_peer_asks_anew_whom_to_follow() -> None:
         await peer.follows("v3", 2)
 
     scene(body, "v1", "v2")
+
+
+def test_frames_that_the_store_did_not_take_are_asked_for_again() -> None:
+    """Nothing else would bring them: in a pool at rest the next frame, whose number shows the gap, never comes."""
+
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("v1", 1)
+        peer.follower.on_frames(line, services.Frames([services.FrameMessage(b"", 1, 1)]))
+        await peer.follows("v1", 2)
+        peer.last_applied = (1, 1)
+        await until(lambda: not peer.lines[-1].closed and peer.follower.upstream == "v1")
+        count = len(peer.lines)
+        peer.follower.on_frames(peer.lines[-1], services.Frames([services.FrameMessage(b"", 1, 1)]))
+        await asyncio.sleep(0.5)
+        assert len(peer.lines) == count, "what was taken is not asked for again"
+
+    scene(body, "v1")
 
 
 def test_a_list_made_as_a_voter_is_not_used_as_a_learner() -> None:
