@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 from kit.peer import Peer
 from kit.pool import MakePool, Pool, open_pool
 from kit.waiting import until
 
 pytestmark = pytest.mark.real
-
-RUN = "from gd2raft.main import main\nraise SystemExit(main())\n"
 
 
 def probe(by: Peer, *addresses: str) -> tuple[int, str]:
@@ -88,9 +84,7 @@ def test_a_daemon_of_another_release_that_cannot_follow_the_pool_is_refused_and_
     make_pool: MakePool, lowest: int, highest: int
 ) -> None:
     pool = make_pool(2)
-    release = pool[1].folder / "release.py"
-    release.write_text(f"from gd2raft.core import model\nmodel.OP_VERSION_MIN, model.OP_VERSION = {lowest}, {highest}\n" + RUN)
-    pool[1].program = [sys.executable, release]
+    pool[1].altered(f"from gd2raft.core import model; model.OP_VERSION_MIN, model.OP_VERSION = {lowest}, {highest}")
     pool.start()
     for by, other in ((0, 1), (1, 0)):
         status, message = probe(pool[by], pool[other].address)

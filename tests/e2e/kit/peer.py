@@ -86,6 +86,12 @@ class Peer:
         }
         self.config.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in {**usual, **settings}.items()))
 
+    def altered(self, statement: str) -> None:
+        """From its next start on this daemon runs with a constant of its code changed: another release, or shorter waits."""
+        script = self.folder / "altered.py"
+        script.write_text(f"{statement}\nfrom gd2raft.main import main\nraise SystemExit(main())\n")
+        self.program = [sys.executable, script]
+
     def start(self) -> Peer:
         """Returns at once: see `ready`."""
         assert self.process is None or self.process.poll() is not None, f"{self} runs already"
