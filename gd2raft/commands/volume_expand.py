@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import layout, lookup, quota, shrink
+from gd2raft.commands import brick_change, layout, lookup, quota, shrink
 from gd2raft.commands import volume_create as create
 from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow
@@ -20,7 +20,7 @@ from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Ro
 
 
 class VolumeExpand(Request, frozen=True, kw_only=True):
-    """`bricks`: PEER:/path, or GlusterD2's {peerid, path}. `replica`: the new count, 0 leaves it. `arbiter` 1: the new copies are arbiters."""
+    """`bricks`: PEER:/path, or GlusterD2's {peerid, path}. `replica`: the new count, 0 leaves it. `arbiter` 1: the last new copy of each set is an arbiter."""
 
     volume: str
     bricks: list[create.BrickRequest | str]
@@ -31,7 +31,7 @@ class VolumeExpand(Request, frozen=True, kw_only=True):
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """`raised`: bricks that each set gets; 0: the bricks become further sets."""
+    """`raised`: bricks that each set gets; 0: the bricks become further sets. `arbiter`: the last of them is one, in each set."""
 
     raised: int
     arbiter: bool
@@ -88,12 +88,8 @@ def raise_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
     wanted = 3 if request.arbiter else request.replica
     if volume.kind == "disperse":
         raise Refused(f"volume {volume.name} is dispersed: it has no replica count", code="bad-layout")
-    if request.arbiter and (request.arbiter != 1 or request.replica not in (2, 3) or now != 2 or volume.subvols[0].arbiter_count):
-        raise Refused(
-            "an arbiter can be added to sets of two replicas only",
-            hint="replica 3 arbiter 1, with one brick for each set",
-            code="bad-layout",
-        )
+    if request.arbiter:
+        check_arbiter(volume, request, now)
     if wanted <= now:
         same = "is the same as" if wanted == now else "is less than"
         raise Refused(
@@ -121,18 +117,34 @@ def raise_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
     return Shape(wanted - now, bool(request.arbiter))
 
 
+def check_arbiter(volume: Volume, request: VolumeExpand, now: int) -> None:
+    """The count has the arbiter in it, as in glusterd; or, for two copies that are there, not (GlusterD2's words)."""
+    if now > 2 or volume.subvols[0].arbiter_count:
+        raise Refused(
+            "an arbiter can be added to distributed bricks and to sets of two replicas only",
+            hint="remove copies first: remove-brick replica 2" if now > 2 and not volume.subvols[0].arbiter_count else "",
+            code="bad-layout",
+        )
+    if request.arbiter != 1 or (request.replica != 3 and not request.replica == now == 2):
+        raise Refused(
+            "with an arbiter, the replica count is 3 and the arbiter count 1: the third brick of each set is the arbiter",
+            hint=f"replica 3 arbiter 1, with {3 - now} brick{'s' if now == 1 else ''} for each set",
+            code="bad-layout",
+        )
+
+
 def new_bricks(volume: Volume, shape: Shape, placed: list[create.Placed], ids: Ids) -> list[Brick]:
     """Records of the bricks; their numbers go on from the highest that is in use."""
     first = volume.subvols[0]
-    size = len(first.bricks)
-    arbiters = (lambda i: shape.arbiter) if shape.raised else (lambda i: bool(first.arbiter_count) and i % size == size - 1)
+    of_each = shape.raised or len(first.bricks)  # the last of so many is the arbiter, where there is one
+    arbiter = shape.arbiter if shape.raised else bool(first.arbiter_count)
     return [
         Brick(
             id=ids.uuid(),
             peer_id=place.peer.id,
             path=place.path,
             index=volume.brick_index_next + i,
-            type=BrickType.ARBITER if arbiters(i) else BrickType.BRICK,
+            type=BrickType.ARBITER if arbiter and i % of_each == of_each - 1 else BrickType.BRICK,
         )
         for i, place in enumerate(placed)
     ]
@@ -216,15 +228,21 @@ def good_copies(volume: Volume, grown: Volume, fresh: list[Brick]) -> list[tuple
 def in_order(
     view: View, volume: Volume, grown: Volume, fresh: list[Brick], good: list[tuple[Brick, MarkReplica]]
 ) -> tuple[plan.Change, tuple[plan.Barrier, ...], tuple[plan.Change, ...]]:
-    """First change, steps after, last changes. New copies are marked, so clients may see them at once, and self-heal must."""
+    """First change, steps after, last changes. New copies are marked, so clients may see them at once, and self-heal must.
+
+    But one old copy is less than half of three: clients of a distribute volume would have no quorum until the new bricks run (glusterd
+    fails there, its own client being the first). So they learn of them last; self-heal begins with that graph, and finds the marks.
+    """
     key = model.volume_key(volume.name)
     last = plan.put(view, key, grown)
     if volume.state is not VolumeState.STARTED:
         return last, (), ()
+    joining = plan.put(view, key, msgspec.structs.replace(volume, joining=grown.subvols))
+    if good and volume.kind == "distribute":
+        return joining, (follow(grown, fresh), brick_change.heal(grown)), (last,)
     if good:
         return last, (follow(grown, fresh), tuple(FILL_REPLICA.at(b.peer_id, a, must=False) for b, a in good)), ()
-    joining = msgspec.structs.replace(volume, joining=grown.subvols)
-    return plan.put(view, key, joining), (follow(grown, fresh),), (last,)
+    return joining, (follow(grown, fresh),), (last,)
 
 
 COMMAND = Command(

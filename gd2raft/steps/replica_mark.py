@@ -68,6 +68,7 @@ def _mark(arguments: MarkReplica) -> None:
     try:
         for client in arguments.clients:
             os.setxattr(arguments.path, f"trusted.afr.{client}", PENDING)
+        _index(Path(arguments.path) / INDEX)  # an undo leaves it there: self-heal finds nothing to do, and takes it off
     except OSError as error:
         raise explain(arguments.path, error) from error
 

@@ -160,13 +160,56 @@ def test_new_copies_are_marked_as_empty_before_anybody_sees_them_and_filled_afte
     assert marks == [(peer_id(1), "/b/1", ("v-client-2",)), (peer_id(2), "/b/2", ("v-client-2",))]
 
 
-def test_an_arbiter_is_added_to_sets_of_two_only(pool: Pool) -> None:
+def test_an_arbiter_is_added_to_sets_of_two(pool: Pool) -> None:
     started(pool, *bricks(1, 2), replica=2)
     with pytest.raises(Refused, match="arbiter"):
         pool.plan("volume-expand", volume="v", bricks=bricks(3, 4), replica=4, arbiter=1)
     grown = expand(pool, bricks(3), replica=3, arbiter=1)
     (subvol,) = grown.subvols
     assert (subvol.replica_count, subvol.arbiter_count, subvol.bricks[2].type) == (3, 1, BrickType.ARBITER)
+
+
+def test_a_distribute_volume_gets_a_copy_and_an_arbiter_for_each_brick_in_one_step(pool: Pool) -> None:
+    started(pool, *bricks(1, 2))
+    plan = pool.plan("volume-expand", volume="v", bricks=bricks(3, 4, 5, 6), replica=3, arbiter=1)
+    assert kinds(plan) == ["brick.online", "brick.prepare", "replica.mark", "!", "volume.follow", "volume.heal", "."]
+    marks = [(s.arguments["path"], tuple(s.arguments["clients"])) for s in plan.before[2]]
+    assert marks == [("/b/1", ("v-client-2", "v-client-3")), ("/b/2", ("v-client-4", "v-client-5"))]
+    grown = expand(pool, bricks(3, 4, 5, 6), replica=3, arbiter=1)
+    assert [(s.replica_count, s.arbiter_count) for s in grown.subvols] == [(3, 1)] * 2
+    data, arbiter = BrickType.BRICK, BrickType.ARBITER
+    assert [[(b.path, b.index, b.type) for b in s.bricks] for s in grown.subvols] == [
+        [("/b/1", 0, data), ("/b/3", 2, data), ("/b/4", 3, arbiter)],
+        [("/b/2", 1, data), ("/b/5", 4, data), ("/b/6", 5, arbiter)],
+    ]
+    assert grown.options["performance.client-io-threads"] == "off"
+
+
+@pytest.mark.parametrize(
+    ("counts", "more"),
+    [
+        ({"replica": 2, "arbiter": 1}, bricks(3, 4)),
+        ({"replica": 4, "arbiter": 1}, bricks(3, 4, 5)),
+        ({"replica": 3, "arbiter": 2}, bricks(3, 4)),
+        ({"arbiter": 1}, bricks(3, 4)),
+    ],
+)
+def test_a_distribute_volume_is_arbitrated_as_replica_3_arbiter_1_only(pool: Pool, counts: dict[str, int], more: list[str]) -> None:
+    started(pool, *bricks(1))
+    with pytest.raises(Refused, match="replica count is 3 and the arbiter count 1"):
+        pool.plan("volume-expand", volume="v", bricks=more, **counts)
+
+
+def test_a_distribute_volume_is_arbitrated_with_two_bricks_for_each_of_its_own(pool: Pool) -> None:
+    started(pool, *bricks(1, 2))
+    with pytest.raises(Refused, match="2 sets need 4"):
+        pool.plan("volume-expand", volume="v", bricks=bricks(3, 4), replica=3, arbiter=1)
+
+
+def test_a_third_copy_does_not_become_an_arbiter(pool: Pool) -> None:
+    started(pool, *bricks(1, 2, 3), replica=3)
+    with pytest.raises(Refused, match="sets of two replicas only"):
+        pool.plan("volume-expand", volume="v", bricks=bricks(4), replica=3, arbiter=1)
 
 
 def test_the_replica_count_is_raised_only_with_all_bricks_up(pool: Pool) -> None:

@@ -275,6 +275,7 @@ COPIES = {
     "a third copy": ({"replica": 2}, [0, 1], {"replica": 3}, [2]),
     "an arbiter": ({"replica": 2}, [0, 1], {"replica": 3, "arbiter": 1}, [2]),
     "copies of a distribute volume": ({}, [0, 1], {"replica": 2}, [2, 2]),
+    "a copy and an arbiter for each distributed brick": ({}, [0, 1], {"replica": 3, "arbiter": 1}, [1, 2, 2, 0]),
 }
 
 
@@ -294,12 +295,15 @@ def test_new_copies_are_filled_under_a_writer_and_nothing_is_lost(make_pool: Mak
     one.end()
     one.check()
     assert mount.path.stat().st_mode & 0o777 == 0o751
-    arbiter = "arbiter" in more
     folders = [pool[p].brick_folder(name) for p, name in zip(added, names, strict=True)]
     good = [pool[p].brick_folder("v") for p in first]
-    pairs = list(zip(good, folders, strict=False))
-    until(lambda: all(same(old, new, contents=not arbiter) for old, new in pairs), f"self-heal fills {what}", JOB_S)
+    by = len(added) // len(first) or 1  # new ones for each old one
+    arbiters = set(folders[by - 1 :: by]) if "arbiter" in more else set()
+    pairs = [(good[n // by], new) for n, new in enumerate(folders)]
+    until(lambda: all(same(old, new, contents=new not in arbiters) for old, new in pairs), f"self-heal fills {what}", JOB_S)
     assert {f.stat().st_mode & 0o777 for f in folders} == {0o751}
+    assert not [f for f in arbiters for name in data_files(f) if (f / name).stat().st_size], "an arbiter has data"
+    one.check()
 
 
 def same(old: Path, new: Path, *, contents: bool) -> bool:
