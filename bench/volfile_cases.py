@@ -86,8 +86,7 @@ GRAPH_CHANGERS: Mapping[str, tuple[str, ...]] = {
     "auth.ssl-allow": ("a,b",),
     "config.transport": ("tcp", "rdma", "tcp,rdma"),
 }
-"""Options by which whole xlators come and go, or that are written into several places. Of debug xlators one: beside debug.delay-gen,
-glusterd puts debug.trace at both places (seen), which nobody needs."""
+"""Options by which whole xlators come and go, or that are written into several places. Of debug xlators one: two end most lives."""
 GROUPS = ("virt", "metadata-cache", "nl-cache", "samba", "gluster-block", "db-workload", "distributed-virt", "no-such-group")
 
 # Options that change what runs on a whole machine or pool, so that one case would be seen by the next, and those that a command sets.

@@ -90,6 +90,7 @@ NEVER_LOOKED_AT = frozenset(
         "client.keepalive-interval",
         "client.keepalive-time",
         "client.own-thread",
+        "client.send-gids",
         "client.ssl",
         "client.tcp-user-timeout",
         "cluster.strict-readdir",
@@ -105,11 +106,20 @@ NEVER_LOOKED_AT = frozenset(
         "transport.keepalive",
     }
 )
-"""Options that no xlator declares, so that glusterd takes any text for them (each was seen)."""
+"""Options that no xlator declares, so that glusterd takes any text for them (each was seen; client.send-gids on distribute volumes)."""
 
 
 def _wrong_value(text: str) -> bool:
-    return any(words in text for words in ("is not a valid", "is out of range", "is not valid, allowed are", "is neither a percentage"))
+    return any(
+        words in text
+        for words in (
+            "is not a valid",
+            "is out of range",
+            "is not valid, allowed are",
+            "is neither a percentage",
+            "is not a brick's xlator",
+        )
+    )
 
 
 def _unchecked(text: str, xlators: frozenset[str]) -> bool:
@@ -125,6 +135,8 @@ class Deviation(NamedTuple):
     why: str
     holds: Callable[[Words, Outcome, Outcome, frozenset[str]], bool]
     """(command, glusterd's outcome, ours, types of the xlators in glusterd's volfiles before the command)."""
+    parts: bool = False
+    """Afterwards the volumes are no longer alike, so that the life ends there."""
 
 
 INTENDED: tuple[Deviation, ...] = (
@@ -139,10 +151,21 @@ INTENDED: tuple[Deviation, ...] = (
         ),
     ),
     Deviation(
-        "features.limit-usage is set by `volume quota`; glusterd takes it, and forgets it",
+        "features.limit-usage is set by `volume quota`; glusterd takes it, does not show it, and puts it into volfiles where nothing reads it",
         lambda words, theirs, ours, xlators: (
             words[0] == "set" and theirs.accepted and "option features.limit-usage is not set by hand" in ours.text
         ),
+        parts=True,
+    ),
+    Deviation(
+        "a distribute volume that runs gets further copies; glusterd's own client has no quorum before the new bricks run, and it fails",
+        lambda words, theirs, ours, xlators: (
+            words[:3:2] == ("add-brick", "replica")
+            and ours.accepted
+            and "Commit failed" in theirs.text
+            and "cluster/replicate" not in xlators
+        ),
+        parts=True,
     ),
     Deviation(
         "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it",
@@ -175,3 +198,15 @@ INTENDED: tuple[Deviation, ...] = (
 
 def intended(words: Words, theirs: Outcome, ours: Outcome, xlators: frozenset[str]) -> Deviation | None:
     return next((d for d in INTENDED if d.holds(words, theirs, ours, xlators)), None)
+
+
+DEBUG_XLATORS = ("debug.trace", "debug.error-gen", "debug.delay-gen")
+ONE_DEBUG_XLATOR = (
+    "each debug xlator is where its option says; glusterd puts all that are set at each of these places, twice when it is the same one, "
+    "which no process can load"
+)
+
+
+def volfiles_meant_to_differ(seen: Seen) -> str | None:
+    """Why the volfiles of a volume with these options differ on purpose."""
+    return ONE_DEBUG_XLATOR if sum(name in seen.options for name in DEBUG_XLATORS) > 1 else None

@@ -23,7 +23,15 @@ from bench import ours, report, theirs
 from bench.glusterd_rpc import GlusterdBroken
 from bench.namespaces import why_not as why_no_rig
 from bench.volfile_cases import VOLUME, Case, Seen, Words
-from bench.volfile_compare import INTENDED, blocks_of, intended, seen_differences, volfile_differences
+from bench.volfile_compare import (
+    INTENDED,
+    ONE_DEBUG_XLATOR,
+    blocks_of,
+    intended,
+    seen_differences,
+    volfile_differences,
+    volfiles_meant_to_differ,
+)
 from bench.volfile_sides import Ours, Outcome, Theirs
 from gd2raft.core.options import OptionTable
 from gd2volgen.tables import option_table
@@ -45,6 +53,7 @@ class Tally:
     volfiles: int = 0
     deviations: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
+    parted: int = 0
     different: list[int] = field(default_factory=list)
 
 
@@ -110,6 +119,8 @@ class Pair:
             if (meant := intended(words, first, second, self._xlators)) is None:
                 return first, [f"glusterd {_said(first)}; ours {_said(second)}"]
             self.tally.deviations[meant.why] += 1
+            if meant.parts:
+                raise Parted(words)
         if words[1] == "all":
             return first, []
         seen = self.their.seen(name)
@@ -121,6 +132,9 @@ class Pair:
             self.tally.volfiles += len(files)
             self._xlators = frozenset(block.type for text in files.values() for block in blocks_of(text))
             found = list(volfile_differences(files, self.our.volfiles(name)))
+            if found and (why := volfiles_meant_to_differ(seen)):
+                self.tally.deviations[why] += 1
+                raise Parted(words)
         return first, found
 
     def _clean(self, name: str) -> None:
@@ -152,7 +166,7 @@ class Pair:
 
 
 class Parted(Exception):
-    """One side did what the other refuses on purpose, so they can't be compared any more: this life ends here."""
+    """The sides differ on purpose, so they can't be compared any more: this life ends here."""
 
 
 def _kind(difference: str) -> str:
@@ -189,6 +203,7 @@ def _lived(pair: Pair, seed: int, table: OptionTable) -> Life:
         try:
             return pair.live(Case(seed, table))
         except Parted:
+            pair.tally.parted += 1
             return Life([], [])
         except GlusterdBroken as error:
             pair.tally.deaths += 1
@@ -235,7 +250,8 @@ def _run(options: argparse.Namespace) -> int:
     for why, count in sorted(tally.deviations.items()):
         print(f"meant to differ, {count} times: {why}")
     print(
-        f"{tally.cases} cases, {tally.volfiles} volfiles compared, {len(tally.different)} cases different, {time.monotonic() - began:.0f} s"
+        f"{tally.cases} cases, {tally.volfiles} volfiles compared, {len(tally.different)} cases different, {tally.parted} ended early where the sides mean to differ, "
+        f"{time.monotonic() - began:.0f} s"
     )
     if options.write_docs:
         write_docs(tally, options, time.monotonic() - began)
@@ -254,12 +270,16 @@ def write_docs(tally: Tally, options: argparse.Namespace, took_s: float) -> None
     facts = [
         f"{today}, commit {report.commit()}.",
         f"{report.machine()}.",
-        f"{tally.cases} random cases from seed {options.seed} on: {len(tally.different)} different. {tally.volfiles} volfiles compared, {took_s:.0f} s; "
+        f"{tally.cases} random cases from seed {options.seed} on: {len(tally.different)} different. {tally.parted} of them ended early, where the sides "
+        f"mean to differ. {tally.volfiles} volfiles compared, {took_s:.0f} s; "
         f"{PEERS} peers a side.",
         "After every command: both accept or both refuse; then state, type, bricks and options of `volume info`, and every volfile, are equal.",
         "Ours: gd2raft daemons by REST; volfiles rendered by gd2volgen from the description that a daemon gives (GETSPEC renders from the same).",
         f"Repeat: `./dev bench volfiles --random {options.random} --seed {options.seed} --write-docs`; one case: `--case SEED`.",
-        *(f"Meant to differ ({tally.deviations[meant.why]} times here): {meant.why}." for meant in INTENDED),
+        *(
+            f"Meant to differ ({tally.deviations[why]} times here): {why}."
+            for why in (*(meant.why for meant in INTENDED), ONE_DEBUG_XLATOR)
+        ),
     ]
     body = "\n".join(["## Volfiles and rules, against glusterd", "", *(f"- {line}" for line in facts), "", report.markdown(table(tally))])
     report.replace_section(report.DOCS / "benchmarks.md", "volfiles", body)

@@ -17,9 +17,15 @@ SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30, "tb": 
 TIME_UNITS_S = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "hr": 3600, "d": 86400, "days": 86400, "w": 604800, "wk": 604800}
 
 INTEGER_CHARS_MAX = 40
+SIZE_MAX = 2.0**64
 
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
+_REAL = rf"(?:{_NUMBER}(?:e[+-]?[0-9]{{1,3}})?|[+-]?0x[0-9a-f]+)"
+_PERCENT = re.compile(_REAL, re.IGNORECASE)
+_PERCENT_OR_SIZE = re.compile(rf"({_REAL})\s*([a-z]*)", re.IGNORECASE)
+_INTEGER = re.compile(r"[+-]?(?:0x[0-9a-f]+|0[0-7]*|[1-9][0-9]*)", re.IGNORECASE)
 _SIZE = re.compile(rf"({_NUMBER})\s*([a-z]*)", re.IGNORECASE)
+_TIME = re.compile(rf"\+?({_INTEGER.pattern.removeprefix('[+-]?')})\s*([a-z]*)", re.IGNORECASE)
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST = re.compile(rf"\.?{_LABEL}(\.{_LABEL})*")
 _ADDRESS_PATTERN = re.compile(r"\*|(([0-9]{1,3}|\*)\.){1,3}([0-9]{1,3}|\*)|([0-9a-fA-F]{0,4}:){1,7}\*")
@@ -54,11 +60,20 @@ def check_value(kind: str, value: str, values: Sequence[str], low: float | None,
 
 def size_bytes(value: str) -> float:
     """Bytes in a size such as 64MB or 4096; a part of a byte is dropped. Raises ValueRefused."""
-    match = _SIZE.fullmatch(value.strip())
+    return _bytes(_SIZE.fullmatch(value.strip()) if len(value) <= INTEGER_CHARS_MAX else None)
+
+
+def _bytes(match: re.Match[str] | None) -> float:
+    """Of a number and a unit."""
     unit = SIZE_UNITS.get(match[2].lower()) if match else None
-    if match is None or unit is None or float(match[1]) < 0 or len(value) > INTEGER_CHARS_MAX:
+    if match is None or unit is None or not 0 <= (number := _real(match[1])) <= SIZE_MAX / unit:
         raise ValueRefused("is not a valid size: a number, and KB, MB, GB, TB or PB")
-    return float(int(float(match[1]) * unit))
+    return float(int(number * unit))
+
+
+def _real(text: str) -> float:
+    """A number as C reads it: with an exponent, or hexadecimal."""
+    return float(int(text, 16)) if "x" in text.lower() else float(text)
 
 
 def _bool(value: str, _: Range) -> None:
@@ -67,10 +82,12 @@ def _bool(value: str, _: Range) -> None:
 
 
 def integer(value: str) -> int:
-    """A decimal or 0x hexadecimal number. Raises ValueRefused."""
-    if not re.fullmatch(r"[+-]?(0[xX][0-9a-fA-F]+|[0-9]+)", value.strip()) or len(value) > INTEGER_CHARS_MAX:
+    """A decimal, 0x hexadecimal or 0 octal number, as C reads it. Raises ValueRefused."""
+    text = value.strip()
+    if not _INTEGER.fullmatch(text) or len(value) > INTEGER_CHARS_MAX:
         raise ValueRefused("is not a valid integer")
-    return int(value, 16 if "x" in value.lower() else 10)
+    digits = text.lstrip("+-")
+    return int(text, 16 if "x" in text.lower() else 8 if digits.startswith("0") else 10)
 
 
 def _int(value: str, allowed: Range) -> None:
@@ -87,10 +104,16 @@ def _double(value: str, allowed: Range) -> None:
     _in_range(float(value), allowed)
 
 
-def _percent(value: str, _: Range) -> None:
+def percentage(value: str) -> float:
+    """0 to 100, as a number that may have a % behind it. Raises ValueRefused."""
     text = value.strip().removesuffix("%")
-    if not re.fullmatch(_NUMBER, text) or not 0 <= float(text) <= 100:
+    if len(text) > INTEGER_CHARS_MAX or not _PERCENT.fullmatch(text) or not 0 <= _real(text) <= 100:
         raise ValueRefused("is not a valid percentage, allowed is 0% to 100%")
+    return _real(text)
+
+
+def _percent(value: str, _: Range) -> None:
+    percentage(value)
 
 
 def _percent_or_size(value: str, allowed: Range) -> None:
@@ -98,16 +121,14 @@ def _percent_or_size(value: str, allowed: Range) -> None:
     text = value.strip()
     if text.endswith("%"):
         return _percent(text, allowed)
-    if re.fullmatch(_NUMBER, text) and 0 <= float(text) <= 100 and float(text).is_integer():
+    match = _PERCENT_OR_SIZE.fullmatch(text) if len(text) <= INTEGER_CHARS_MAX else None
+    number, unit = (_real(match[1]), match[2].lower()) if match else (-1.0, "")
+    if number.is_integer() and 0 <= number <= 100 and not unit:
         return None
-    if (
-        len(text) <= INTEGER_CHARS_MAX
-        and (match := _SIZE.fullmatch(text))
-        and (match[2].lower() == "b" or (match[2] and "." in match[1]) or not float(match[1]).is_integer())
-    ):
+    if match and (unit == "b" or (unit and "." in match[1]) or not number.is_integer()):
         raise ValueRefused("is neither a percentage from 0% to 100% nor a size: a whole number, and KB, MB, GB, TB or PB")
     try:
-        return _in_range(size_bytes(text), allowed)
+        return _in_range(_bytes(match), allowed)
     except ValueRefused as error:
         raise ValueRefused(f"is neither a percentage from 0% to 100% nor a size in its range (as a size it {error})") from None
 
@@ -117,10 +138,10 @@ def _size(value: str, allowed: Range) -> None:
 
 
 def _time(value: str, allowed: Range) -> None:
-    match = re.fullmatch(rf"([0-9]{{1,{INTEGER_CHARS_MAX}}})\s*([a-z]*)", value.strip(), re.IGNORECASE)
+    match = _TIME.fullmatch(value.strip()) if len(value) <= INTEGER_CHARS_MAX else None
     if match is None or match[2] not in TIME_UNITS_S:
         raise ValueRefused("is not a valid time: a number, and s, m, h, d or w, in lower case")
-    _in_range(int(match[1]) * TIME_UNITS_S[match[2]], allowed)
+    _in_range(integer(match[1]) * TIME_UNITS_S[match[2]], allowed)
 
 
 def _path(value: str, _: Range) -> None:
@@ -134,8 +155,9 @@ def _dot_name(value: str, _: Range) -> None:
 
 
 def _addresses(value: str, _: Range) -> None:
-    """A list of addresses, names or patterns of addresses; `/dir(a|b)` gives those of a sub-directory."""
-    for part in re.split(r",(?![^(]*\))", value):
+    """A list of addresses, names or patterns of addresses; `/dir(a|b)` gives those of a sub-directory. A comma too many does no harm."""
+    parts = re.split(r",(?![^(]*\))", value)
+    for part in [p for p in parts if p.strip()] or [""]:
         inside = re.fullmatch(r"/[^()]*\(([^()]*)\)", part.strip())
         for address in re.split(r"[|,]", inside[1]) if inside else [part]:
             if not _is_address(address.strip()):

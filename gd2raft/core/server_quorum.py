@@ -13,6 +13,7 @@ import enum
 import math
 
 from gd2raft.core import model
+from gd2raft.core.option_values import percentage
 from gd2raft.core.plan import Plan, Refused, View
 
 TYPE, RATIO = "cluster.server-quorum-type", "cluster.server-quorum-ratio"
@@ -41,7 +42,7 @@ def needed(peers: int, ratio: str | None = None) -> int:
     """
     if ratio is None:
         return peers * 50 // 100 + 1
-    return math.ceil(peers * float(ratio.strip().rstrip("%").strip()) / 100)
+    return math.ceil(peers * percentage(ratio) / 100)
 
 
 class Judge:

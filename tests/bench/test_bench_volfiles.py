@@ -9,7 +9,7 @@ import pytest
 from bench import ours, theirs, volfiles
 from bench.namespaces import why_not
 from bench.volfile_cases import Case, Seen
-from bench.volfile_compare import file_differences, intended, seen_differences, volfile_differences
+from bench.volfile_compare import file_differences, intended, seen_differences, volfile_differences, volfiles_meant_to_differ
 from bench.volfile_sides import Outcome
 from gd2volgen.tables import option_table
 
@@ -46,6 +46,20 @@ def test_a_wrong_value_may_differ_only_where_glusterd_has_no_xlator_to_ask() -> 
     no = Outcome(False, '{"message":"option performance.nl-cache-timeout: \'7x\' is not a valid time","code":"bad-option"}')
     assert intended(command, yes, no, frozenset({"protocol/client"})) is not None
     assert intended(command, yes, no, frozenset({"protocol/client", "performance/nl-cache"})) is None
+
+
+@pytest.mark.fast
+def test_volfiles_may_differ_only_with_two_debug_xlators() -> None:
+    assert volfiles_meant_to_differ(Seen("Created", options={"debug.trace": "posix", "features.shard": "on"})) is None
+    assert volfiles_meant_to_differ(Seen("Created", options={"debug.trace": "posix", "debug.delay-gen": "locks"})) is not None
+
+
+@pytest.mark.fast
+def test_that_glusterd_fails_to_add_copies_is_meant_for_running_distribute_volumes_only() -> None:
+    command, yes, no = ("add-brick", "v", "replica", "3", "h:/b"), Outcome(True, ""), Outcome(False, "Commit failed on localhost")
+    assert intended(command, no, yes, frozenset({"cluster/distribute"})) is not None
+    assert intended(command, no, yes, frozenset({"cluster/replicate"})) is None
+    assert intended(("add-brick", "v", "h:/b"), no, yes, frozenset({"cluster/distribute"})) is None
 
 
 @pytest.mark.real
