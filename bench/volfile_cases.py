@@ -273,7 +273,8 @@ class Case:
     def _set(self, seen: Seen) -> Words:
         pairs: list[str] = []
         for _ in range(self._random.choices((1, 2, 3), (8, 2, 1))[0]):
-            pairs += self._pair(seen)
+            name, value = self._pair(seen)
+            pairs += [name, value] if name not in pairs[::2] else []  # REST has a name once
         return ("set", VOLUME, *pairs)
 
     def _pair(self, seen: Seen) -> tuple[str, str]:

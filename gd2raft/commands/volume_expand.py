@@ -105,6 +105,12 @@ def raise_of(volume: Volume, request: VolumeExpand, count: int) -> Shape:
             hint=f"gd2 volume start {volume.name}",
             code="stopped",
         )
+    if now == 1 and wanted > 2 and volume.state is VolumeState.STARTED:
+        raise Refused(
+            f"volume {volume.name} runs with one copy: it gets a second one first",
+            hint="replica 2, wait until `heal info` is empty, then raise it again: a file with one copy of three can't be read until it is healed",
+            code="copies-first",
+        )
     if shrink.pending(volume):
         raise Conflict("bricks of it are being removed", hint="commit or stop that first", code="remove-brick-pending")
     sets = len(volume.subvols) if volume.kind == "replicate" else len(volume.subvols[0].bricks)
@@ -230,8 +236,8 @@ def in_order(
 ) -> tuple[plan.Change, tuple[plan.Barrier, ...], tuple[plan.Change, ...]]:
     """First change, steps after, last changes. New copies are marked, so clients may see them at once, and self-heal must.
 
-    But one old copy is less than half of three: clients of a distribute volume would have no quorum until the new bricks run (glusterd
-    fails there, its own client being the first). So they learn of them last; self-heal begins with that graph, and finds the marks.
+    But clients of a distribute volume have nothing that waits for bricks yet, so they learn of the copies last, once these run; self-heal
+    begins with that graph, and finds the marks.
     """
     key = model.volume_key(volume.name)
     last = plan.put(view, key, grown)

@@ -55,11 +55,10 @@ def test_volfiles_may_differ_only_with_two_debug_xlators() -> None:
 
 
 @pytest.mark.fast
-def test_that_glusterd_fails_to_add_copies_is_meant_for_running_distribute_volumes_only() -> None:
-    command, yes, no = ("add-brick", "v", "replica", "3", "h:/b"), Outcome(True, ""), Outcome(False, "Commit failed on localhost")
-    assert intended(command, no, yes, frozenset({"cluster/distribute"})) is not None
-    assert intended(command, no, yes, frozenset({"cluster/replicate"})) is None
-    assert intended(("add-brick", "v", "h:/b"), no, yes, frozenset({"cluster/distribute"})) is None
+def test_that_second_copies_come_first_is_meant_for_add_brick_only() -> None:
+    no = Outcome(False, '{"code":"copies-first"}')
+    assert intended(("add-brick", "v", "replica", "3", "h:/b"), Outcome(True, ""), no, frozenset()) is not None
+    assert intended(("set", "v", "x.y", "1"), Outcome(True, ""), no, frozenset()) is None
 
 
 @pytest.mark.real

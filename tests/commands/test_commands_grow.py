@@ -137,7 +137,7 @@ def test_a_raised_replica_count_needs_a_brick_for_every_set(pool: Pool) -> None:
 
 
 def test_each_set_gets_its_new_copies_in_the_order_of_the_bricks(pool: Pool) -> None:
-    started(pool, *bricks(1, 2), replica=0)
+    pool.volume("v", *bricks(1, 2))
     grown = expand(pool, bricks(3, 4, 5, 6), replica=3)
     assert [[b.path for b in s.bricks] for s in grown.subvols] == [["/b/1", "/b/3", "/b/4"], ["/b/2", "/b/5", "/b/6"]]
 
@@ -169,12 +169,19 @@ def test_an_arbiter_is_added_to_sets_of_two(pool: Pool) -> None:
     assert (subvol.replica_count, subvol.arbiter_count, subvol.bricks[2].type) == (3, 1, BrickType.ARBITER)
 
 
-def test_a_distribute_volume_gets_a_copy_and_an_arbiter_for_each_brick_in_one_step(pool: Pool) -> None:
+@pytest.mark.parametrize("arbiter", [0, 1])
+def test_a_distribute_volume_that_runs_gets_its_second_copy_first(pool: Pool, arbiter: int) -> None:
     started(pool, *bricks(1, 2))
-    plan = pool.plan("volume-expand", volume="v", bricks=bricks(3, 4, 5, 6), replica=3, arbiter=1)
+    with pytest.raises(Refused, match="a second one first"):
+        pool.plan("volume-expand", volume="v", bricks=bricks(3, 4, 5, 6), replica=3, arbiter=arbiter)
+    plan = pool.plan("volume-expand", volume="v", bricks=bricks(3, 4), replica=2)
     assert kinds(plan) == ["brick.online", "brick.prepare", "replica.mark", "!", "volume.follow", "volume.heal", "."]
     marks = [(s.arguments["path"], tuple(s.arguments["clients"])) for s in plan.before[2]]
-    assert marks == [("/b/1", ("v-client-2", "v-client-3")), ("/b/2", ("v-client-4", "v-client-5"))]
+    assert marks == [("/b/1", ("v-client-2",)), ("/b/2", ("v-client-3",))]
+
+
+def test_a_distribute_volume_that_was_never_started_is_arbitrated_in_one_step(pool: Pool) -> None:
+    pool.volume("v", *bricks(1, 2))
     grown = expand(pool, bricks(3, 4, 5, 6), replica=3, arbiter=1)
     assert [(s.replica_count, s.arbiter_count) for s in grown.subvols] == [(3, 1)] * 2
     data, arbiter = BrickType.BRICK, BrickType.ARBITER
@@ -201,7 +208,7 @@ def test_a_distribute_volume_is_arbitrated_as_replica_3_arbiter_1_only(pool: Poo
 
 
 def test_a_distribute_volume_is_arbitrated_with_two_bricks_for_each_of_its_own(pool: Pool) -> None:
-    started(pool, *bricks(1, 2))
+    pool.volume("v", *bricks(1, 2))
     with pytest.raises(Refused, match="2 sets need 4"):
         pool.plan("volume-expand", volume="v", bricks=bricks(3, 4), replica=3, arbiter=1)
 

@@ -275,7 +275,6 @@ COPIES = {
     "a third copy": ({"replica": 2}, [0, 1], {"replica": 3}, [2]),
     "an arbiter": ({"replica": 2}, [0, 1], {"replica": 3, "arbiter": 1}, [2]),
     "copies of a distribute volume": ({}, [0, 1], {"replica": 2}, [2, 2]),
-    "a copy and an arbiter for each distributed brick": ({}, [0, 1], {"replica": 3, "arbiter": 1}, [1, 2, 2, 0]),
 }
 
 
