@@ -261,7 +261,7 @@ def test_a_machine_that_gets_another_address_under_a_running_daemon_keeps_its_br
     for peer in pool.peers:
         peer.configure(peeraddress=f":{PEER_PORT}", clientaddress=f":{REST_PORT}")
     pool.start().form()
-    pool.made("v", replica=3)
+    pool.made("v", replica=3, options={"network.ping-timeout": "4"})  # (42 s is the time that writes would wait)
     pids = sorted(pool.online("v").values())
     mover = follower(pool)
     mount = pool.mount("v", peer=pool.peers.index(pool.leader()))
