@@ -22,7 +22,8 @@ def commands() -> dict[str, Command[Any]]:
     routes: dict[tuple[str, str], str] = {}
     for command in candidates:
         if command.name in found:
-            raise BadExtension(f"two commands are named {command.name!r}")
+            places = f"{found[command.name].plan.__module__} and {command.plan.__module__}"
+            raise BadExtension(f"two commands are named {command.name!r}, in {places}; rename one, or uninstall its package")
         other = routes.setdefault((command.route.method, command.route.path), command.name)
         if other != command.name:
             raise BadExtension(f"commands {other!r} and {command.name!r} have one route: {command.route.method} {command.route.path}")

@@ -24,7 +24,8 @@ def steps() -> dict[str, StepCode[Any]]:
     found: dict[str, StepCode[Any]] = {}
     for step in candidates:
         if step.kind.name in found:
-            raise BadExtension(f"two steps are named {step.kind.name!r}")
+            places = f"{found[step.kind.name].do.__module__} and {step.do.__module__}"
+            raise BadExtension(f"two steps are named {step.kind.name!r}, in {places}; rename one, or uninstall its package")
         if step.kind.undoable and step.undo is None:
             raise BadExtension(f"step {step.kind.name!r} is said to be undoable but has no undo")
         found[step.kind.name] = step

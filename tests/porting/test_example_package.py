@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from kit.peer import Peer
+from kit.peer import Peer, Ran
 from kit.pool import Pool, open_pool
 from kit.waiting import until
 from porting_kit import run
@@ -62,7 +64,7 @@ def test_another_packages_command_is_refused_until_every_concerned_peer_has_its_
     assert "/v1/volumes/{volume}/label" in first.get("/openapi.json")["paths"]
 
 
-def label(peer: Peer, text: str) -> object:
+def label(peer: Peer, text: str) -> Ran:
     return peer.gd2("volume", "label", "v1", text)
 
 
@@ -89,6 +91,32 @@ def a_failure_is_undone(first: Peer, second: Peer) -> None:
     assert label_of(first, "v1") == b"one", "the finished step was not undone"
     assert first.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
     assert first.get("/v1/transactions") == []
+
+
+@pytest.mark.real
+def test_a_label_is_undone_everywhere_when_the_daemon_that_was_asked_and_a_peer_are_killed_in_the_middle(
+    tmp_path: Path, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_pool(3, tmp_path) as pool:
+        for peer in pool.peers:
+            with_package(peer, installed, monkeypatch).ready()
+        pool.form()
+        pool.made("v1", started=False, replica=3)
+        first, second, third = pool.peers
+        assert label(first, "one").code == 0
+        asked = threading.Thread(target=label, args=(first, "two"), daemon=True)
+        assert third.process is not None
+        third.process.send_signal(signal.SIGSTOP)  # its step can't end, so nothing can be committed
+        asked.start()
+        until(lambda: [label_of(p, "v1") for p in (first, second)] == [b"two"] * 2, "the peers that run have done their step")
+        third.kill()
+        first.kill()
+        asked.join(30)
+        for peer in (first, third):
+            peer.start().ready()
+        until(lambda: [label_of(p, "v1") for p in pool.peers] == [b"one"] * 3, "every brick has its old label again")
+        until(lambda: first.get("/v1/transactions") == [], "the command has ended")
+        assert first.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
 
 
 @pytest.fixture

@@ -36,7 +36,10 @@ def _label(context: StepContext, arguments: LabelBrick) -> None:
     path = arguments.path
     if not os.path.isdir(path) or brick_paths.volume_id_of(path) != uuid.UUID(arguments.volume_id).bytes:
         raise StepFailed(f"{path} is not a brick of this volume", hint="is its disk mounted?")
-    notes.write(context, path, Before(_read(path).hex()))
+    try:
+        notes.write(context, path, Before(_read(path).hex()))  # a note that is there already stays: then this is the second time
+    except OSError as error:
+        raise StepFailed(f"{path}: its old label can't be noted: {error.strerror}", hint="is the daemon's disk full?") from error
     try:
         os.setxattr(path, XATTR, arguments.label.encode())
     except OSError as error:
