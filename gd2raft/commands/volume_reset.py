@@ -35,6 +35,8 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
         restored[quotas.DEEM_STATFS] = "on"
     kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
+    if set(chosen) & volume.options.keys():
+        kept[options.FIPS] = restored[options.FIPS]  # whichever option is reset (seen)
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(
         locks=(f"volume/{volume.name}",),

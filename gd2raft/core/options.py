@@ -18,6 +18,7 @@ from gd2raft.core.option_values import ValueRefused, check_value, integer, truth
 VolumeType = Literal["distribute", "replicate", "disperse"]
 VALUE_BYTES_MAX = 4096
 NAME_CHARS_MAX = 255
+FIPS = "storage.fips-mode-rchecksum"
 
 
 class OptionRefused(ValueError):
@@ -126,7 +127,7 @@ def default_of(option: Option, volume_type: VolumeType | None = None, replicas: 
 
 def defaults_on_create(volume_type: VolumeType) -> dict[str, str]:
     """The options that a new volume of this type starts with."""
-    options = {"storage.fips-mode-rchecksum": "on", "transport.address-family": "inet", "nfs.disable": "on"}
+    options = {FIPS: "on", "transport.address-family": "inet", "nfs.disable": "on"}
     if volume_type == "replicate":
         options |= {"cluster.granular-entry-heal": "on", "performance.client-io-threads": "off"}
     return options

@@ -365,3 +365,11 @@ def test_options_and_all_at_once_are_refused() -> None:
 
 def test_one_bad_name_resets_nothing() -> None:
     assert refused(reset_pool(), "volume-reset", options=["io-cache", "no.such"]).code == "bad-option"
+
+
+@pytest.mark.parametrize(("reset", "kept"), [("nfs.disable", "on"), ("performance.io-cache", "on"), ("performance.read-ahead", "OFF")])
+def test_a_reset_of_anything_that_is_set_turns_the_checksums_of_fips_on_again_as_in_glusterd(reset: str, kept: str) -> None:
+    pool = reset_pool()
+    pool.store("volumes/v", msgspec.structs.replace(volume(pool), options=options(pool) | {"storage.fips-mode-rchecksum": "OFF"}))
+    assert pool.do("volume-reset", None, volume="v", options=[reset], if_set=True).outcome == "done"
+    assert options(pool)["storage.fips-mode-rchecksum"] == kept
