@@ -178,8 +178,13 @@ class Replicated:
         if (meta.pool, meta.index, meta.term) != (self.pool, index, term):
             raise BadMessage(f"a log snapshot of ({meta.pool}, {meta.index}, {meta.term}) was announced as ({self.pool}, {index}, {term})")
         async with self._snapshotting:
+            # While this waits, a voter goes on applying what it has: its state, and perhaps its own snapshot, may be newer by now.
+            if index <= self._replica.applied[0]:
+                return
             await self._storage.save_snapshot_bytes(data)
             self._snapshot_meta = meta
+            if index <= self._replica.applied[0]:
+                return  # the log, which begins before this snapshot, goes on behind it
             log = self._storage.log
             if log.term_at(index) == term:
                 log.compact(index)
