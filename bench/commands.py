@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import ours, report, theirs
+from bench import arguments, ours, report, theirs
 from bench.namespaces import why_not as why_no_rig
 from bench.report import Comparison, Samples
 from bench.sides import BRICK, CLIENT, NotDone, Side, count, fresh_bricks, serving_ports, wait_for
@@ -123,17 +123,16 @@ def measure(sides: list[Side], rounds: int, progress: Callable[[str], None], kin
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="bench commands", description="Volume commands, ours against the real glusterd.")
-    options.add_argument("--json", action="store_true", help="one JSON object as the last line")
     options.add_argument("--all", action="store_true", help="instead of these six, the other commands that both sides have")
     options.add_argument("--rounds", type=int, default=None, help=f"alternating rounds [{ROUNDS}; with --all {ROUNDS_ALL}]")
-    options.add_argument("--write-docs", action="store_true", help="put table and plot into docs/")
+    arguments.output(options, "put table and plot into docs/")
     options.add_argument("--only", choices=["ours", "theirs"], help="one side, to look at it (no ratio, no JSON, no docs)")
     options.add_argument("--folder", type=Path, default=DISK, help=f"where all bricks and states are [{DISK}]")
     return options
 
 
-def main(arguments: list[str]) -> int:
-    options = parser().parse_args(arguments)
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
     if options.rounds is None:
         options.rounds = ROUNDS_ALL if options.all else ROUNDS
     if options.rounds < 1:

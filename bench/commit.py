@@ -20,7 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import arguments, report
 from bench.commit_load import VALUE_BYTES
 from bench.commit_sides import Etcd, Ours, Servers, version, why_not
 from bench.sides import NotDone
@@ -35,8 +35,8 @@ CHILD_EXTRA_S = 60.0
 Numbers = dict[tuple[str, str], list[float]]  # by (side, what)
 
 
-def main(arguments: list[str]) -> int:
-    options = _options(arguments)
+def main(words: list[str]) -> int:
+    options = _options(words)
     if reason := why_not():
         print(f"bench commit: {reason}", file=sys.stderr)
         return 1
@@ -59,15 +59,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench commit", description="Commits of three daemons with fsync, against etcd.")
     parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (default %(default)s)")
     parser.add_argument("--failovers", type=int, default=3, help="leaders to kill on each side (default %(default)s)")
     parser.add_argument("--folder", default=None, help="where the data goes (default: the folder for temporary files)")
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md, and its plot")
-    return parser.parse_args(arguments)
+    arguments.output(parser, "write the section of docs/benchmarks.md, and its plot")
+    return parser.parse_args(words)
 
 
 def _measure(folder: Path, options: argparse.Namespace, numbers: Numbers) -> None:

@@ -22,7 +22,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import ours, theirs
+from bench import arguments, ours, theirs
 from bench.namespaces import Host, Process, Rig
 from bench.sides import BRICK, wait_for
 
@@ -201,12 +201,12 @@ def brick_pids(host: Host) -> list[int]:
     return sorted(found)
 
 
-def main(arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench multiplex", description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--bricks", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--bricks", type=arguments.count, default=20)
+    parser.add_argument("--rounds", type=arguments.count, default=3)
+    arguments.output(parser, docs="")
+    options = parser.parse_args(words)
     rounds: dict[str, list[Numbers]] = {}
     for _ in range(options.rounds):
         for make in SIDES:
@@ -216,7 +216,7 @@ def main(arguments: list[str]) -> int:
             rounds.setdefault(side.label, []).append(found)
             print(f"{side.label}: {json.dumps(found)}", file=sys.stderr)
     medians = {label: {k: statistics.median(r[k] for r in runs) for k in runs[0]} for label, runs in rounds.items()}
-    print(json.dumps({"rounds": rounds, "medians": medians}, indent=2) if options.json else table(medians))
+    print(json.dumps({"rounds": rounds, "medians": medians}) if options.json else table(medians))
     return 0
 
 

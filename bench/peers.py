@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import arguments, report
 from bench.crowd import Crowd, Json, why_not
 from bench.peers_report import write_docs
 from bench.report import percentile
@@ -441,10 +441,9 @@ class Experiments:
         return 1000 * statistics.median(times)
 
 
-def main(arguments: list[str]) -> int:
+def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench peers", description="A pool of many real daemons on this machine.")
     parser.add_argument("--peers", type=int, default=30)
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
     parser.add_argument("--only", default="", help="experiments, with commas between (start and form always run)")
     parser.add_argument("--skip", default="volumes", help="experiments to leave out (default: %(default)s)")
     parser.add_argument("--behind", type=int, default=BEHIND, help="changes that a peer misses")
@@ -453,8 +452,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the daemons' folders go (default: the system's for temporary files)"
     )
-    parser.add_argument("--write-docs", action="store_true", help="write docs/plots/peers-N.json")
-    options = parser.parse_args(arguments)
+    arguments.output(parser, "write docs/plots/peers-N.json")
+    options = parser.parse_args(words)
     if reason := why_not(options.peers):
         print(f"bench peers: {reason}", file=sys.stderr)
         return 2

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import report
+from bench import arguments, report
 from tests.store import planted, sim, simtransactions
 
 PLANTED = {
@@ -78,8 +78,8 @@ def seeds_until_found(bug: str, first: int = 0) -> tuple[str, int | None, str]:
     return bug, None, ""
 
 
-def main(arguments: list[str]) -> int:
-    options = _options(arguments)
+def main(words: list[str]) -> int:
+    options = _options(words)
     print(f"seeds {options.seed} to {options.seed + options.runs - 1} on {options.jobs} processes", file=sys.stderr)
     seeds = range(options.seed, options.seed + options.runs)
     known = kept(options.keep, seeds) if options.keep else {}
@@ -128,25 +128,15 @@ def _keeping(lives: Iterator[Life], file: Path | None) -> Iterator[Life]:
             yield life
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench sim", description="Simulated lives of whole pools, one per seed.")
-    parser.add_argument("--runs", type=_count, default=200, help="how many seeds (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="the first seed (default: a new one each time)")
-    parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, help="processes (default: one per core)")
+    parser.add_argument("--runs", type=arguments.count, default=200, help="how many seeds (default %(default)s)")
+    arguments.seed(parser, "the first one")
+    parser.add_argument("--jobs", type=arguments.count, default=os.cpu_count() or 1, help="processes (default: one per core)")
     parser.add_argument("--no-planted", dest="planted", action="store_false", help="leave out the planted bugs")
     parser.add_argument("--keep", type=Path, help="a file that remembers what was run, so that the same command continues a stopped run")
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
-    options = parser.parse_args(arguments)
-    if options.seed is None:
-        options.seed = int.from_bytes(os.urandom(4), "big")
-    return options
-
-
-def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least 1")
-    return number
+    arguments.output(parser)
+    return parser.parse_args(words)
 
 
 def _watched(lives: Iterator[Life], runs: int, show: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True)) -> Any:

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench import ours, report, theirs
+from bench import arguments, ours, report, theirs
 from bench.glusterd_rpc import GlusterdBroken
 from bench.namespaces import why_not as why_no_rig
 from bench.volfile_cases import VOLUME, Case, Seen, Words
@@ -214,22 +214,18 @@ def _lived(pair: Pair, seed: int, table: OptionTable) -> Life:
 
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="bench volfiles", description="Random volumes on glusterd and on ours: everything equal?")
-    options.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    options.add_argument("--random", type=int, default=50, metavar="N", help="number of random cases [50]")
+    options.add_argument("--random", type=arguments.count, default=50, metavar="N", help="number of random cases [50]")
     options.add_argument("--seed", type=int, default=1, help="seed of the first case; the next ones count up from it [1]")
     options.add_argument("--case", type=int, help="one case, by its seed")
     options.add_argument("--no-shrink", action="store_true", help="show a case that differs as it was")
     options.add_argument("--verbose", action="store_true", help="every command as it is given")
-    options.add_argument("--write-docs", action="store_true", help="put the figures into docs/")
+    arguments.output(options, "put the figures into docs/")
     options.add_argument("--folder", type=Path, default=DISK, help=f"where both sides have their state [{DISK}]")
     return options
 
 
-def main(arguments: list[str]) -> int:
-    options = parser().parse_args(arguments)
-    if options.random < 1:
-        print("bench volfiles: --random must be 1 or more", file=sys.stderr)
-        return 2
+def main(words: list[str]) -> int:
+    options = parser().parse_args(words)
     if blocked := [reason for reason in (why_no_rig(), ours.why_not(), theirs.why_not()) if reason]:
         print(f"bench volfiles: can't run: {'; '.join(blocked)}", file=sys.stderr)
         return 2

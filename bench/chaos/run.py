@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import shutil
 import sys
@@ -18,7 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bench import report
+from bench import arguments, report
 from bench.chaos import appends, clients, commands, faults, restarts, tables, verdict
 from bench.chaos.appends import Appender
 from bench.chaos.clients import Book, Client
@@ -45,8 +44,8 @@ SHOWN_MAX = 10
 KILL_ALL_KEYS = 100_000
 
 
-def main(arguments: list[str]) -> int:
-    options = _options(arguments)
+def main(words: list[str]) -> int:
+    options = _options(words)
     if reason := no_rig() or why_not():
         print(f"bench chaos: {reason}", file=sys.stderr)
         return 1
@@ -69,35 +68,32 @@ def main(arguments: list[str]) -> int:
     return 1 if outcome.violations else 0
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench chaos", description="Faults on real daemons under load, and what became of the promises.")
-    parser.add_argument("--minutes", type=_positive, default=1.0, help="of faults (default %(default)s)")
+    parser.add_argument("--minutes", type=arguments.positive, default=1.0, help="of faults (default %(default)s)")
     parser.add_argument("--peers", type=int, choices=(3, 5), default=3, help="daemons (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="of the faults and of what clients do (default: a new one each time)")
+    arguments.seed(parser, "of the faults and of what clients do")
     parser.add_argument(
         "--kill-all", action="store_true", help="only this: kill -9 of all daemons, every few seconds; 100,000 keys in the store"
     )
     parser.add_argument(
         "--every",
-        type=_positive,
+        type=arguments.positive,
         default=restarts.EVERY_S,
         help="with --kill-all: seconds of load between kills, about (default %(default)s)",
     )
     parser.add_argument("--keys", type=int, default=None, help="in the store before it begins (default: 0, with --kill-all 100000)")
-    parser.add_argument("--rate", type=_positive, default=40.0, help="operations of all clients a second (default %(default)s)")
+    parser.add_argument("--rate", type=arguments.positive, default=40.0, help="operations of all clients a second (default %(default)s)")
     parser.add_argument("--only", default="", help="faults whose name contains this word")
     parser.add_argument("--state", choices=("tmpfs", "disk"), default="tmpfs", help="where the state is (disk: no full disks)")
     parser.add_argument("--first", action="store_true", help="the daemons go before all else that runs here: for times on a busy machine")
     parser.add_argument("--folder", default=None, help="where logs go (default: the folder for temporary files)")
     parser.add_argument("--keep", action="store_true", help="keep that folder in any case")
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
-    options = parser.parse_args(arguments)
+    arguments.output(parser)
+    options = parser.parse_args(words)
     if not _choice(options):
         kinds = ", ".join(fault.name for fault in faults.possible(options.peers))
         parser.error(f"no fault is called like {options.only!r} (on {options.peers} peers, state on {options.state}); there are: {kinds}")
-    if options.seed is None:
-        options.seed = int.from_bytes(os.urandom(4), "big")
     if options.keys is None:
         options.keys = KILL_ALL_KEYS if options.kill_all else 0
     return options
@@ -109,12 +105,6 @@ def _repeat(options: argparse.Namespace) -> str:
     words += [f"--kill-all --every {options.every:g} --keys {options.keys}"] if options.kill_all else []
     words += [f"--only '{options.only}'"] if options.only else []
     return " ".join([*words, *(["--first"] if options.first else [])])
-
-
-def _positive(text: str) -> float:
-    if not 0 < (number := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError("more than 0")
-    return number
 
 
 def _choice(options: argparse.Namespace) -> list[faults.Fault]:

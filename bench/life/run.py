@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import http.client
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import ours
+from bench import arguments, ours
 from bench.life import files, phases, tables
 from bench.life.files import Ledger, Writer
 from bench.life.killer import Killer
@@ -37,8 +36,8 @@ REST_S, SAME_S = 90.0, 120.0
 SHOWN_MAX = 10
 
 
-def main(arguments: list[str]) -> int:
-    options = _options(arguments)
+def main(words: list[str]) -> int:
+    options = _options(words)
     if reason := no_rig() or ours.why_not():
         print(f"bench life: can't run: {reason}", file=sys.stderr)
         return 2
@@ -61,33 +60,17 @@ def main(arguments: list[str]) -> int:
     return 1 if outcome.violations else 0
 
 
-def _options(arguments: list[str]) -> argparse.Namespace:
+def _options(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bench life", description="A volume's life under a writer and kill -9 of daemons; is every file there with its checksum?"
     )
-    parser.add_argument("--files", type=_positive_int, default=10_000, help="in the volume before it begins (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="of the kills and of the files (default: a new one each time)")
-    parser.add_argument("--every", type=_positive, default=3.0, help="seconds between kills, about (default %(default)s)")
+    parser.add_argument("--files", type=arguments.count, default=10_000, help="in the volume before it begins (default %(default)s)")
+    arguments.seed(parser, "of the kills and of the files")
+    parser.add_argument("--every", type=arguments.positive, default=3.0, help="seconds between kills, about (default %(default)s)")
     parser.add_argument("--folder", type=Path, default=DISK, help="where bricks, states and logs go (default %(default)s)")
     parser.add_argument("--keep", action="store_true", help="keep that folder in any case")
-    parser.add_argument("--json", action="store_true", help="the last line is one JSON object")
-    parser.add_argument("--write-docs", action="store_true", help="write the section of docs/benchmarks.md")
-    options = parser.parse_args(arguments)
-    if options.seed is None:
-        options.seed = int.from_bytes(os.urandom(4), "big")
-    return options
-
-
-def _positive(text: str) -> float:
-    if not 0 < (number := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError("more than 0")
-    return number
-
-
-def _positive_int(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("1 or more")
-    return number
+    arguments.output(parser)
+    return parser.parse_args(words)
 
 
 class Life:
