@@ -28,8 +28,7 @@ class Describer:
 
     def host(self, peer_id: str) -> str:
         if peer_id not in self._hosts:
-            peer = self._view.peer(peer_id)
-            self._hosts[peer_id] = peer.hostname if peer else peer_id
+            self._hosts[peer_id] = self._view.host(peer_id)
         return self._hosts[peer_id]
 
     def brick_ids(self, volume: str, path: str) -> tuple[str, ...]:

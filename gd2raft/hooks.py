@@ -154,12 +154,7 @@ class Hooks:
 def files_of(view: model.View, name: str) -> dict[str, str]:
     """What glusterd has in its folder of the volume, as the state is now; nothing when there is no such volume."""
     volume = view.volume(name)
-
-    def host(peer_id: str) -> str:
-        peer = view.peer(peer_id)
-        return peer.hostname if peer else peer_id
-
-    return workdir.files(volume, host) if volume is not None else {}
+    return workdir.files(volume, view.host) if volume is not None else {}
 
 
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:

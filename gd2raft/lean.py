@@ -2,7 +2,7 @@
 
 PyJWT loads cryptography (7 MB) for algorithms that we refuse, pysyncobj for a transport that we don't use, and structlog
 loads rich (5 MB) for coloured consoles; aiohttp reads all certificate authorities of the system (2 MB, and 30 ms of each start)
-for a client of https, which we have not. And the C library is told to give freed memory back.
+for its client of https, which we don't use. And the C library is told to give freed memory back.
 """
 
 from __future__ import annotations

@@ -32,6 +32,22 @@ class FoundPeer(msgspec.Struct, frozen=True, kw_only=True):
     hooks: tuple[str, ...] = ()
     refusal: str = ""
 
+    def record(self, zone: str, metadata: dict[str, str]) -> model.Peer:
+        """As the pool will know it. `zone` "": the one that it names itself."""
+        return model.Peer(
+            id=self.id,
+            name=self.hostname,
+            hostname=self.hostname,
+            addresses=(self.address,),
+            client_addresses=(self.client_address,),
+            zone=zone or self.zone,
+            metadata=metadata,
+            op_version_max=self.op_version_max,
+            op_version_min=self.op_version_min,
+            steps=self.steps,
+            hooks=self.hooks,
+        )
+
 
 class PeerAdd(Request, frozen=True, kw_only=True):
     """`addresses`: HOST or HOST:PORT, tried in turn. `found` is filled in by the daemon that took the request."""
@@ -49,19 +65,7 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     check_found(view, found)
     for host in (found.hostname, model.host_of(found.client_address)):
         check_host(host)
-    peer = model.Peer(
-        id=found.id,
-        name=found.hostname,
-        hostname=found.hostname,
-        addresses=(found.address,),
-        client_addresses=(found.client_address,),
-        zone=request.zone or found.zone,
-        metadata=request.metadata,
-        op_version_max=found.op_version_max,
-        op_version_min=found.op_version_min,
-        steps=found.steps,
-        hooks=found.hooks,
-    )
+    peer = found.record(request.zone, request.metadata)
     invite = InvitePeer(address=found.address, peer_id=found.id)
     return Plan(
         locks=(f"peer/{found.id}",),

@@ -49,7 +49,7 @@ def plan_replace(view: View, request: PeerReplace, ids: Ids) -> Plan:
     old = lookup.peer(view, request.peer)
     check_lost(view, old)
     check_found(view, found, replaces=old.id)
-    new = successor(old, found)
+    new = found.record(old.zone, old.metadata)
     volumes = [v for v in view.volumes() if old.id in v.peer_ids() or has_thin_arbiter(v, old.id)]
     for volume in volumes:
         check_volume(view, volume, old, request.force)
@@ -91,22 +91,6 @@ def check_lost(view: View, old: model.Peer) -> None:
             hint="stop its daemon first; to move single bricks: gd2 volume replace-brick",
             code="peer-online",
         )
-
-
-def successor(old: model.Peer, found: FoundPeer) -> model.Peer:
-    return model.Peer(
-        id=found.id,
-        name=found.hostname,
-        hostname=found.hostname,
-        addresses=(found.address,),
-        client_addresses=(found.client_address,),
-        zone=old.zone or found.zone,
-        metadata=old.metadata,
-        op_version_max=found.op_version_max,
-        op_version_min=found.op_version_min,
-        steps=found.steps,
-        hooks=found.hooks,
-    )
 
 
 def is_started(volume: model.Volume) -> bool:

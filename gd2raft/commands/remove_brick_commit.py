@@ -82,7 +82,7 @@ def check_moved(view: View, job: jobs.Job | None) -> None:
     missed = {p: r for p, r in found.items() if r.failures or r.skipped}
     if missed:
         count = sum(r.failures + r.skipped for r in missed.values())
-        names = ", ".join(peer.hostname if (peer := view.peer(p)) else p for p in missed)
+        names = ", ".join(map(view.host, missed))
         raise Refused(
             f"{count} files failed to move or were skipped on {names}",
             hint="the rebalance log there names them; stop it and start it again (force would lose them)",

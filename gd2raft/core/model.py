@@ -403,6 +403,11 @@ class View:
     def lock(self, name: str) -> Lock | None:
         return self._record(lock_key(name), Lock)
 
+    def host(self, peer_id: str) -> str:
+        """The name by which others know a peer; its id when it isn't in the pool."""
+        peer = self.peer(peer_id)
+        return peer.hostname if peer else peer_id
+
     def find_peer(self, text: str) -> Peer | None:
         """A peer by id, name, hostname or address (HOST or HOST:PORT); None when that isn't exactly one."""
         found = self.find_peers(text)

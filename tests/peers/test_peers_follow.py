@@ -92,8 +92,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def scene(body: Callable[[Peer], Any], *candidates: str) -> None:
+    play(Peer(*candidates), body)
+
+
+def play(peer: Peer, body: Callable[[Peer], Any]) -> None:
     async def run() -> None:
-        peer = Peer(*candidates)
         peer.follower.start()
         try:
             await body(peer)
@@ -147,26 +150,19 @@ def test_a_list_made_as_a_voter_is_not_used_as_a_learner() -> None:
         peer.follower.poke()
         await peer.follows("v9", 2)
 
-    async def run() -> None:
-        peer = Peer("v1", "v2")
-        voting = [True]
+    peer = Peer("v1", "v2")
+    voting = [True]
 
-        async def refuse(address: str, peer_id: str) -> Any:
-            peer.lines.append(Line(peer_id))
-            if peer_id == "v1" and voting[0]:
-                voting[0], peer.wanted = False, ("v9",)
-                raise OSError("it does not answer")
-            return peer.lines[-1]
+    async def refuse(address: str, peer_id: str) -> Any:
+        peer.lines.append(Line(peer_id))
+        if peer_id == "v1" and voting[0]:
+            voting[0], peer.wanted = False, ("v9",)
+            raise OSError("it does not answer")
+        return peer.lines[-1]
 
-        peer.votes = lambda: voting[0]  # type: ignore[method-assign]
-        peer.follower._dial = refuse
-        peer.follower.start()
-        try:
-            await body(peer)
-        finally:
-            await peer.follower.close()
-
-    asyncio.run(run())
+    peer.votes = lambda: voting[0]  # type: ignore[method-assign]
+    peer.follower._dial = refuse
+    play(peer, body)
 
 
 def test_the_only_one_to_follow_is_tried_again_after_it_was_lost() -> None:
