@@ -6,8 +6,10 @@ What goes wrong is asked for: `store.fault` is called with every commit, `pool.f
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 from pool_kit import TABLE, Pool, World, peer_id
@@ -144,3 +146,56 @@ async def until(condition: Callable[[], bool], what: str = "the condition") -> N
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come true in {DEADLINE_S:.0f} s"
         await asyncio.sleep(0.005)
+
+
+Scenario = Callable[[EnginePool], Coroutine[Any, Any, None]]
+
+
+def scenario(test: Scenario) -> Callable[[], None]:
+    """Runs a test with a pool in an event loop of its own."""
+
+    @wraps(test)
+    def run(**parameters: Any) -> None:
+        async def body() -> None:
+            pool = EnginePool()
+            try:
+                async with asyncio.timeout(60):
+                    await test(pool, **parameters)
+                pool.records.state.check()
+            finally:
+                await pool.close()
+
+        asyncio.run(body())
+
+    del run.__wrapped__
+    names = list(inspect.signature(test).parameters.values())[1:]
+    run.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
+    return run
+
+
+class Gate:
+    """Holds steps until it is opened."""
+
+    def __init__(self, pool: EnginePool, kind: str = "") -> None:
+        self.waiting, self._open, self._kind = 0, asyncio.Event(), kind
+        self._open_for: dict[str, asyncio.Event] = {}
+        pool.before_step = self.hold
+
+    async def hold(self, peer: str, call: StepCall) -> None:
+        if not self._kind or call.kind == self._kind:
+            self.waiting += 1
+            opened = self._open_for.setdefault(peer, asyncio.Event())
+            await asyncio.wait([asyncio.ensure_future(event.wait()) for event in (self._open, opened)], return_when="FIRST_COMPLETED")
+
+    def open(self) -> None:
+        self._open.set()
+
+    def open_for(self, peer: str) -> None:
+        self._open_for.setdefault(peer, asyncio.Event()).set()
+
+
+CREATE: dict[str, Any] = {"name": "v", "bricks": ["node1:/b/1", "node2:/b/1"]}
+
+
+def volume_there(pool: EnginePool) -> bool:
+    return pool.records.view().volume("v") is not None

@@ -1,88 +1,22 @@
-"""Commands on a leader's engine: locks, exactly once, leaders that change, callers that go away."""
+"""Commands on a leader's engine: locks, exactly once, limits."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Callable, Coroutine
-from functools import wraps
 from typing import Any
 
 import pytest
-from engine_kit import DO, FOLLOW, EnginePool, Nothing, until
+from engine_kit import CREATE, DO, FOLLOW, EnginePool, Gate, Nothing, scenario, until, volume_there
 from pool_kit import broken, check_invariants, peer_id
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Put
 from gd2raft.core.phases import Remembered
-from gd2raft.core.plan import Change, Conflict, Failed, OutcomeUnknown, Plan, Refused, Unavailable
+from gd2raft.core.plan import Change, Conflict, Failed, Plan, Refused, Unavailable
 from gd2raft.engine import initiator, leader
-from gd2raft.engine.calls import NotLeader, StepCall
-from gd2raft.store.interface import NoLeader, NoQuorum
+from gd2raft.engine.calls import StepCall
 
 pytestmark = pytest.mark.fast
-
-Scenario = Callable[[EnginePool], Coroutine[Any, Any, None]]
-
-
-def scenario(test: Scenario) -> Callable[[], None]:
-    """Runs a test with a pool in an event loop of its own."""
-
-    @wraps(test)
-    def run(**parameters: Any) -> None:
-        async def body() -> None:
-            pool = EnginePool()
-            try:
-                async with asyncio.timeout(60):
-                    await test(pool, **parameters)
-                pool.records.state.check()
-            finally:
-                await pool.close()
-
-        asyncio.run(body())
-
-    del run.__wrapped__
-    names = list(inspect.signature(test).parameters.values())[1:]
-    run.__signature__ = inspect.Signature(names)  # type: ignore[attr-defined]
-    return run
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leader, "LOCK_WAIT_S", 0.2)
-    monkeypatch.setattr(leader, "PLAN_SHARE", leader.PLAN_SHARE)  # some tests set it
-    monkeypatch.setattr(leader, "RETRY_S", 0.05)
-    monkeypatch.setattr(initiator, "ELECTION_WAIT_S", 0.3)
-    monkeypatch.setattr(initiator, "RETRY_EVERY_S", 0.01)
-
-
-class Gate:
-    """Holds steps until it is opened."""
-
-    def __init__(self, pool: EnginePool, kind: str = "") -> None:
-        self.waiting, self._open, self._kind = 0, asyncio.Event(), kind
-        self._open_for: dict[str, asyncio.Event] = {}
-        pool.before_step = self.hold
-
-    async def hold(self, peer: str, call: StepCall) -> None:
-        if not self._kind or call.kind == self._kind:
-            self.waiting += 1
-            opened = self._open_for.setdefault(peer, asyncio.Event())
-            await asyncio.wait([asyncio.ensure_future(event.wait()) for event in (self._open, opened)], return_when="FIRST_COMPLETED")
-
-    def open(self) -> None:
-        self._open.set()
-
-    def open_for(self, peer: str) -> None:
-        self._open_for.setdefault(peer, asyncio.Event()).set()
-
-
-CREATE: dict[str, Any] = {"name": "v", "bricks": ["node1:/b/1", "node2:/b/1"]}
-
-
-def volume_there(pool: EnginePool) -> bool:
-    return pool.records.view().volume("v") is not None
-
 
 # ---- one command
 
@@ -325,196 +259,6 @@ async def test_a_change_whose_effect_is_not_complete_is_told_so_the_second_time_
         answers.append((caught.value.message, caught.value.hint, caught.value.fields))
     assert answers[0] == answers[1]
     assert pool.records.view().volume("v").starts == 1  # type: ignore[union-attr]
-
-
-# ---- callers and leaders that go away
-
-
-@scenario
-async def test_a_transaction_ends_although_its_caller_has_gone(pool: EnginePool) -> None:
-    gate = Gate(pool)
-    caller = asyncio.create_task(pool.run("volume-create", **CREATE))
-    await until(lambda: gate.waiting == 2)
-    caller.cancel()
-    await asyncio.gather(caller, return_exceptions=True)
-    gate.open()
-    await until(lambda: volume_there(pool) and pool.quiet())
-
-
-@scenario
-async def test_a_caller_whose_time_is_up_is_told_that_the_outcome_is_unknown(pool: EnginePool) -> None:
-    gate = Gate(pool)
-    with pytest.raises(OutcomeUnknown, match="outcome of volume-create is unknown"):
-        await pool.run("volume-create", 2, timeout_s=0.1, key="k", **CREATE)
-    gate.open()
-    done = await pool.run("volume-create", 2, key="k", **CREATE)
-    assert done.result == {"volume": "v"} and gate.waiting == 2
-
-
-@scenario
-async def test_a_leader_change_in_the_middle_undoes_and_the_initiator_is_told_once(pool: EnginePool) -> None:
-    gate = Gate(pool, "brick.prepare")
-    caller = asyncio.create_task(pool.run("volume-create", 3, **CREATE))
-    await until(lambda: gate.waiting == 2)
-    gate.open()
-    pool.before_step = pool._nothing
-    await pool.lead(2)
-    with pytest.raises(Failed, match="interrupted before its changes"):
-        await caller
-    assert not volume_there(pool) and pool.quiet() and not pool.world.marks
-    check_invariants(pool.records)
-
-
-@scenario
-async def test_a_leader_change_after_the_commit_completes_and_the_initiator_gets_the_answer(pool: EnginePool) -> None:
-    await pool.run("volume-create", **CREATE)
-    gate = Gate(pool, "volume.follow")
-    caller = asyncio.create_task(pool.run("volume-start", 3, volume="v"))
-    await until(lambda: gate.waiting == 2)
-    pool.before_step = pool._nothing
-    await pool.lead(2)
-    done = await caller
-    assert done.result == {"volume": "v"} and pool.quiet()
-    assert pool.records.view().volume("v").starts == 1  # type: ignore[union-attr]
-
-
-@scenario
-async def test_a_command_waits_for_an_election(pool: EnginePool) -> None:
-    pool.leader = ""
-    initiator.ELECTION_WAIT_S = 15.0
-    caller = asyncio.create_task(pool.run("volume-create", 2, **CREATE))
-    await asyncio.sleep(0.02)
-    assert not caller.done()
-    await pool.lead(3)
-    await caller
-    assert volume_there(pool)
-
-
-@scenario
-async def test_without_a_leader_in_time_nothing_was_changed(pool: EnginePool) -> None:
-    pool.leader = ""
-    with pytest.raises(Unavailable, match="no leader was elected in time, nothing was changed") as caught:
-        await pool.run("volume-create", **CREATE)
-    assert (caught.value.http, caught.value.code) == (503, "no-leader")
-
-
-@scenario
-async def test_without_a_quorum_the_refusal_comes_at_once(pool: EnginePool) -> None:
-    initiator.ELECTION_WAIT_S = 1000.0
-    pool.leader, pool.quorum = "", False
-    with pytest.raises(Unavailable, match="no quorum") as caught:
-        await pool.run("volume-create", **CREATE)
-    assert (caught.value.http, caught.value.code) == (503, "no-quorum") and caught.value.hint
-
-
-@pytest.mark.parametrize("error", [NoQuorum("no majority"), NoLeader("no leader")])
-@scenario
-async def test_a_store_that_refuses_the_first_commit_means_unavailable(pool: EnginePool, error: Exception) -> None:
-    def fault(commit: Commit) -> str | None:
-        raise error
-
-    pool.stores[0].fault = fault
-    with pytest.raises(Unavailable, match=str(error)):
-        await pool.run("volume-create", **CREATE)
-    assert pool.quiet() and not volume_there(pool)
-
-
-@scenario
-async def test_what_may_have_begun_is_never_called_unchanged(pool: EnginePool) -> None:
-    """The leader dies with the request, then there is no quorum any more: 503 would say that nothing was done."""
-
-    def forwarding(leader: str) -> None:
-        pool.leader, pool.quorum = "", False
-        raise ConnectionError("the leader died")
-
-    pool.forwarding = forwarding
-    with pytest.raises(OutcomeUnknown, match="unknown"):
-        await pool.run("volume-create", 2, timeout_s=0.3, **CREATE)
-
-
-@scenario
-async def test_a_leader_that_cant_be_reached_is_asked_again_until_there_is_another(pool: EnginePool) -> None:
-    def forwarding(leader: str) -> None:
-        if leader == peer_id(1):
-            pool.leader = peer_id(3)
-            raise NotLeader("connection refused")
-
-    pool.forwarding = forwarding
-    await pool.run("volume-create", 2, **CREATE)
-    assert volume_there(pool)
-
-
-# ---- lost answers of the store
-
-
-@pytest.mark.parametrize("lost", [1, 2])
-@scenario
-async def test_a_commit_whose_answer_is_lost_ends_done_or_undone_and_is_told_once(pool: EnginePool, lost: int) -> None:
-    commits: list[Commit] = []
-
-    def fault(commit: Commit) -> str | None:
-        commits.append(commit)
-        return "lost" if len(commits) == lost else None
-
-    pool.stores[0].fault = fault
-    caller = asyncio.create_task(pool.run("volume-create", **CREATE))
-    while not caller.done():
-        await pool.engines[0].resume_all()
-        await asyncio.sleep(0.01)
-    if lost == 1:
-        assert isinstance(caller.exception(), Failed)
-    else:
-        assert caller.result().result == {"volume": "v"}
-    assert pool.quiet() and volume_there(pool) == (lost == 2) == bool(pool.world.marks)
-    check_invariants(pool.records)
-
-
-@scenario
-async def test_a_leader_that_loses_quorum_in_the_middle_leaves_it_to_the_next(pool: EnginePool) -> None:
-    def fault(commit: Commit) -> str | None:
-        if pool.records.state.list(model.TRANSACTIONS):
-            raise NoQuorum("gone")
-        return None
-
-    pool.stores[0].fault = fault
-    caller = asyncio.create_task(pool.run("volume-create", 3, **CREATE))
-    await until(lambda: bool(pool.world.marks))
-    await pool.lead(2)
-    with pytest.raises(Failed, match="interrupted"):
-        await caller
-    assert pool.quiet() and not pool.world.marks
-
-
-@scenario
-async def test_a_deposed_leader_that_goes_on_changes_nothing(pool: EnginePool) -> None:
-    gate = Gate(pool, "brick.prepare")
-    caller = asyncio.create_task(pool.run("volume-create", **CREATE))
-    await until(lambda: gate.waiting == 2)
-    pool.before_step = pool._nothing
-    pool.leader = peer_id(2)
-    await pool.engines[1].resume_all()  # the old one still runs
-    gate.open()
-    with pytest.raises(Failed, match="interrupted"):
-        await caller
-    await until(pool.quiet)
-    assert not volume_there(pool) and not pool.world.marks
-
-
-@scenario
-async def test_a_transaction_of_a_newer_daemon_is_resumed_although_its_step_is_unknown_here(pool: EnginePool) -> None:
-    from pool_kit import Step
-
-    plan = Plan(locks=("x",), before=((Step("future.step", peer_id(2), {"a": 1}),),), changes=(Change("options/x", {}),))
-    import msgspec
-
-    from gd2raft.core.phases import Phase, Transaction
-
-    record = Transaction(id="f", command="future", phase=Phase.PREPARING, plan=msgspec.to_builtins(plan), initiator=peer_id(1), started=1.0)
-    pool.records.store("txn/f", record)
-    pool.records.store("locks/x", model.Lock(transaction="f", owner="o", command="future", since=1.0))
-    await pool.engines[0].resume_all()
-    await until(pool.quiet)
-    assert ("future.step", peer_id(2), True) in pool.world.ran
 
 
 # ---- limits
