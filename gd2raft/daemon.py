@@ -16,21 +16,18 @@ from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
-from gd2raft import __version__, services, stores
+from gd2raft import __version__, departures, services, stores
 from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
-from gd2raft.commands.peer_remove import PeerRemove, check_removable
-from gd2raft.commands.peer_replace import PeerReplace, check_lost
 from gd2raft.config import Config, split_address
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
-from gd2raft.core.plan import BadExtension, NotFound, Refused, View
-from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
+from gd2raft.core.plan import BadExtension
+from gd2raft.engine.calls import CommandCall, Done, StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
 from gd2raft.engine.turns import Turns
@@ -426,57 +423,8 @@ class Daemon:
         return await Remote(self).run_step(peer_id, call)
 
     async def run_command(self, call: CommandCall) -> Done:
-        """Run a command as the leader. A peer that is to be detached loses its vote first."""
-        if call.command == "peer-remove":
-            return await self._remove_peer(call)
-        if call.command == "peer-replace":
-            return await self._replace_peer(call)
-        return await self.member.engine.run(call)
-
-    async def _remove_peer(self, call: CommandCall) -> Done:
-        member = self.member
-        request = msgspec.json.decode(call.request, type=PeerRemove)
-        view = View(member.store, online=member.online(), initiator=call.initiator)
-        peer = view.find_peer(request.peer)
-        if peer is None:
-            return await member.engine.run(call)  # says so, or knows how it ended
-        if not request.force and peer.id in view.online and not await self._answers(peer):
-            view.online -= {peer.id}  # its lease runs on for some seconds
-        check_removable(view, peer, request.force)
-        if peer.id == self.identity.peer_id:
-            await self._hand_over()
-            raise NotLeader("the leader is being detached: it has handed over")
-        return await self._without_vote(peer, call)
-
-    async def _answers(self, peer: model.Peer) -> bool:
-        return peer.id == self.identity.peer_id or await Remote(self).answers(peer)
-
-    async def _replace_peer(self, call: CommandCall) -> Done:
-        """A lost peer loses its vote before another one takes its place."""
-        member = self.member
-        view = View(member.store, online=member.online(), initiator=call.initiator)
-        peer = view.find_peer(msgspec.json.decode(call.request, type=PeerReplace).peer)
-        if peer is None:
-            return await member.engine.run(call)
-        check_lost(view, peer)
-        return await self._without_vote(peer, call)
-
-    async def _without_vote(self, peer: model.Peer, call: CommandCall) -> Done:
-        member = self.member
-        try:
-            await member.autopilot.retire(peer.id)
-        except StoreError as error:
-            raise Refused(f"peer {peer.hostname} votes and could not be relieved of it: {error}", hint="try again", http=503) from error
-        try:
-            return await member.engine.run(call)
-        finally:
-            member.autopilot.stays(peer.id)
-
-    async def _hand_over(self) -> None:
-        successor = await self.member.autopilot.successor()
-        if not successor:
-            raise NotFound("this peer leads, and no other one can take over", hint="bring another peer of the pool back first", http=503)
-        await self.member.store.transfer_leadership(successor)
+        """Run a command as the leader."""
+        return await departures.run(self, call)
 
 
 async def terminate(socket_path: str, brick_path: str, timeout_s: float) -> None:
