@@ -54,6 +54,9 @@ async def _replace(daemon: Daemon, call: CommandCall) -> Done:
     peer = view.find_peer(msgspec.json.decode(call.request, type=PeerReplace).peer)
     if peer is None:
         return await member.engine.run(call)
+    if peer.id in view.online and not await _answers(daemon, peer):
+        await member.lose_sight(peer.id)  # the lease of one that has just died runs on for some seconds
+        view.online = member.online()
     check_lost(view, peer)
     return await _without_vote(daemon, peer, call)
 

@@ -18,7 +18,7 @@ from gd2raft import services
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Expect, Put
-from gd2raft.core.liveness import Sight
+from gd2raft.core.liveness import LOST_GRACE_S, Sight
 from gd2raft.core.membership import Candidate, VotersWished, upstreams
 from gd2raft.engine.calls import CommandCall, Done, RunStep
 from gd2raft.engine.initiator import Initiator
@@ -448,6 +448,11 @@ class Member:
         if now_online != self._told_online:
             self._tell_online(now_online)
         return now_online
+
+    async def lose_sight(self, peer_id: str) -> None:
+        """The peer was asked and isn't there: it has a moment left to show that it is, as when its connection breaks."""
+        self.sight.lost(peer_id, self._now())
+        await asyncio.sleep(LOST_GRACE_S)
 
     def _tell_online(self, online: frozenset[str]) -> None:
         """Transitions that matter to an operator become log lines."""

@@ -37,15 +37,16 @@ async def undo(context: StepContext, arguments: MarkReplica) -> Facts:
 
 
 async def fill(context: StepContext, arguments: MarkReplica) -> Facts:
-    """Put the root on the list of self-heal until it has begun.
+    """Put the root on the list of self-heal until it has begun, and keep it going from then on.
 
     Once is not enough: a self-heal daemon that still has the graph without the new copies sees nothing wrong with the root, and
-    takes it off the list (seen).
+    takes it off the list; and one that has begun may stop early, with the rest for ten minutes later (both seen).
     """
     problem = "it does not begin"
     deadline = asyncio.get_running_loop().time() + FILL_REPLICA.timeout_s - 10
     while asyncio.get_running_loop().time() < deadline:
         if await asyncio.to_thread(_begun, arguments):
+            context.keep_healing(arguments.volume)
             return {}
         await asyncio.to_thread(_index, Path(arguments.path) / INDEX)
         try:

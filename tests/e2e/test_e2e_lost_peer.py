@@ -43,10 +43,6 @@ def way_out(told: str, peer: Peer, address: Peer) -> list[str]:
     return [*shlex.split(found[1]), peer.address, address.address]
 
 
-def down(pool: Pool, peer: Peer) -> None:
-    until(lambda: not [p for p in pool[0].peers() if p["online"] and p["name"] == peer.address], f"{peer} is seen as down")
-
-
 def serves(pool: Pool, root: Path, wanted: dict[str, str]) -> None:
     until(lambda: len(pool[0].peers()) == 3 and all(p["online"] for p in pool[0].peers()), "three peers are online")
     pool.online("v1")
@@ -73,7 +69,6 @@ def test_a_peer_with_a_damaged_log_gets_its_place_back_by_what_the_message_says(
 
     kill_machine(lost)  # now the disk of the brick is lost too
     shutil.rmtree(lost.brick_folder("v1"))
-    down(pool, lost)
     begin_anew(lost, 2)
     command = way_out(told, lost, lost)
     refused = pool[1].gd2(*command)

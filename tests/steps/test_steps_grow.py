@@ -75,6 +75,11 @@ class Heals:
 
     def __init__(self, brick: Path, begins_at: int) -> None:
         self.brick, self.begins_at, self.asked, self.listed = brick, begins_at, 0, 0
+        self.kept: list[str] = []
+
+    def keep_healing(self, volume: str) -> None:
+        assert self.asked == self.begins_at
+        self.kept.append(volume)
 
     async def heal(self, volume: str) -> None:
         self.asked += 1
@@ -119,6 +124,7 @@ def test_the_root_is_listed_again_until_self_heal_begins(brick: Path, monkeypatc
     context = Heals(brick, begins_at=3)
     run("replica.fill", context, arguments(brick))
     assert (context.asked, context.listed) == (3, 3)
+    assert context.kept == ["v"], "a self-heal daemon that has begun may stop early"
 
 
 @pytest.mark.real

@@ -251,7 +251,10 @@ class EtcdStore:
 
     async def commit(self, commit: Commit, *, timeout_s: float) -> Result:
         self._require_running()
-        return await self._commits.commit(commit, timeout_s)
+        result = await self._commits.commit(commit, timeout_s)
+        if self._failed is None:
+            self._set_answers(True)  # a look that failed while etcd elected is out of date
+        return result
 
     async def transfer_leadership(self, to: str) -> None:
         """Stop leading. Another one takes over, which one is decided in etcd: `to` is no more than a wish."""
