@@ -23,6 +23,7 @@ LARGE_EVERY = 100
 READERS = 4
 HANGS_S = 120.0
 NOT_DATA = (".glusterfs", ".trashcan", ".glusterfs-anonymous-inode")
+GFID = "trusted.gfid"
 POINTER = 0o1000
 """The mode of distribute's pointers to where a file really is."""
 
@@ -49,7 +50,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         number = 0
         while number != self._count and not self._end.is_set():
-            self._write(f"d{number % FOLDERS}/{self.name}-{number}", self._content(number))
+            self._write(f"{folder(number)}/{self.name}-{number}", self._content(number))
             number += 1
             if self._pause_s:
                 self._end.wait(self._pause_s * self._dice.uniform(0.5, 1.5))
@@ -77,6 +78,11 @@ class Writer(threading.Thread):
         self.join(HANGS_S)
         if self.is_alive():
             raise TimeoutError(f"{self.name}: a write has not ended for {HANGS_S:g} s")
+
+
+def folder(number: int) -> str:
+    """Where a writer's file of this number goes."""
+    return f"d{number % FOLDERS}"
 
 
 class Found(NamedTuple):
@@ -133,3 +139,12 @@ def left_on(brick: Path) -> list[str]:
         if not (stat.S_IMODE(mode.st_mode) == POINTER and mode.st_size == 0):
             found.append(name)
     return found
+
+
+def is_twin(brick: Path, other: Path, name: str) -> bool:
+    """Whether a file in a brick's folder is the same one as in the other's, and nothing is in it that the other lacks."""
+    try:
+        ours, theirs = os.getxattr(brick / name, GFID), os.getxattr(other / name, GFID)
+    except OSError:
+        return False
+    return ours == theirs and (not (brick / name).lstat().st_size or _sum_of(brick / name) == _sum_of(other / name))

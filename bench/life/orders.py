@@ -27,6 +27,10 @@ UNDECIDED = (409, 503, 504)
 """Held locks, no quorum, no answer in time: the same command may be asked for again, with its key."""
 
 
+class Answered(NotDone):
+    """A refusal that asking again does not change."""
+
+
 class Orders:
     """`given`: commands that were done. `repeated`: how often one had to be asked for again, by why."""
 
@@ -38,8 +42,8 @@ class Orders:
         self.given = 0
         self.repeated: Counter[str] = Counter()
 
-    def give(self, path: str, body: Any = None) -> Any:
-        """POST until it is done; its answer. Raises NotDone with the last refusal."""
+    def give(self, path: str, body: Any = None, final: str = "") -> Any:
+        """POST until it is done; its answer. Raises NotDone with the last refusal, Answered at once for one that has `final` in it."""
         key, last, until = str(uuid.uuid4()), "no daemon answered", time.monotonic() + GIVE_UP_S
         while time.monotonic() < until:
             answer = self._ask("POST", f"{path}?timeout={COMMAND_S}s", body, {"Idempotency-Key": key})
@@ -50,6 +54,8 @@ class Orders:
             if answer is not None:
                 last = words_of(answer)
                 self._say(f"{path}: {last}")
+                if final and final in last:
+                    raise Answered(f"POST {path}: {last}")
             if answer is not None and answer.status not in UNDECIDED:
                 key = str(uuid.uuid4())
             self.repeated["no answer" if answer is None else code_of(answer)] += 1

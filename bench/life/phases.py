@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.life.orders import Orders
+from bench.life import files
+from bench.life.orders import Answered, Orders
 from bench.namespaces import Host
 from bench.ours import Peer
 from bench.sides import NotDone, wait_for
 
 VOLUME = "life"
 PEERS_MIN = 5
-JOB_S, HEAL_S = 1800.0, 600.0
+BRICKS = 3
+"""Of the volume that is left after remove-brick."""
+JOB_S, HEAL_S, HEAL_FIRST_S = 1800.0, 600.0, 15.0
 AGAIN_MAX = 6
 PROGRESS_S = 5.0
 GLUSTER = ("glusterfsd", "glusterfs")
@@ -60,13 +63,39 @@ class Volume:
             self._orders.give(f"/v1/volumes/{VOLUME}/remove-brick/start", bricks)
             job = self._job("remove-brick")
             if (job["status"], job["failures"], job["skipped"]) == ("completed", 0, 0):
-                break
+                try:
+                    force = {"force": True} if self._only_twins() else {}
+                    self._orders.give(f"/v1/volumes/{VOLUME}/remove-brick/commit", bricks | force, final="still holds files")
+                except Answered:
+                    self._heal_first()
+                else:
+                    return self._online(BRICKS)
             self._orders.repeated["files left"] += 1
             self._orders.give(f"/v1/volumes/{VOLUME}/remove-brick/stop")
-        else:
-            raise NotDone(f"remove-brick left files {AGAIN_MAX} times")
-        self._orders.give(f"/v1/volumes/{VOLUME}/remove-brick/commit", bricks)
-        self._online(3)
+        raise NotDone(f"remove-brick left files {AGAIN_MAX} times")
+
+    def _heal_first(self) -> None:
+        """Files on bricks that are to go, after all were moved: of a client that had not learnt of it yet (the next round moves them), or
+        moved while one brick of the set could not be reached, so that it learns by self-heal that they are gone."""
+        self._orders.give(f"/v1/volumes/{VOLUME}/heal")
+        until, places = time.monotonic() + HEAL_FIRST_S, {str(folder) for folder in self.folders(self.first)}
+        while time.monotonic() < until:
+            counts = self._orders.read(f"/v1/volumes/{VOLUME}/heal-count")
+            if not any(count["entries"] for count in counts if count["info"]["path"] in places):
+                return
+            time.sleep(0.5)
+
+    def _only_twins(self) -> bool:
+        """Whether all that is left on bricks that are to go are twins of files that the others have. GlusterFS leaves an empty one where a
+        file is made just when its folder's layout was changed on some bricks of a set and not yet on others; and a whole one where a file
+        was moved while one brick of a set could not be reached, from which self-heal brings it back. No rebalance moves either."""
+        left = [name for folder in self.folders(self.first) for name in files.left_on(folder)]
+        return bool(left) and not self.strays()
+
+    def strays(self) -> list[str]:
+        """What is on the bricks of the first set, and not as a twin on those of the second."""
+        (kept, *_) = self.folders(self.second[1:])
+        return [name for folder in self.folders(self.first) for name in files.left_on(folder) if not files.is_twin(folder, kept, name)]
 
     def replace_dead(self) -> None:
         """The machine of `doomed` is dead already."""
@@ -93,14 +122,17 @@ class Volume:
         return any(path.read_text().split() == [where] for path in mount.glob(f".meta/graphs/active/{VOLUME}-client-*/options/remote-host"))
 
     def whole(self, mounts: Sequence[Path]) -> None:
-        """Until every client is connected to all bricks. A client takes up a new graph as soon as most bricks of a set have answered; it
-        finds the others when their daemons, which know the ports, are there again."""
+        """Until every client has the graph without the removed bricks, and is connected to all of the others. A client takes up a new graph
+        as soon as most bricks of a set have answered; it finds the others when their daemons, which know the ports, are there again."""
 
         def connected() -> list[int]:
             folders = [list(mount.glob(f".meta/graphs/active/{VOLUME}-client-*")) for mount in mounts]
-            return [sum("connected = 1" in (folder / "private").read_text().splitlines() for folder in found) for found in folders]
+            lines = [[(folder / "private").read_text().splitlines() for folder in found] for found in folders]
+            return [sum("connected = 1" in line for line in found) if len(found) == BRICKS else 0 for found in lines]
 
-        self._until(HEAL_S, "until clients are connected to 3 bricks", connected, lambda counts: min(counts) == 3)
+        self._until(
+            HEAL_S, f"until clients have {BRICKS} bricks and are connected to them", connected, lambda counts: min(counts) == BRICKS
+        )
 
     def folders(self, bricks: Sequence[tuple[Peer, str]]) -> list[Path]:
         return [folder_of(peer.host, name) for peer, name in bricks]

@@ -32,7 +32,8 @@ async def emptied(context: StepContext, arguments: BrickEmptied) -> Facts:
     if found is not None:
         raise StepFailed(
             f"brick {arguments.path} still holds files, for example {found}",
-            hint="stop the remove-brick and start it again to move them; force would lose them to the volume",
+            hint=f"a copy may wait to learn that they have moved: gd2 volume heal {arguments.volume}, and ask again; "
+            "else stop the remove-brick and start it again to move them; force would lose them to the volume, unless a mount shows their data",
         )
     return {}
 
