@@ -61,6 +61,7 @@ from gd2raft.store.raft.errors import StorageError
 from gd2raft.sunrpc.brickop import BrickOpClient
 from gd2raft.sunrpc.peek import PortMux
 from gd2raft.sunrpc.server import SunRpcServer
+from gd2raft.systemd import supervisor
 from gd2raft.telemetry import Telemetry
 from gd2raft.tenure import OrphanedLog, Tenure
 from gd2volgen.tables import option_table
@@ -84,6 +85,7 @@ class Daemon:
         self.options = option_table()
         self.started_at = time.time()
         self.traffic = Traffic()
+        self.supervisor = supervisor()
         self._stop = asyncio.Event()
         self._failure: str | None = None
         self.tenure = Tenure(self)
@@ -100,10 +102,11 @@ class Daemon:
         except (OSError, BadExtension, RpcError, StorageError, identities.IdentityError, OrphanedLog, StoreError) as error:
             await self._close()
             raise CantStart(describe(error)) from error
-        notify_systemd("READY=1")
+        self.supervisor.say("READY=1")
+        self.spawn(self.supervisor.ping())
         log.info("ready", peer=self.identity.peer_id, pool=self.identity.pool_id, version=__version__)
         await self._stop.wait()
-        notify_systemd("STOPPING=1")
+        self.supervisor.say("STOPPING=1")
         await self._close()
         if self._failure is not None:
             raise CantStart(self._failure)
@@ -435,13 +438,3 @@ def describe(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error)
-
-
-def notify_systemd(message: str) -> None:
-    """Tell systemd (Type=notify), when it is there."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect("\0" + address[1:] if address.startswith("@") else address)
-        sock.send(message.encode())
