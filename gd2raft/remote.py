@@ -19,6 +19,7 @@ from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.dispatch import Deferred, Handlers
 from gd2raft.rpc.errors import DialFailed, HelloRefused, Overloaded, RemoteError, RpcError, RpcRefusal, RpcTimeout
+from gd2raft.rpc.fields import TEXT_CHARS_MAX
 from gd2raft.rpc.service import Method
 from gd2raft.store.interface import StoreError
 
@@ -49,6 +50,11 @@ def command_error(error: RemoteError) -> CommandError:
         error.message, hint=more.get("hint", ""), code=more.get("code", ""), http=more.get("http", 0), fields=more.get("fields")
     )
     return made
+
+
+def cut(text: str) -> str:
+    """To what a message's text may hold."""
+    return text[:TEXT_CHARS_MAX]
 
 
 class Remote:
@@ -115,16 +121,16 @@ class Remote:
         return services.Empty()
 
     async def on_command(self, connection: Connection, m: services.CommandMessage) -> services.DoneMessage:
-        expect = tuple(Expect(k, r) for k, r in m.expect)
+        expect = tuple(Expect(e.key, e.revision) for e in m.expect)
         call = CommandCall(m.id, m.command, m.request, m.initiator, m.request_id, m.user, m.timeout_ms / 1000, m.digest, expect)
         done = await self._daemon.run_command(call)
-        return services.DoneMessage(done.revision, msgspec.json.encode(done.result), list(done.warnings))
+        return services.DoneMessage(done.revision, msgspec.json.encode(done.result), [cut(warning) for warning in done.warnings])
 
     async def on_step(self, connection: Connection, m: services.StepMessage) -> services.StepReply:
         call = StepCall(m.transaction, m.revision, m.kind, m.arguments, m.undo, m.request_id, m.timeout_ms / 1000)
         outcome = await self._daemon.step_runner.run(call)
-        problem = outcome.problem
-        return services.StepReply(msgspec.json.encode(outcome.facts), problem.error if problem else "", problem.hint if problem else "")
+        error, hint = (outcome.problem.error, outcome.problem.hint) if outcome.problem else ("", "")
+        return services.StepReply(msgspec.json.encode(outcome.facts), cut(error), cut(hint))
 
     def on_state(self, connection: Connection, request: services.Empty) -> services.PeerState:
         store = self._daemon.member.store
@@ -141,7 +147,7 @@ class Remote:
     async def on_ask(self, connection: Connection, request: services.VolumeAsk) -> services.VolumeAnswer:
         arguments = msgspec.json.decode(request.arguments, type=dict[str, Any])
         answered = await self._daemon.asked(request.volume, request.ask, arguments)
-        return services.VolumeAnswer(msgspec.json.encode(answered.value), answered.error)
+        return services.VolumeAnswer(msgspec.json.encode(answered.value), cut(answered.error))
 
     async def on_job(self, connection: Connection, request: services.JobQuery) -> services.Answer:
         job = jobs.find(self._daemon.view(), request.job)
@@ -172,7 +178,7 @@ class Remote:
             call.user,
             int(call.timeout_s * 1000),
             call.digest,
-            [(e.key, e.modified) for e in call.expect],
+            [services.ExpectMessage(e.key, e.modified) for e in call.expect],
         )
         try:
             reply = await self._call(leader, services.COMMAND_RUN, message, timeout_s)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
+
+from gd2raft.rpc.fields import PEERS_MAX, Count, Index, Key, Label, Millis, Name, Names, Payload, PeerNames, Port, Secret, Text
 from gd2raft.rpc.service import Empty as Empty
 from gd2raft.rpc.service import Method, notification
 
@@ -13,18 +17,18 @@ class Message(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RaftMessage(Message, frozen=True, array_like=True):
-    payload: bytes
+    payload: Payload
 
 
 class Forwarded(Message, frozen=True, array_like=True):
     """Store operations for the leader, or (empty) a read index."""
 
-    payload: bytes
-    timeout_ms: int
+    payload: Payload
+    timeout_ms: Millis
 
 
 class Answer(Message, frozen=True, array_like=True):
-    payload: bytes
+    payload: Payload
 
 
 class FollowRequest(Message, frozen=True, array_like=True):
@@ -34,46 +38,46 @@ class FollowRequest(Message, frozen=True, array_like=True):
     state is at least that new, and doesn't have the follower, can know that it was removed.
     """
 
-    index: int
-    term: int
+    index: Index
+    term: Index
     frames: bool
-    member_since: int
+    member_since: Index
 
 
 class FollowReply(Message, frozen=True, array_like=True):
     """`verdict`: ok, snapshot (too far behind: fetch one first), not-leader, removed, unknown."""
 
-    verdict: str
-    leader: str = ""
-    leader_address: str = ""
+    verdict: Name
+    leader: Name = ""
+    leader_address: Name = ""
 
 
 class FrameMessage(Message, frozen=True, array_like=True):
     """A committed entry of the log, as the store keeps it."""
 
-    command: bytes
-    index: int
-    term: int
+    command: Payload
+    index: Index
+    term: Index
 
 
 class Frames(Message, frozen=True, array_like=True):
     """Committed entries of the log, in order."""
 
-    frames: list[FrameMessage]
+    frames: Annotated[list[FrameMessage], Meta(max_length=65_536)]
 
 
 class SnapshotRequest(Message, frozen=True, array_like=True):
     """The next chunk of the snapshot that this connection fetches; `number` counts from 0."""
 
-    number: int
+    number: Index
 
 
 class SnapshotChunk(Message, frozen=True, array_like=True):
     """`meta` comes with the first chunk, `last` with the last one."""
 
-    data: bytes
+    data: Payload
     last: bool
-    meta: bytes = b""
+    meta: Annotated[bytes, Meta(max_length=65_536)] = b""
 
 
 class PoolState(Message, frozen=True, array_like=True):
@@ -81,139 +85,148 @@ class PoolState(Message, frozen=True, array_like=True):
     that `came` and `went`. (A thousand ids a second to a thousand peers would be more than everything else.) `depth`: how many learners
     it has come through; in a circle of learners that follow each other it grows without end."""
 
-    leader: str
-    term: int
+    leader: Name
+    term: Index
     quorum: bool
-    voters: list[str]
-    online: list[str] | None
-    came: list[str] = []
-    went: list[str] = []
-    depth: int = 0
+    voters: Names
+    online: PeerNames | None
+    came: PeerNames = []
+    went: PeerNames = []
+    depth: Count = 0
 
 
 class Lease(Message, frozen=True, array_like=True):
     """Soft state, up the tree. `below`: as `online` of PoolState, of the peers below the one that says it."""
 
-    index: int
-    below: list[str] | None
-    came: list[str] = []
-    went: list[str] = []
+    index: Index
+    below: PeerNames | None
+    came: PeerNames = []
+    went: PeerNames = []
+
+
+class ExpectMessage(Message, frozen=True, array_like=True):
+    """The key was last modified at this revision."""
+
+    key: Key
+    revision: Index
 
 
 class CommandMessage(Message, frozen=True, array_like=True):
-    id: str
-    command: str
-    request: bytes
-    initiator: str
-    request_id: str
-    user: str
-    timeout_ms: int
-    digest: str
-    expect: list[tuple[str, int]] = []
+    """`request`: JSON. `expect`: what must hold for it to be run (If-Match)."""
+
+    id: Label
+    command: Name
+    request: Payload
+    initiator: Name
+    request_id: Label
+    user: Label
+    timeout_ms: Millis
+    digest: Name
+    expect: Annotated[list[ExpectMessage], Meta(max_length=8192)] = []
 
 
 class DoneMessage(Message, frozen=True, array_like=True):
     """`result`: JSON."""
 
-    revision: int
-    result: bytes
-    warnings: list[str]
+    revision: Index
+    result: Payload
+    warnings: Annotated[list[Text], Meta(max_length=PEERS_MAX)]
 
 
 class StepMessage(Message, frozen=True, array_like=True):
-    transaction: str
-    revision: int
-    kind: str
-    arguments: bytes
+    transaction: Label
+    revision: Index
+    kind: Name
+    arguments: Payload
     undo: bool
-    request_id: str
-    timeout_ms: int
+    request_id: Label
+    timeout_ms: Millis
 
 
 class StepReply(Message, frozen=True, array_like=True):
     """`facts`: JSON. `error` "" when it did what it should."""
 
-    facts: bytes
-    error: str
-    hint: str
+    facts: Payload
+    error: Text
+    hint: Text
 
 
 class AskReply(Message, frozen=True, array_like=True):
     """Who answers here. `refusal`: why it doesn't join a pool ("" when it does)."""
 
-    peer_id: str
-    pool_id: str
-    client_port: int
-    zone: str
-    op_version_min: int
-    op_version_max: int
-    steps: list[str]
-    refusal: str
-    client_host: str = ""
-    peer_port: int = 0
-    store: str = "raft"
-    hooks: list[str] = []
+    peer_id: Name
+    pool_id: Name
+    client_port: Port
+    zone: Name
+    op_version_min: Count
+    op_version_max: Count
+    steps: Names
+    refusal: Text
+    client_host: Name = ""
+    peer_port: Port = 0
+    store: Name = "raft"
+    hooks: Names = []
 
 
 class Invitation(Message, frozen=True, array_like=True):
     """`seeds`: addresses of members to follow at first. `address`: by which the pool knows the invited peer."""
 
-    pool_id: str
-    pool_key: bytes
-    secret: bytes
-    seeds: list[str]
-    address: str
-    peer_id: str
-    store: str = "raft"
+    pool_id: Name
+    pool_key: Secret
+    secret: Secret
+    seeds: PeerNames
+    address: Name
+    peer_id: Name
+    store: Name = "raft"
 
 
 class Revocation(Message, frozen=True, array_like=True):
-    pool_id: str
-    peer_id: str
+    pool_id: Name
+    peer_id: Name
 
 
 class Recovered(Message, frozen=True, array_like=True):
     """The pool `former` was recovered by the peer `by` after it had lost its quorum, and goes on as `pool_id`."""
 
-    former: str
-    pool_id: str
-    by: str
+    former: Name
+    pool_id: Name
+    by: Name
 
 
 class Moved(Message, frozen=True, array_like=True):
     """The peer that says it listens at `address` (HOST:PORT), where it isn't known to be."""
 
-    address: str
+    address: Name
 
 
 class PeerState(Message, frozen=True, array_like=True):
-    role: str
-    index: int
-    term: int
-    revision: int
+    role: Name
+    index: Index
+    term: Index
+    revision: Index
 
 
 class VolumeQuery(Message, frozen=True, array_like=True):
-    volume: str
+    volume: Name
 
 
 class VolumeAsk(Message, frozen=True, array_like=True):
     """Something to be asked of this peer about a volume (gd2raft/asks). `arguments`: JSON."""
 
-    volume: str
-    ask: str
-    arguments: bytes
+    volume: Name
+    ask: Name
+    arguments: Payload
 
 
 class VolumeAnswer(Message, frozen=True, array_like=True):
     """`payload`: JSON. `error`: "" when it could be answered."""
 
-    payload: bytes
-    error: str
+    payload: Payload
+    error: Text
 
 
 class JobQuery(Message, frozen=True, array_like=True):
-    job: str
+    job: Name
 
 
 RAFT_MESSAGE = notification(1, "raft.message", RaftMessage)

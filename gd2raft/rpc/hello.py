@@ -15,9 +15,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
+
+from gd2raft.rpc.fields import Count, Name
 
 KEY_ID_BYTES = 8
 NO_KEY_ID = bytes(KEY_ID_BYTES)
@@ -37,9 +38,6 @@ H_TIMEOUT = "timeout"
 ROLE_VOTER = 1
 ROLE_LEARNER = 2
 ROLE_FRESH = 4  # a pool of one without volumes: may be probed
-
-Name = Annotated[str, Meta(max_length=255)]
-Count = Annotated[int, Meta(ge=0, le=0xFFFFFFFF)]
 
 
 class HelloInfo(Struct, frozen=True, array_like=True):
