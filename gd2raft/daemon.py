@@ -56,6 +56,7 @@ from gd2raft.server_quorum import ServerQuorum
 from gd2raft.step_world import StepWorld
 from gd2raft.steps import notes
 from gd2raft.steps.registry import steps
+from gd2raft.storage import MOUNTS, Storage
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.errors import StorageError
 from gd2raft.sunrpc.brickop import BrickOpClient
@@ -131,6 +132,7 @@ class Daemon:
         await self.rest.start()
         self.spawn(self._accept(listener))
         await self.mover.where()
+        await self.storage.start()
         self.gluster.start()
         self.hooks.start()
         self.quorum.start()
@@ -228,6 +230,14 @@ class Daemon:
             current=lambda: self.member.current.is_set(),
             on_change=lambda: self.member.renew(),
         )
+        self.storage = Storage(
+            store=lambda: self.member.store,
+            peer_id=lambda: self.identity.peer_id,
+            current=lambda: self.member.current.is_set(),
+            folder=self.state / MOUNTS,
+            forbidden=(self.state, self.rundir),
+            on_mounted=lambda: self.gluster.changed(None),
+        )
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
         kinds = {name: step.kind for name, step in steps().items()}
@@ -266,7 +276,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "healing", "hooks", "quorum", "gluster", "caretaker", "step_runner"):
+        for room in ("rest", "sunrpc", "healing", "hooks", "quorum", "gluster", "caretaker", "step_runner", "storage"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -382,6 +392,7 @@ class Daemon:
     def on_events(self, events: Sequence[Event] | None) -> None:
         """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
         self.caretaker.on_events(events)
+        self.storage.on_events(events)
         if events is None:
             self.gluster.changed(None)
             return

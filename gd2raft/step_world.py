@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gd2raft import services
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
 from gd2raft.process.mount import MountFailed
+from gd2raft.provision.run import ProvisionFailed
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
@@ -88,6 +90,26 @@ class Context:
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool:
         return await self._daemon.gluster.rebalances.ended(job, timeout_s)
 
+    async def set_up_device(self, wanted: SetUpDevice) -> dict[str, Any]:
+        with in_words():
+            return await self._daemon.storage.set_up(wanted)
+
+    async def drop_device(self, gone: DropDevice) -> None:
+        with in_words():
+            await self._daemon.storage.drop(gone)
+
+    async def make_storage(self, part: MakeStorage) -> None:
+        with in_words():
+            await self._daemon.storage.make(part)
+
+    async def unmake_storage(self, part: MakeStorage) -> None:
+        with in_words():
+            await self._daemon.storage.unmake(part)
+
+    async def free_storage(self, spaces: list[str]) -> None:
+        with in_words():
+            await self._daemon.storage.free(spaces)
+
     async def invite(self, address: str, peer_id: str) -> None:
         daemon = self._daemon
         members = [p for p in daemon.view().peers() if p.id in daemon.online()]
@@ -111,3 +133,12 @@ class Context:
 
     async def dismiss(self, address: str, peer_id: str) -> None:
         await self._daemon.prober.dismiss(address, peer_id, self._daemon.identity.pool_id)
+
+
+@contextlib.contextmanager
+def in_words() -> Iterator[None]:
+    """A failure of the storage as one of the step."""
+    try:
+        yield
+    except ProvisionFailed as error:
+        raise StepFailed(str(error), hint=error.hint) from error

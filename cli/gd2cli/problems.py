@@ -73,7 +73,7 @@ def _items(body: Any) -> list[Mapping[str, Any]]:
 
 def _details(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     labels = {"peer-id": "peer", "peer": "peer", "step": "step", "error": "why"}
-    known = {*labels, "hint", "request-id", "code", "all"}
+    known = {*labels, "hint", "request-id", "code", "all", "devices"}  # the message names the devices
     lines = []
     for item in items:
         fields = _fields(item)

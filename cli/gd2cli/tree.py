@@ -48,7 +48,7 @@ TREE = {
     "volume": Branch(
         "Volumes: create, start, look, change.",
         {
-            "create": Leaf("volume_commands:create", "Create a volume from bricks."),
+            "create": Leaf("volume_commands:create", "Create a volume from bricks, or by size."),
             "start": Leaf("volume_commands:start", "Start a volume."),
             "stop": Leaf("volume_commands:stop", "Stop a volume."),
             "delete": Leaf("volume_commands:delete", "Delete a stopped volume."),
@@ -71,6 +71,17 @@ TREE = {
             "set": Leaf("option_commands:set", "Set options."),
             "get": Leaf("option_commands:get", "Show options."),
             "reset": Leaf("option_commands:reset", "Give options their defaults again."),
+        },
+    ),
+    "device": Branch(
+        "Disks and folders for volumes by size.",
+        {
+            "add": Leaf("device_commands:add", "Add a disk or a folder of a peer."),
+            "list": Leaf("device_commands:list", "All devices, and what is free."),
+            "info": Leaf("device_commands:info", "A device and its bricks."),
+            "remove": Leaf("device_commands:remove", "Remove a device without bricks."),
+            "set": Leaf("device_commands:set", "online, offline or failed (moves its bricks away)."),
+            "tags": Leaf("device_commands:tags", "Change its tags."),
         },
     ),
     "job": Branch(

@@ -20,6 +20,11 @@ ALL_VOLUMES = ("", "all")
 
 def create(session: Session, words: Parsed) -> None:
     body = create_body(words)
+    if words.flag("dry-run"):
+        from gd2cli.device_text import placement_text
+
+        session.show(session.write("POST", "placement", body=body), lambda plan: placement_text(plan, session.paint))
+        return
     answer = session.write("POST", "volumes", body=body)
     session.show(answer, lambda v: f"volume create: {v['name']}: success\nstart it to use it: gd2 volume start {v['name']}")
 
@@ -39,7 +44,7 @@ def stop(session: Session, words: Parsed) -> None:
 
 def delete(session: Session, words: Parsed) -> None:
     name = words.name(0)
-    session.confirm(f"Volume {name} will be forgotten. The files on its bricks stay.")
+    session.confirm(f"Volume {name} will be forgotten. The files on its bricks stay, but bricks on devices are removed with their files.")
     answer = session.write("DELETE", "volumes", name, body={"force": words.flag("force")})
     session.show(answer, lambda _: f"volume delete: {name}: success")
 
@@ -103,7 +108,7 @@ COMMANDS = {
         CREATE_GRAMMAR,
         "Create a volume from bricks (PEER:/path, in the order of its sets). Words may be typed as flags too: --replica 3, --force. "
         "A missing brick folder is made. --reuse-bricks takes bricks of a deleted volume, --allow-root-dir and --allow-mount-as-brick say "
-        "that you know what you do.",
+        "that you know what you do. With a size, bricks are made on devices (gd2 device), and --dry-run only shows where.",
         create,
     ),
     "start": Spec(
@@ -114,7 +119,7 @@ COMMANDS = {
     "stop": Spec(Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE), "Stop a volume: clients lose it.", stop),
     "delete": Spec(
         Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE),
-        "Forget a stopped volume; the files on its bricks stay. force: also while a peer with a brick is down.",
+        "Forget a stopped volume; the files on its bricks stay (bricks on devices are removed with theirs). force: also while a peer with a brick is down.",
         delete,
     ),
     "info": Spec(Grammar("[VOLUME]", optional=("VOLUME",)), "What a volume is made of (all volumes without a name).", info),

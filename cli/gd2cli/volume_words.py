@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from gd2cli.sizes import parse_size
 from gd2cli.words import ALL, Grammar, Parsed, Word, WordError
 
 FLAGS = ("create-brick-dir", "reuse-bricks", "allow-root-dir", "allow-mount-as-brick")
+SIZES = ("size", "max-brick-size", "average-file-size")
+BY_SIZE = ("distribute", "max-brick-size", "average-file-size", "zones", "snapshot-factor", "provisioner", "tags")
+"""Words that mean something with a size only."""
 COUNTS = ("replica", "arbiter", "thin-arbiter", "disperse", "disperse-data", "disperse-redundancy")
 
 
@@ -35,7 +39,9 @@ def name_problem(text: str) -> str:
 
 
 CREATE = Grammar(
-    usage="VOLUME [replica N [arbiter 1 | thin-arbiter 1]] [disperse [N]] [disperse-data N] [redundancy N] [transport tcp] BRICK... [force]",
+    usage="VOLUME [replica N [arbiter 1 | thin-arbiter 1]] [disperse [N]] [disperse-data N] [redundancy N] [transport tcp] BRICK... [force]"
+    " | VOLUME size SIZE [replica ...] [zones strict] [distribute N] [max-brick-size SIZE] [average-file-size SIZE] [snapshot-factor N]"
+    " [provisioner lvm|loop] [tags NAME=VALUE,...] [--dry-run]",
     names=("VOLUME",),
     words=(
         Word("replica", "count"),
@@ -46,6 +52,13 @@ CREATE = Grammar(
         Word("disperse-redundancy", "count", aliases=("redundancy",)),
         Word("transport", "text"),
         Word("force"),
+        *(Word(name, "text") for name in SIZES),
+        Word("distribute", "count"),
+        Word("zones", "text"),
+        Word("snapshot-factor", "text"),
+        Word("provisioner", "text"),
+        Word("tags", "text"),
+        Word("dry-run", flag_only=True),
         *(Word(flag, flag_only=True) for flag in FLAGS),
     ),
     rest="BRICK",
@@ -61,8 +74,12 @@ def create_body(parsed: Parsed) -> dict[str, Any]:
     >>> create_body(parse(CREATE, ["v1", "replica", "2", "n1:/b", "n2:/b"]))["replica"]
     2
     """
+    if parsed.text("size"):
+        return _by_size(parsed)
     if not parsed.rest:
-        raise WordError("no bricks are given", "name at least one: PEER:/path")
+        raise WordError("no bricks are given", "name at least one: PEER:/path, or say a size: size 20GiB")
+    if alone := [name for name in BY_SIZE if name in parsed.values]:
+        raise WordError(f"{alone[0]} needs a size, and no bricks", "for example size 20GiB")
     body: dict[str, Any] = {"name": parsed.name(0), "bricks": list(parsed.rest)}
     body.update(_counts(parsed))
     if parsed.text("transport"):
@@ -74,10 +91,40 @@ def create_body(parsed: Parsed) -> dict[str, Any]:
     return body
 
 
+def _by_size(parsed: Parsed) -> dict[str, Any]:
+    if parsed.rest:
+        raise WordError("both a size and bricks are given", "leave one of them out")
+    body: dict[str, Any] = {"name": parsed.name(0), **_counts(parsed)}
+    body |= {name: parse_size(name, parsed.text(name)) for name in SIZES if parsed.text(name)}
+    body |= {name: parsed.text(name) for name in ("transport", "provisioner") if parsed.text(name)}
+    if parsed.count("distribute"):
+        body["distribute"] = parsed.count("distribute")
+    if zones := parsed.text("zones"):
+        if zones != "strict":
+            raise WordError(f"zones {zones!r} is not known", "zones strict: bricks of a set are in different zones")
+        body["subvolume-zones-overlap"] = False
+    if factor := parsed.text("snapshot-factor"):
+        body |= {"snapshot": True, "snapshot-reserve-factor": _factor(factor)}
+    if tags := parsed.text("tags"):
+        from gd2cli.device_commands import parse_tags
+
+        body["device-tags"] = parse_tags(tags)
+    return body
+
+
+def _factor(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise WordError(f"snapshot-factor {text!r} is not a number", "for example 1.5") from None
+
+
 def _counts(parsed: Parsed) -> dict[str, int]:
     counts = {name: parsed.count(name) for name in COUNTS if parsed.count(name)}
     if counts.get("disperse") == ALL:
         # A bare `disperse` means all bricks, unless data and redundancy say how many make a set.
+        if parsed.text("size") and "disperse-data" not in counts:
+            raise WordError("how many bricks a disperse set has is not said", "disperse 3")
         if "disperse-data" in counts and "disperse-redundancy" in counts:
             del counts["disperse"]
         else:

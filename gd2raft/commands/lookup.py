@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gd2raft.core import model
+from gd2raft.core import devices, model
 from gd2raft.core.model import Peer, View, Volume, VolumeState
 from gd2raft.core.phases import Transaction
 from gd2raft.core.plan import NotFound, Refused
@@ -33,6 +33,16 @@ def peer(view: View, text: str) -> Peer:
     if found:
         raise ambiguous(text, found)
     raise NotFound(f"peer {text[:300]} is not in the pool", hint="`gd2 peer list` shows the peers", code="peer-not-found")
+
+
+def device(view: View, peer_text: str, text: str) -> devices.Device:
+    """A device of a peer, by id or path."""
+    owner = peer(view, peer_text)
+    clean = text.rstrip("/") or text
+    for found in devices.all_devices(view):
+        if found.peer_id == owner.id and clean in (found.id, found.path):
+            return found
+    raise NotFound(f"peer {owner.hostname} has no device {text[:300]}", hint="`gd2 device list` shows the devices", code="device-not-found")
 
 
 def ambiguous(text: str, found: list[Peer]) -> Refused:

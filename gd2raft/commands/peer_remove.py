@@ -1,10 +1,10 @@
-"""peer detach: a peer without bricks leaves the pool. (That it doesn't vote any more is seen to before the plan is made.)"""
+"""peer detach: a peer without bricks and devices leaves the pool. (That it doesn't vote any more is seen to before the plan is made.)"""
 
 from __future__ import annotations
 
 from gd2raft.commands import lookup
 from gd2raft.commands.step_kinds import DISMISS_PEER, DismissPeer
-from gd2raft.core import model, plan
+from gd2raft.core import devices, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
@@ -22,7 +22,7 @@ def plan_remove(view: View, request: PeerRemove, ids: Ids) -> Plan:
     left = view.reader.list(model.leftovers_prefix(peer.id))  # what it had to undo for the pool is its own affair now
     return Plan(
         locks=(f"peer/{peer.id}",),
-        changes=(plan.delete(model.peer_key(peer.id)), *(plan.delete(key) for key, _ in left)),
+        changes=(plan.delete(model.peer_key(peer.id)), *(plan.delete(key) for key, _ in left), *devices.gone_with(view, peer.id)),
         after=((dismiss,),),
         result={"peer": peer.id},
     )
@@ -41,6 +41,13 @@ def check_removable(view: View, peer: model.Peer, force: bool) -> None:
             f"peer {peer.hostname} has {len(claims)} bricks of volumes {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
             hint="delete these volumes or replace the bricks first",
             code="has-bricks",
+            http=403,
+        )
+    if not force and (found := devices.of_peer(view, peer.id)):
+        raise Refused(
+            f"peer {peer.hostname} has {len(found)} devices, such as {found[0].path}",
+            hint="remove them first: gd2 device remove; or force: the pool forgets them with the peer",
+            code="has-devices",
             http=403,
         )
     if peer.id not in view.online and not force:

@@ -107,6 +107,12 @@ def check_volume(view: View, volume: model.Volume, old: model.Peer, force: bool)
             f"volume {volume.name} is being changed", hint="try again when that is over: gd2 transaction list", code="volume-changes"
         )
     for position in positions(volume, old):
+        if position.brick.device:
+            raise Refused(
+                f"volume {volume.name} has bricks on devices of peer {old.hostname}, which can't be handed over",
+                hint="gd2 device set DEVICE failed moves them to devices of other peers; gd2 device list shows the devices",
+                code="has-devices",
+            )
         if force and is_refillable(volume):
             brick_change.check_sources(view, volume, position)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import lookup, shrink
+from gd2raft.commands import lookup, shrink, sizing
 from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow, moved_to
 from gd2raft.commands.step_kinds import BRICK_EMPTIED, LEAVE_BRICK, BrickEmptied, LeaveBrick
-from gd2raft.core import jobs, model, plan
+from gd2raft.core import devices, jobs, model, plan
 from gd2raft.core.model import Brick, Volume
 from gd2raft.core.plan import Change, Command, Ids, Plan, Refused, Request, Route, View
 
@@ -48,8 +48,9 @@ def plan_commit(view: View, request: RemoveBrickCommit, ids: Ids) -> Plan:
             plan.put(view, model.volume_key(volume.name), smaller),
             *((moved_to(view, job, jobs.Phase.COMMITTED),) if job is not None and ends else ()),
             *(on_the_way(view, volume, b) for b in leaving),
+            *devices.given_back(view, leaving),
         ),
-        after=(follow(smaller, []), tuple(leave(volume, b) for b in leaving)),
+        after=(follow(smaller, []), tuple(leave(volume, b) for b in leaving), *sizing.free(leaving)),
         last=tuple(plan.delete(model.brick_key(b.peer_id, b.path)) for b in leaving),
         result={"volume": volume.name, "job": job.id if job is not None and ends else ""},
         hook=around("remove-brick", volume),

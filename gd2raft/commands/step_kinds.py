@@ -10,7 +10,8 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
 
     `force`: allow the root partition and mount points, and create the folder (glusterd's `force`). `empty`: nothing may be in the
     folder, whatever else is allowed: the brick is to be filled by self-heal, which would trust what it finds. `keep`: but a folder
-    that is marked as this volume's brick is taken as it is.
+    that is marked as this volume's brick is taken as it is. `provisioned`: it lies in a file system that was made for it, below the daemon's
+    own folder.
     """
 
     volume: str
@@ -23,6 +24,7 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     reuse: bool = False
     empty: bool = False
     keep: bool = False
+    provisioned: bool = False
 
 
 class CheckBrick(Arguments, frozen=True, kw_only=True):
@@ -149,6 +151,46 @@ class LimitRoot(Arguments, frozen=True, kw_only=True):
     attributes: dict[str, str]
 
 
+class SetUpDevice(Arguments, frozen=True, kw_only=True):
+    """Make a disk (lvm) or folder (loop) a device of this peer; undo makes it what it was. `size`: of a loop device, 0: what is free.
+
+    Facts: size, extent, mounts (core.devices.Device).
+    """
+
+    provisioner: str
+    device: str
+    path: str
+    size: int = 0
+
+
+class DropDevice(Arguments, frozen=True, kw_only=True):
+    """A device has left the pool: nothing of ours stays on it."""
+
+    provisioner: str
+    device: str
+    path: str
+
+
+class MakeStorage(Arguments, frozen=True, kw_only=True):
+    """Make and mount the file system of a new brick; undo takes all of it away. `brick`: id in hex. Bytes: core.devices.Space."""
+
+    provisioner: str
+    device: str
+    device_path: str
+    brick: str
+    mount: str
+    size: int
+    pool: int
+    metadata: int = 0
+    arbiter: bool = False
+
+
+class FreeStorage(Arguments, frozen=True, kw_only=True):
+    """Take apart what bricks had that are gone from their volumes. `spaces`: keys of the records, which the peer deletes then."""
+
+    spaces: list[str]
+
+
 class RunHooks(Arguments, frozen=True, kw_only=True):
     """Run the scripts that an administrator put before this operation (core.hooks); one that fails or hangs changes nothing."""
 
@@ -176,3 +218,7 @@ STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)
 SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)
 LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30)
 RUN_HOOKS = StepKind("hooks.run", RunHooks, undoable=True, timeout_s=60, traceless=True)
+SET_UP_DEVICE = StepKind("device.setup", SetUpDevice, undoable=True, timeout_s=60)
+DROP_DEVICE = StepKind("device.drop", DropDevice, timeout_s=60)
+MAKE_STORAGE = StepKind("storage.make", MakeStorage, undoable=True, timeout_s=60)
+FREE_STORAGE = StepKind("storage.free", FreeStorage, timeout_s=60)

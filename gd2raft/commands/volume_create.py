@@ -1,4 +1,4 @@
-"""volume create: GlusterD2's request (subvols), glusterd's words as data (bricks, replica, ...) too."""
+"""volume create: GlusterD2's request (subvols, or a size for which bricks are placed), glusterd's words as data (bricks, replica, ...) too."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 
 import msgspec
 
-from gd2raft.commands import layout, lookup
+from gd2raft.commands import layout, lookup, sizing
 from gd2raft.commands.hooked import around
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.core import model, options, plan
 from gd2raft.core.kv import VALUE_BYTES_MAX
+from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
 
 NAME_MAX = 255
@@ -59,7 +60,12 @@ class SubvolRequest(Request, frozen=True, kw_only=True):
 
 
 class VolumeCreate(Request, frozen=True, kw_only=True):
-    """Either `subvols` (GlusterD2), or `bricks` ("PEER:/path" each, in glusterd's order) with the counts."""
+    """Either `subvols` (GlusterD2), or `bricks` ("PEER:/path" each, in glusterd's order) with the counts, or `size` with the counts.
+
+    `size`: bytes, bricks are placed on devices: see commands/sizing.py. `distribute`: so many sets; 0: as few as brick sizes allow.
+    `subvolume_zones_overlap` false: bricks of a set must be in different zones (else they are where possible). `snapshot`: keep
+    `snapshot_reserve_factor` times the space. `device_tags`: only devices with these tags.
+    """
 
     name: str
     transport: str = "tcp"
@@ -78,6 +84,19 @@ class VolumeCreate(Request, frozen=True, kw_only=True):
     allow_advanced_options: bool = False
     allow_experimental_options: bool = False
     allow_deprecated_options: bool = False
+    size: int = 0
+    max_brick_size: int = 0
+    distribute: int = 0
+    average_file_size: int = 0
+    snapshot: bool = False
+    snapshot_reserve_factor: float = 1.0
+    limit_peers: list[str] = []
+    limit_zones: list[str] = []
+    exclude_peers: list[str] = []
+    exclude_zones: list[str] = []
+    subvolume_zones_overlap: bool | None = None
+    provisioner: str = ""
+    device_tags: dict[str, str] = {}
 
 
 def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
@@ -87,21 +106,22 @@ def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
             f"volume {request.name} already exists", hint="choose another name, or delete that volume first", code="volume-exists"
         )
     check_request(request)
-    shape = layout.of_request(request)
+    shape, spots = sizing.placed(view, request, ids) if request.size else (layout.of_request(request), ())
     bricks = [resolve(view, brick) for brick in shape.bricks]
     check_bricks(view, request, shape, bricks)
-    volume = build_volume(view, request, shape, bricks, ids)
+    sizing.relied_on(view, spots)
+    volume = build_volume(view, request, shape, bricks, ids, spots)
     check_size(volume)
-    claims = tuple(claim(volume.name, brick) for brick in volume.bricks())
     prepare = tuple(prepare_step(request, volume, brick) for brick in volume.bricks())
+    make = sizing.make(spots)
     facts = tuple(
         plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=i)
-        for i, b in enumerate(volume.bricks())
+        for i, b in enumerate(volume.bricks(), len(make))
     )
     return Plan(
         locks=(f"volume/{request.name}",),
-        claims=claims,
-        before=(prepare,),
+        claims=(*(claim(volume.name, brick) for brick in volume.bricks()), *sizing.claims(volume.name, spots)),
+        before=(*((make,) if make else ()), prepare),
         changes=(plan.put(view, model.volume_key(volume.name), volume), *facts),
         result={"volume": volume.name},
         hook=around("create", volume),
@@ -269,14 +289,19 @@ def check_spread(shape: layout.Layout, bricks: list[Placed]) -> None:
             )
 
 
-def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks: list[Placed], ids: Ids) -> model.Volume:
+def build_volume(
+    view: View, request: VolumeCreate, shape: layout.Layout, bricks: list[Placed], ids: Ids, spots: tuple[Spot, ...] = ()
+) -> model.Volume:
+    """`spots`: of the bricks when they were placed by size."""
     records = [
         model.Brick(
-            id=ids.uuid(),
+            id=spots[i].brick if spots else ids.uuid(),
             peer_id=b.peer.id,
             path=b.path,
             index=i,
             type=model.BrickType.ARBITER if b.arbiter else model.BrickType.BRICK,
+            device=spots[i].device.id if spots else "",
+            size=spots[i].size if spots else 0,
         )
         for i, b in enumerate(bricks)
     ]
@@ -290,6 +315,8 @@ def build_volume(view: View, request: VolumeCreate, shape: layout.Layout, bricks
         subvols=layout.subvolumes(shape, records, thin_arbiter(view, shape)),
         options=options_of(view, request, shape),
         metadata=request.metadata,
+        capacity=request.size,
+        sizing=sizing.sizing_of(request) if spots else None,
     )
 
 
@@ -354,6 +381,8 @@ def claim(volume: str, brick: model.Brick) -> plan.Change:
 
 
 def prepare_step(request: VolumeCreate, volume: model.Volume, brick: model.Brick) -> plan.Step:
+    if brick.device:
+        return PREPARE_BRICK.at(brick.peer_id, sizing.provisioned(volume, brick))
     flags = request.flags
     return PREPARE_BRICK.at(
         brick.peer_id,

@@ -1,12 +1,15 @@
-"""volume delete: the volume and its claims go; the data on the bricks stays, and so does the mark that says whose it was."""
+"""volume delete: the volume and its claims go; the data on the bricks stays, and so does the mark that says whose it was.
+
+But bricks that were placed on devices are taken apart with their data: their space can be given to others.
+"""
 
 from __future__ import annotations
 
-from gd2raft.commands import lookup
+from gd2raft.commands import lookup, sizing
 from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import forgotten
 from gd2raft.commands.volume_start import follow_on_peers
-from gd2raft.core import model, plan, quotas
+from gd2raft.core import devices, model, plan, quotas
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
@@ -32,8 +35,14 @@ def plan_delete(view: View, request: VolumeDelete, ids: Ids) -> Plan:
     claims = tuple(plan.delete(model.brick_key(b.peer_id, b.path)) for b in volume.bricks())
     return Plan(
         locks=(f"volume/{volume.name}",),
-        changes=(plan.delete(model.volume_key(volume.name)), *claims, *forgotten(view, volume), *quotas.forgotten(view, volume.name)),
-        after=(follow_on_peers(volume),),
+        changes=(
+            plan.delete(model.volume_key(volume.name)),
+            *claims,
+            *forgotten(view, volume),
+            *quotas.forgotten(view, volume.name),
+            *devices.given_back(view, volume.bricks()),
+        ),
+        after=(follow_on_peers(volume), *sizing.free(volume.bricks())),
         result={"volume": volume.name},
         hook=around("delete", volume),
     )
@@ -49,5 +58,5 @@ COMMAND = Command(
     request=VolumeDelete,
     plan=plan_delete,
     route=Route("DELETE", "/v1/volumes/{volume}", 204, "none"),
-    summary="Delete a stopped volume; the files on its bricks stay.",
+    summary="Delete a stopped volume; the files on its bricks stay, but not those of bricks on devices.",
 )

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import brick_change, layout, lookup, shrink
+from gd2raft.commands import brick_change, layout, lookup, shrink, sizing
 from gd2raft.commands.step_kinds import HOLD_BRICK, PREPARE_BRICK, HoldBrick, PrepareBrick
 from gd2raft.commands.volume_create import FLAGS, Placed, check_claims, claim, resolve
-from gd2raft.core import model, plan
+from gd2raft.core import devices, model, plan
+from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
 class VolumeReplaceBrick(Request, frozen=True, kw_only=True):
-    """`src_*`: the brick that goes; `dst_*`: where the new one is to be. Peers by id, name or address.
+    """`src_*`: the brick that goes; `dst_*`: where the new one is to be, "" for a brick on a device: then another device is found for
+    it. Peers by id, name or address.
 
     `force`: the new folder may be made, be on the root partition or be a mount point, and may share a peer with another copy.
     """
@@ -25,8 +27,8 @@ class VolumeReplaceBrick(Request, frozen=True, kw_only=True):
     volume: str
     src_peerid: str
     src_brickpath: str
-    dst_peerid: str
-    dst_brickpath: str
+    dst_peerid: str = ""
+    dst_brickpath: str = ""
     force: bool = False
     flags: dict[str, bool] = {}
 
@@ -37,29 +39,60 @@ def plan_replace(view: View, request: VolumeReplaceBrick, ids: Ids) -> Plan:
     if unknown := sorted(set(request.flags) - FLAGS):
         raise Refused(f"unknown flag {unknown[0]!r}", hint="known flags: " + ", ".join(sorted(FLAGS)), code="bad-flag")
     position = brick_change.find(view, volume, request.src_peerid, request.src_brickpath)
-    place = resolve(view, layout.BrickPlace(request.dst_peerid, request.dst_brickpath))
+    spots = spots_of(view, request, volume, position, ids)
+    place = resolve(view, place_of(request, spots))
     check_place(view, request, position, place)
     shrink.check_not_migrating(view, volume, position.brick)
     brick_change.check_sources(view, volume, position)
     old = position.brick
-    new = msgspec.structs.replace(old, id=ids.uuid(), peer_id=place.peer.id, path=place.path, reset=False)
+    new = msgspec.structs.replace(
+        old,
+        id=spots[0].brick if spots else ids.uuid(),
+        peer_id=place.peer.id,
+        path=place.path,
+        reset=False,
+        device=spots[0].device.id if spots else "",
+        size=spots[0].size if spots else 0,
+    )
+    make = sizing.make(spots)
     changed = brick_change.with_brick(volume, old, new)
     return Plan(
         locks=(f"volume/{volume.name}",),
-        claims=(claim(volume.name, new),),
+        claims=(claim(volume.name, new), *sizing.claims(volume.name, spots)),
         before=(
+            *((make,) if make else ()),
             (prepare(request, volume, new),),
             (HOLD_BRICK.at(old.peer_id, HoldBrick(volume=volume.name, path=old.path), must=False),),
             (brick_change.blame(volume, position, new.peer_id, new.path),),
         ),
         changes=(
             plan.put(view, model.volume_key(volume.name), changed),
-            plan.put(view, model.brick_key(new.peer_id, new.path), model.BrickClaim(volume=volume.name, brick=new.id), facts_from=0),
+            plan.put(
+                view, model.brick_key(new.peer_id, new.path), model.BrickClaim(volume=volume.name, brick=new.id), facts_from=len(make)
+            ),
             plan.delete(model.brick_key(old.peer_id, old.path)),
+            *devices.given_back(view, [old]),
         ),
-        after=(brick_change.follow((*changed.peer_ids(), old.peer_id), changed), brick_change.heal(changed)),
+        after=(brick_change.follow((*changed.peer_ids(), old.peer_id), changed), brick_change.heal(changed), *sizing.free([old])),
         result={"volume": volume.name},
     )
+
+
+def spots_of(view: View, request: VolumeReplaceBrick, volume: model.Volume, position: brick_change.Position, ids: Ids) -> tuple[Spot, ...]:
+    """Where on a device the new brick goes; () when the request says where. Raises Refused, NoSpace."""
+    if request.dst_peerid or request.dst_brickpath:
+        return ()
+    if not position.brick.device:
+        raise Refused(
+            "where the new brick is to be is not said", hint="only for a brick on a device another device is found", code="no-bricks"
+        )
+    spots = (sizing.beside(view, volume, position.brick, position.others, ids),)
+    sizing.relied_on(view, spots)
+    return spots
+
+
+def place_of(request: VolumeReplaceBrick, spots: tuple[Spot, ...]) -> layout.BrickPlace:
+    return sizing.place_of(spots[0]) if spots else layout.BrickPlace(request.dst_peerid, request.dst_brickpath)
 
 
 def check_place(view: View, request: VolumeReplaceBrick, position: brick_change.Position, place: Placed) -> None:
@@ -79,6 +112,8 @@ def check_place(view: View, request: VolumeReplaceBrick, position: brick_change.
 
 
 def prepare(request: VolumeReplaceBrick, volume: model.Volume, brick: model.Brick) -> plan.Step:
+    if brick.device:
+        return PREPARE_BRICK.at(brick.peer_id, sizing.provisioned(volume, brick, empty=True))
     flags, force = request.flags, request.force
     return PREPARE_BRICK.at(
         brick.peer_id,

@@ -17,6 +17,8 @@ Keys:
     results/KEY                 core.transaction.Remembered (Idempotency-Key)
     leftovers/PEER-ID/TXN-ID    core.transaction.Leftover; guard key: leftovers/PEER-ID
     quota/VOLUME/XX             core.quotas.QuotaLimits; guard key: quota
+    devices/ID                  core.devices.Device; guard key: devices
+    space/DEVICE-ID/BRICK-ID    core.devices.Space; guard key: space/DEVICE-ID
 A guard key is touched by every change under its prefix, so that "nothing under this prefix changed" can be expected.
 """
 
@@ -98,7 +100,8 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A directory on a peer. `index` is the number in <volume>-client-<index>: it stays with the brick for life.
 
-    `reset`: its process is kept away until reset-brick commit, so that its disk can be worked on.
+    `reset`: its process is kept away until reset-brick commit, so that its disk can be worked on. `device`: id of the device that it was
+    placed on, with `size` bytes (core.devices); "" for a folder that somebody named.
     """
 
     id: str
@@ -108,6 +111,19 @@ class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
     type: BrickType = BrickType.BRICK
     decommissioned: bool = False
     reset: bool = False
+    device: str = ""
+    size: int = 0
+
+
+class Sizing(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How a volume that was made by size wants its bricks placed, also those that come later (core.placement.Wanted)."""
+
+    snapshot_factor: float = 1.0
+    strict_zones: bool = False
+    average_file_bytes: int = 0
+    brick_bytes_max: int = 0
+    provisioner: str = ""
+    device_tags: dict[str, str] = {}
 
 
 class ThinArbiter(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -130,7 +146,8 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     """`options`: as the user set them, plus those that create stores. `username`, `password`: of trusted clients.
 
     `joining`: while bricks are being added, the subvolumes that it is going to have: their bricks run already, clients don't know of
-    them yet. `job`: id of its latest long work (core.jobs).
+    them yet. `job`: id of its latest long work (core.jobs). `capacity`: bytes that it was asked to have, 0 when bricks were named; `sizing`:
+    how they were placed then.
     """
 
     id: str
@@ -146,6 +163,8 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     starts: int = 0  # how often it was started: `start force` counts too, and makes peers retry failed bricks
     joining: tuple[Subvolume, ...] = ()
     job: str = ""
+    capacity: int = 0
+    sizing: Sizing | None = None
 
     def with_joining(self) -> Volume:
         """The volume as its bricks have it: with those that are being added."""
@@ -223,6 +242,8 @@ TRANSACTIONS = "txn/"
 RESULTS = "results/"
 LEFTOVERS = "leftovers/"
 QUOTAS = "quota/"
+DEVICES = "devices/"
+SPACES = "space/"
 
 
 def peer_key(peer_id: str) -> str:
@@ -265,7 +286,9 @@ def guard_of(key: str) -> str | None:
         return "volumes"
     if key.startswith(QUOTAS):
         return "quota"
-    if key.startswith((BRICKS, LEFTOVERS)) and key.count("/") >= 2:
+    if key.startswith(DEVICES):
+        return "devices"
+    if key.startswith((BRICKS, LEFTOVERS, SPACES)) and key.count("/") >= 2:
         return "/".join(key.split("/", 2)[:2])
     return None
 

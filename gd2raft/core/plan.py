@@ -174,7 +174,7 @@ class Route(msgspec.Struct, frozen=True):
     """Where REST offers a command. `{field}` in the path is a field of the request; the others come from the JSON body.
 
     `reply`: "volume" (VolumeInfo), "peer" (Peer), "job" (a job), "options" (global options), "voters" (who votes), "transaction" (a transaction),
-    "none" (no body). With status 201 a Location header names the new thing.
+    "device" (a device), "none" (no body). With status 201 a Location header names the new thing.
     `internal`: fields of the request that no client may give, because the daemon fills them in.
     """
 
@@ -221,17 +221,22 @@ class View(model.View):
         """The option table (core.options.OptionTable)."""
 
     @property
+    def glance(self) -> model.View:
+        """The same state, for looking around in much of it: what is read here may move before the commit. Read what the plan rests on again."""
+        return model.View(self._recorder.plain)
+
+    @property
     def expectations(self) -> tuple[Expect, ...]:
         return tuple(Expect(key, modified) for key, modified in self._recorder.seen.items())
 
 
 class _Recorder:
     def __init__(self, reader: model.Reader) -> None:
-        self._reader = reader
+        self.plain = reader
         self.seen: dict[str, int] = {}
 
     def get(self, key: str) -> Versioned | None:
-        item = self._reader.get(key)
+        item = self.plain.get(key)
         self.seen.setdefault(key, item.modified if item else ABSENT)
         return item
 
@@ -239,7 +244,7 @@ class _Recorder:
         guard = model.guard_of(prefix + "x")
         assert guard is not None, f"{prefix!r} has no guard key: its listing can't be relied on"
         self.get(guard)
-        return self._reader.list(prefix, after=after, limit=limit)
+        return self.plain.list(prefix, after=after, limit=limit)
 
 
 def make_commit(reader: model.Reader, expect: tuple[Expect, ...], changes: tuple[Change, ...]) -> Commit:

@@ -9,11 +9,12 @@ from urllib.parse import quote
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.core import devices as device_records
 from gd2raft.core import jobs as records
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
 from gd2raft.core.plan import Command, CommandError, Moved, NotFound, Refused
-from gd2raft.rest import body, jobs, options, shapes, transactions
+from gd2raft.rest import body, devices, jobs, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
 from gd2raft.rest.call import REVISION_MAX, Call
 from gd2raft.rest.reply import Reply
@@ -57,7 +58,7 @@ def endpoint_of(command: Command[Any]) -> Endpoint:
         parameters=(TIMEOUT, WAIT) if route.reply == "job" else (TIMEOUT,),
         errors=COMMAND_ERRORS,
         etag=route.reply in ("volume", "peer"),
-        if_match=next((name for name in in_path if name in THINGS), ""),
+        if_match=thing_of(in_path),
         command=command.name,
     )
 
@@ -134,6 +135,14 @@ def _peer(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     return shapes.peer_info(peer, call.api.online()), peer_id, modified(view, model.peer_key(peer_id))
 
 
+def _device(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    device_id = str(done.result.get("device", ""))
+    device = device_records.find(view, device_id)
+    if device is None:
+        raise Gone(f"it was done at revision {done.revision}, but device {device_id} is gone since")
+    return devices.device_info(view, device), device_id, 0
+
+
 def _options(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     return options.global_options(call.api.option_table, view), "", 0
 
@@ -152,6 +161,7 @@ _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, i
     "options": _options,
     "transaction": _transaction,
     "voters": _voters,
+    "device": _device,
 }
 _REPLIES: dict[str, Any] = {
     "volume": shapes.VolumeInfo,
@@ -160,6 +170,7 @@ _REPLIES: dict[str, Any] = {
     "options": list[shapes.GlobalOptionInfo],
     "transaction": transactions.TransactionInfo,
     "voters": shapes.VotersInfo,
+    "device": devices.DeviceInfo,
     "none": None,
 }
 
@@ -179,6 +190,11 @@ THINGS: dict[str, Callable[[model.View, str], str]] = {"volume": _key_of_volume,
 """Path field -> key of the record that an ETag is about."""
 
 
+def thing_of(fields: Iterable[str]) -> str:
+    """The path field whose thing If-Match is about; "" for none: a device is known by two fields, and has no ETag."""
+    return "" if "device" in fields else next((name for name in fields if name in THINGS), "")
+
+
 async def expected(call: Call) -> tuple[Expect, ...]:
     """What If-Match expects. Raises Moved when it can't hold any more; what this peer doesn't know yet is waited for.
 
@@ -187,8 +203,8 @@ async def expected(call: Call) -> tuple[Expect, ...]:
     header = call.request.headers.get("If-Match")
     if header is None:
         return ()
-    field = next((name for name in call.fields if name in THINGS), None)
-    if field is None:
+    field = thing_of(call.fields)
+    if not field:
         raise Refused("If-Match has no meaning here", hint="it is about one volume or one peer", code="bad-header")
     wanted = parse_etags(header)
     if wanted:

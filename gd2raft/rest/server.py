@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 
 from gd2raft.commands.registry import commands as all_commands
 from gd2raft.core.plan import Command, CommandError, NotFound, OutcomeUnknown, Unavailable
-from gd2raft.rest import auth, bitrot, exports, heals, inspections, quota
+from gd2raft.rest import auth, bitrot, devices, exports, heals, inspections, quota
 from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
@@ -68,6 +68,7 @@ class RestServer:
                 *inspections.endpoints(),
                 *quota.endpoints(),
                 *bitrot.endpoints(),
+                *devices.endpoints(),
                 *exports.Exports().endpoints(),
                 *system.endpoints(),
             ]

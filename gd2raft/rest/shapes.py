@@ -287,6 +287,7 @@ def volume_info(volume: model.Volume, hosts: Mapping[str, str]) -> VolumeInfo:
         state=volume.state,
         subvols=subvols,
         metadata=volume.metadata,
+        capacity=volume.capacity,
     )
 
 

@@ -50,7 +50,7 @@ def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -
         empty = False
     if empty:
         brick_paths.check_empty(path)
-    brick_paths.check_place(path, (context.localstatedir, context.rundir), claims)
+    brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), claims)
     if empty or brick_paths.volume_id_of(path) != ours:
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount

@@ -9,9 +9,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.core.plan import Arguments, StepKind
+
+Facts = dict[str, Any]
 
 
 class StepFailed(Exception):
@@ -73,6 +76,22 @@ class StepContext(Protocol):
 
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool: ...
 
+    async def set_up_device(self, wanted: SetUpDevice) -> Facts:
+        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next four do."""
+        ...
+
+    async def drop_device(self, gone: DropDevice) -> None: ...
+
+    async def make_storage(self, part: MakeStorage) -> None:
+        """Its file system is mounted. Again does nothing."""
+        ...
+
+    async def unmake_storage(self, part: MakeStorage) -> None: ...
+
+    async def free_storage(self, spaces: list[str]) -> None:
+        """What these records hold is taken apart, and they are deleted."""
+        ...
+
     async def invite(self, address: str, peer_id: str) -> None: ...
 
     async def uninvite(self, address: str, peer_id: str) -> None: ...
@@ -83,7 +102,6 @@ class StepContext(Protocol):
 
 
 A = TypeVar("A", bound=Arguments)
-Facts = dict[str, Any]
 
 
 class StepCode(msgspec.Struct, Generic[A], frozen=True):

@@ -26,9 +26,9 @@ def bricks_of(volume: dict[str, Any]) -> list[dict[str, Any]]:
     return [b for s in volume["subvols"] for b in s["bricks"]]
 
 
-def good(rest: Rest, method: str, path: str, template: str, body: Any = None) -> Any:
+def good(rest: Rest, method: str, path: str, template: str, body: Any = None, status: int = 200) -> Any:
     answer: Answer = rest.ask(method, path, body)
-    assert answer.status == 200, answer.body
+    assert answer.status == status, answer.body
     check(document_of(rest), method, template, answer)
     return answer.json
 

@@ -13,7 +13,7 @@ import msgspec
 
 from gd2raft.commands.hooked import hooked
 from gd2raft.commands.registry import commands
-from gd2raft.core import hooks, model
+from gd2raft.core import devices, hooks, model
 from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Operation, Put
 from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
 from gd2raft.core.plan import Change, Ids, Plan, View, make_commit, put
@@ -67,6 +67,18 @@ def an_undo_left_to_node3(state: KeyValueState) -> None:
     )
 
 
+def device_of(number: int) -> devices.Device:
+    """Of node `number`."""
+    return devices.Device(
+        id=f"{number:032x}", peer_id=PEERS[number - 1], path="/disk", provisioner="loop", size=10 << 30, mounts=f"/mounts/{number}"
+    )
+
+
+def devices_everywhere(state: KeyValueState) -> None:
+    changes = tuple(put(View(state), devices.device_key(d.id), d) for d in map(device_of, (1, 2, 3)))
+    apply(state, make_commit(state, (), changes))
+
+
 def quota_of_an_old_cluster(state: KeyValueState) -> None:
     """It counts bytes only."""
     volume = View(state).volume("v1")
@@ -86,6 +98,9 @@ LIMITED = ("quota-limit", {"volume": "v1", "path": "/d", "size": "10MB", "gfid":
 ROOT_LIMITED = ("quota-limit", {"volume": "v1", "path": "/", "size": "1GB", "gfid": "00000000-0000-0000-0000-000000000001"})
 LEAVING = {"volume": "v1", "bricks": ["node3:/b1"]}
 
+DEVICE = {"peer": "node2", "device": device_of(2).id}
+SIZED = ("volume-create", {"name": "v1", "size": 2 << 30})
+
 BITROT = ("bitrot-enable", {"volume": "v1"})
 
 EXAMPLES: dict[str, tuple[Example, ...]] = {
@@ -95,13 +110,21 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "cluster-voters": (Example({"voters": 3}),),
     "cluster-reset": (Example({}, (("cluster-set", {"options": {"cluster.server-quorum-ratio": "51%"}}),)),),
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
+    "device-add": (Example({"peer": "node2", "device": "/disk", "provisioner": "loop"}),),
+    "device-edit": (Example({**DEVICE, "state": "failed"}, (devices_everywhere,)),),
+    "device-remove": (Example(DEVICE, (devices_everywhere,)),),
+    "device-tags": (Example({**DEVICE, "change-type": "set", "tags": {"tier": "gold"}}, (devices_everywhere,)),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
     "peer-replace": (
         Example({"peer": "node2", "addresses": ["node2"], "found": AT_NODE2}, (CREATED, STARTED)),
         Example({"peer": "node2", "addresses": ["node2"], "found": AT_NODE2, "force": True}, (CREATED, STARTED)),
     ),
-    "peer-remove": (Example({"peer": "node3"}), Example({"peer": "node3"}, (an_undo_left_to_node3,))),
+    "peer-remove": (
+        Example({"peer": "node3"}),
+        Example({"peer": "node3"}, (an_undo_left_to_node3,)),
+        Example({"peer": "node3", "force": True}, (devices_everywhere,)),
+    ),
     "quota-disable": (Example({"volume": "v1"}, (CREATED, STARTED, QUOTA, LIMITED)),),
     "quota-edit": (Example({"volume": "v1", "soft-timeout": "30s"}, (CREATED, STARTED, QUOTA)),),
     "quota-enable": (Example({"volume": "v1"}, (CREATED, STARTED)),),
@@ -124,8 +147,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "option-group-create": (Example(GROUP),),
     "option-group-delete": (Example({"group": "mine"}, (("option-group-create", GROUP),)),),
     "volume-barrier": (Example({"volume": "v1", "enable": True}, (CREATED, STARTED)),),
-    "volume-create": (Example(TWO_BRICKS), Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True})),
-    "volume-delete": (Example({"volume": "v1"}, (CREATED,)),),
+    "volume-create": (
+        Example(TWO_BRICKS),
+        Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True}),
+        Example(SIZED[1], (devices_everywhere,)),
+    ),
+    "volume-delete": (Example({"volume": "v1"}, (CREATED,)), Example({"volume": "v1"}, (devices_everywhere, SIZED))),
     "volume-edit": (Example({"volume": "v1", "metadata": {"a": "b"}}, (CREATED,)),),
     "volume-expand": (
         Example({"volume": "v1", "bricks": ["node1:/b2", "node2:/b2"], "force": True}, (CREATED,)),

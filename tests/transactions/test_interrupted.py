@@ -69,7 +69,9 @@ def values(state: KeyValueState) -> dict[str, bytes]:
 
 
 def is_guard(key: str) -> bool:
-    return key in ("volumes", "peers", "quota") or (key.startswith((model.BRICKS, model.LEFTOVERS)) and key.count("/") < 2)
+    return key in ("volumes", "peers", "quota", "devices") or (
+        key.startswith((model.BRICKS, model.LEFTOVERS, model.SPACES)) and key.count("/") < 2
+    )
 
 
 def check(world: World, before: dict[str, bytes], plan: Plan) -> None:

@@ -1,0 +1,150 @@
+"""Bricks in sparse files with XFS on loop devices: a device is a folder. For small sites, and for machines without LVM.
+
+A file becomes <brick>.img only when its file system is whole; one that never became it is made anew. The folder has a mark (which device of which
+peer it is), so that two of them never share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.core.devices import LOOP_EXTENT
+from gd2raft.provision import lines, mounts
+from gd2raft.provision.run import ProvisionFailed, run
+
+MARK = ".gd2-device.json"
+SIZE_MIN = 1 << 30
+
+
+class Mark(msgspec.Struct, frozen=True):
+    device: str
+    peer: str
+
+
+class Loop:
+    """Implements storage.Provisioner. `known`: ids of this peer's devices; `forbidden`: the daemon's own folders."""
+
+    def __init__(self, peer_id: str, known: Iterable[str], forbidden: Iterable[Path]) -> None:
+        self._peer_id, self._known, self._forbidden = peer_id, frozenset(known), tuple(forbidden)
+
+    async def set_up(self, wanted: SetUpDevice) -> dict[str, int]:
+        return await asyncio.to_thread(self._set_up, wanted)
+
+    async def drop(self, gone: DropDevice) -> None:
+        await asyncio.to_thread(self._unmark, gone.path, gone.device)
+
+    async def make(self, part: MakeStorage) -> None:
+        if mounts.is_mounted(part.mount):
+            return
+        await self.unmake(part)
+        draft = f"{lines.image(part)}.new"
+        await asyncio.to_thread(make_sparse, draft, part.size)
+        await run(lines.mkfs(draft, arbiter=part.arbiter))
+        await asyncio.to_thread(settle, draft, lines.image(part))
+        await self.mount(part)
+
+    async def mount(self, part: MakeStorage) -> None:
+        if not mounts.is_mounted(part.mount):
+            if not os.path.exists(lines.image(part)):
+                raise ProvisionFailed(f"{lines.image(part)} is not there", hint="is the disk with the device's folder mounted?")
+            await mounts.mount(lines.loop_mount(part), part.mount)
+
+    async def unmake(self, part: MakeStorage) -> None:
+        await mounts.unmount(part.mount)
+        await asyncio.to_thread(remove, lines.image(part))
+
+    # the folder
+
+    def _set_up(self, wanted: SetUpDevice) -> dict[str, int]:
+        folder = wanted.path
+        self._check_folder(folder)
+        mark = read_mark(folder)
+        if mark is not None and mark.device != wanted.device and not (mark.peer == self._peer_id and mark.device not in self._known):
+            raise ProvisionFailed(
+                f"folder {folder} belongs to device {mark.device} of peer {mark.peer}", hint=f"if that is long gone, remove {folder}/{MARK}"
+            )
+        found = os.statvfs(folder)
+        free = found.f_bavail * found.f_frsize // LOOP_EXTENT * LOOP_EXTENT
+        size = wanted.size // LOOP_EXTENT * LOOP_EXTENT or free
+        if size > free or size < SIZE_MIN:
+            raise ProvisionFailed(
+                f"a device of {size} bytes is not possible in {folder}: {free} bytes are free there, at least {SIZE_MIN} are needed",
+                hint="leave the size out to use what is free",
+            )
+        write_mark(folder, Mark(wanted.device, self._peer_id))
+        return {"size": size, "extent": LOOP_EXTENT}
+
+    def _check_folder(self, folder: str) -> None:
+        try:
+            found = os.lstat(folder)
+        except OSError as error:
+            raise ProvisionFailed(f"folder {folder} can't be used: {error.strerror}", hint=f"mkdir -p {folder}") from error
+        if not stat.S_ISDIR(found.st_mode):
+            raise ProvisionFailed(f"{folder} is not a folder", hint="provisioner loop needs a folder for its files, lvm a disk")
+        real = os.path.realpath(folder)
+        for own in map(os.path.realpath, self._forbidden):
+            if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
+                raise ProvisionFailed(f"{folder} is in the daemon's own folder {own} (or contains it)", hint="use a folder elsewhere")
+
+    def _unmark(self, folder: str, device: str) -> None:
+        mark = read_mark(folder)
+        if mark is not None and mark.device == device:
+            remove(os.path.join(folder, MARK))
+
+
+def read_mark(folder: str) -> Mark | None:
+    try:
+        return msgspec.json.decode(Path(folder, MARK).read_bytes(), type=Mark)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ProvisionFailed(f"{folder}/{MARK} can't be read: {error}", hint="remove it if no device uses this folder") from error
+
+
+def write_mark(folder: str, mark: Mark) -> None:
+    path = os.path.join(folder, MARK)
+    try:
+        Path(f"{path}.new").write_bytes(msgspec.json.encode(mark))
+        settle(f"{path}.new", path)
+    except OSError as error:
+        raise ProvisionFailed(f"{path} can't be written: {error.strerror}") from error
+
+
+def make_sparse(path: str, size: int) -> None:
+    try:
+        with open(path, "wb") as file:
+            file.truncate(size)
+    except OSError as error:
+        raise ProvisionFailed(f"{path} can't be made: {error.strerror}", hint="is the disk full, or read-only?") from error
+
+
+def settle(draft: str, path: str) -> None:
+    """The draft is on disk, whole, under its name."""
+    try:
+        for name in (draft, os.path.dirname(path)):
+            descriptor = os.open(name, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if name == draft:
+                os.replace(draft, path)
+    except OSError as error:
+        raise ProvisionFailed(f"{path} can't be made: {error.strerror}") from error
+
+
+def remove(path: str) -> None:
+    for name in (f"{path}.new", path):
+        try:
+            os.unlink(name)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise ProvisionFailed(f"{name} can't be removed: {error.strerror}") from error

@@ -1,0 +1,80 @@
+"""Bricks in thin logical volumes: a device is a disk, and becomes a volume group.
+
+What is run is in lines.py and tested to the letter there; this file was never run against a real device-mapper (docs/design/placement.md).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import msgspec
+
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.provision import lines, mounts
+from gd2raft.provision.run import ProvisionFailed, run, run_all
+
+
+class _Group(msgspec.Struct, frozen=True):
+    vg_free: str
+    vg_extent_size: str
+
+
+class _Report(msgspec.Struct, frozen=True):
+    vg: list[_Group]
+
+
+class _Reports(msgspec.Struct, frozen=True):
+    report: list[_Report]
+
+
+class Lvm:
+    """Implements storage.Provisioner."""
+
+    async def set_up(self, wanted: SetUpDevice) -> dict[str, int]:
+        check_disk(wanted.path)
+        if not (await run(lines.lvm_groups(wanted.device))).strip():
+            await run_all(lines.lvm_set_up(wanted.device, wanted.path))
+        return facts_of(await run(lines.lvm_size(wanted.device)))
+
+    async def drop(self, gone: DropDevice) -> None:
+        if (await run(lines.lvm_groups(gone.device))).strip():
+            await run_all(lines.lvm_drop(gone.device, gone.path))
+
+    async def make(self, part: MakeStorage) -> None:
+        if mounts.is_mounted(part.mount):
+            return
+        await self.unmake(part)
+        await run_all(lines.lvm_make(part))
+        await mounts.mount(lines.lvm_mount(part), part.mount)
+
+    async def mount(self, part: MakeStorage) -> None:
+        if not mounts.is_mounted(part.mount):
+            await run(lines.lvm_activate(part))
+            await mounts.mount(lines.lvm_mount(part), part.mount)
+
+    async def unmake(self, part: MakeStorage) -> None:
+        await mounts.unmount(part.mount)
+        await run_all(lines.lvm_unmake(part, await run(lines.lvm_volumes(part))))
+
+
+def check_disk(path: str) -> None:
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise ProvisionFailed(f"disk {path} can't be used: {error.strerror}", hint="lsblk shows the disks") from error
+    if not stat.S_ISBLK(found.st_mode):
+        raise ProvisionFailed(f"{path} is not a block device", hint="provisioner lvm needs a disk, loop a folder")
+
+
+def facts_of(report: str) -> dict[str, int]:
+    """Size and extent from what lines.lvm_size prints.
+
+    >>> facts_of('{"report": [{"vg": [{"vg_free": "8388608", "vg_extent_size": "4194304"}]}]}')
+    {'size': 8388608, 'extent': 4194304}
+    """
+    try:
+        group = msgspec.json.decode(report, type=_Reports).report[0].vg[0]
+        return {"size": int(group.vg_free), "extent": int(group.vg_extent_size)}
+    except (msgspec.MsgspecError, IndexError, ValueError) as error:
+        raise ProvisionFailed(f"vgs said what can't be understood: {report[:200]}") from error

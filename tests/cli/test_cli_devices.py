@@ -1,0 +1,119 @@
+"""gd2 device, and volume create by size: which requests their words become, how devices look, and what is refused before it is sent."""
+
+from __future__ import annotations
+
+import pytest
+from cli_kit import PEER_1, volume_info
+
+pytestmark = pytest.mark.fast
+
+ID = "0123456789abcdef0123456789abcdef"
+BRICK = {"id": "b1", "path": "/m/b1/brick", "volume": "v1", "size": 2 << 30, "taken": 2 << 30, "leaving": True}
+DEVICE = {
+    "id": ID, "peer-id": PEER_1, "host": "node1", "zone": PEER_1, "device": "/srv/b", "provisioner": "loop", "state": "online",
+    "size": {"capacity": 8 << 30, "used": 2 << 30, "free": 6 << 30}, "tags": {"tier": "gold"}, "bricks": [BRICK], "note": "",
+}  # fmt: skip
+PLACE = "POST /v1/devices/node1/%2Fsrv%2Fb"
+
+
+@pytest.mark.parametrize(
+    ("line", "request_line", "body"),
+    [
+        ("add node1 /dev/sdb", "POST /v1/devices/node1", {"device": "/dev/sdb"}),
+        (
+            "add node1 /srv/b provisioner loop --size 8GiB tags tier=gold,a=b",
+            "POST /v1/devices/node1",
+            {"device": "/srv/b", "provisioner": "loop", "size": 8 << 30, "tags": {"tier": "gold", "a": "b"}},
+        ),
+        ("set node1:/srv/b offline", PLACE, {"state": "offline"}),
+        ("tags node1:/srv/b update tier=gold a=", f"{PLACE}/tags", {"change-type": "update", "tags": {"tier": "gold", "a": ""}}),
+        ("tags node1:/srv/b delete tier", f"{PLACE}/tags", {"change-type": "delete", "tags": {"tier": ""}}),
+        ("remove node1:/srv/b force", "DELETE /v1/devices/node1/%2Fsrv%2Fb", {"force": True}),
+        ("info node1:/srv/b", "GET /v1/devices/node1/%2Fsrv%2Fb", None),
+        ("list node1", "GET /v1/devices/node1", None),
+    ],
+)
+def test_words_become_one_request(gd2, peer, line, request_line, body):
+    peer.answers[request_line] = (
+        200,
+        [DEVICE] if " /v1/devices/node1" in request_line and "GET" in request_line and "%2F" not in request_line else DEVICE,
+    )
+    result = gd2("-y", "device", *line.split(), peers=peer)
+    assert (result.code, result.err) == (0, "")
+    (seen,) = peer.seen
+    assert (f"{seen.method} {seen.target}", seen.body or None) == (request_line, body)
+
+
+def test_a_device_is_named_by_its_id_alone(gd2, peer):
+    peer.answers["GET /v1/devices"] = (200, [DEVICE])
+    peer.answers[f"POST /v1/devices/{PEER_1}/{ID}"] = (200, {**DEVICE, "state": "failed"})
+    result = gd2("-y", "device", "set", ID, "failed", peers=peer)
+    assert result.code == 0 and "node1:/srv/b is failed" in result.out and "gd2 device info" in result.out
+    assert gd2("device", "info", "f" * 32, peers=peer).code == 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "device add node1 /srv/b size much", "device add node1 /srv/b provisioner zfs", "device set node1:/b broken", "device info sdb",
+        "device tags node1:/b update nonsense", "device tags node1:/b rename a=b", "device tags node1:/b update", "volume create v size 0GB",
+        "volume create v size 2GiB node1:/b", "volume create v node1:/b zones strict", "volume create v size 2GiB zones loose",
+        "volume create v size 2GiB snapshot-factor x", "volume create v size 2GiB disperse",
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_a_usage_error_and_nothing_is_sent(gd2, peer, line):
+    result = gd2(*line.split(), peers=peer)
+    assert result.code == 2 and result.err and not peer.seen
+
+
+def test_devices_are_a_table_and_one_is_told_with_its_bricks(gd2, peer):
+    peer.answers["GET /v1/devices"] = (200, [DEVICE])
+    lines = gd2("device", "list", peers=peer).out.splitlines()
+    assert lines[1].split() == [ID, "node1:/srv/b", "loop", "online", "8.0", "GiB", "6.0", "GiB", "1", "-"]
+    peer.answers["GET /v1/devices/node1/%2Fsrv%2Fb"] = (200, {**DEVICE, "note": "no room elsewhere"})
+    out = gd2("device", "info", "node1:/srv/b", peers=peer).out
+    assert "used 2.0 GiB, free 6.0 GiB" in out and "tier=gold" in out and "no room elsewhere" in out and "leaving" in out
+    peer.answers["GET /v1/devices"] = (200, [])
+    assert "there are no devices" in gd2("device", "list", peers=peer).out
+
+
+@pytest.mark.parametrize(
+    ("words", "body"),
+    [
+        ("--size 20GiB --replica 3", {"size": 20 << 30, "replica": 3}),
+        ("size 2T replica 2 arbiter 1 zones strict", {"size": 2 << 40, "replica": 2, "arbiter": 1, "subvolume-zones-overlap": False}),
+        (
+            "size 9GB disperse 3 max-brick-size 1.5G distribute 4",
+            {"size": 9 << 30, "disperse": 3, "max-brick-size": 3 << 29, "distribute": 4},
+        ),
+        (
+            "size 9GB disperse disperse-data 4 redundancy 2 tags tier=gold provisioner lvm",
+            {"size": 9 << 30, "disperse-data": 4, "disperse-redundancy": 2, "device-tags": {"tier": "gold"}, "provisioner": "lvm"},
+        ),
+        (
+            "size 9GB snapshot-factor 1.5 average-file-size 1MB",
+            {"size": 9 << 30, "snapshot": True, "snapshot-reserve-factor": 1.5, "average-file-size": 1 << 20},
+        ),
+    ],
+)
+def test_a_size_takes_the_place_of_bricks(gd2, peer, words, body):
+    peer.answers["POST /v1/volumes"] = (201, volume_info())
+    assert gd2("volume", "create", "v1", *words.split(), peers=peer).code == 0
+    assert peer.seen[0].body == {"name": "v1", **body}
+
+
+def test_a_dry_run_shows_where_bricks_would_go(gd2, peer):
+    brick = {
+        "peer-id": PEER_1,
+        "host": "node1",
+        "zone": "z1",
+        "path": "/m/x",
+        "type": "Arbiter",
+        "size": 1 << 30,
+        "device": ID,
+        "device-path": "/srv/b",
+    }
+    peer.answers["POST /v1/placement"] = (200, {"name": "v1", "size": 1 << 30, "sets": [[brick]]})
+    result = gd2("volume", "create", "v1", "size", "1GiB", "--dry-run", peers=peer)
+    assert result.out.splitlines()[-1].split() == ["1", "node1:/srv/b", "1.0", "GiB", "Arbiter", "z1"]
+    assert len(peer.seen) == 1
