@@ -30,6 +30,7 @@ GOALS = {"throughput_c1": 1.0, "throughput_c16": 1.8, "throughput_c256": 4.0, "p
 GOALS |= {"failover": 1.0, "rss": 1.0}
 FAILOVER_S = 12.0
 FLOOR_COUNT = 300
+CHECK_LOADS = ("s", "m", "l", "xl")
 CHILD_EXTRA_S = 60.0
 
 Numbers = dict[tuple[str, str], list[float]]  # by (side, what)
@@ -43,7 +44,7 @@ def main(words: list[str]) -> int:
     numbers: Numbers = defaultdict(list)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-commit-", dir=options.folder) as folder:
-            _measure(Path(folder), options, numbers)
+            checked = _measure(Path(folder), options, numbers)
             floor = _floor(Path(folder))
             kind = report.file_system(Path(folder))
     except (NotDone, OSError) as error:
@@ -51,9 +52,9 @@ def main(words: list[str]) -> int:
         return 1
     ratios = _ratios(numbers)
     report.show(_rows(numbers, ratios))
-    print(_floor_text(floor))
+    print(_floor_text(floor), *checked, sep="\n")
     if options.write_docs:
-        _write_docs(options, numbers, ratios, floor, kind)
+        _write_docs(options, numbers, ratios, [*checked, f"{_floor_text(floor)}."], kind)
     if options.json:
         print(json.dumps({"name": "commit", "ours_over_theirs": ratios, "floor_ms": round(sum(floor[:1]) + 2 * floor[1], 4)}))
     return 0
@@ -64,12 +65,15 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (default %(default)s)")
     parser.add_argument("--failovers", type=int, default=3, help="leaders to kill on each side (default %(default)s)")
+    help = "etcdctl check perf with this load too (xl: 15,000 writes a second, if it can), for a minute"
+    parser.add_argument("--check-perf", choices=CHECK_LOADS, default=None, help=help)
     parser.add_argument("--folder", default=None, help="where the data goes (default: the folder for temporary files)")
     arguments.output(parser, "write the section of docs/benchmarks.md, and its plot")
     return parser.parse_args(words)
 
 
-def _measure(folder: Path, options: argparse.Namespace, numbers: Numbers) -> None:
+def _measure(folder: Path, options: argparse.Namespace, numbers: Numbers) -> list[str]:
+    """What etcd's own check says, when asked for."""
     with Ours(folder / "ours") as ours, Etcd(folder / "etcd") as etcd:
         sides: list[Servers] = [ours, etcd]
         for round_ in range(options.rounds):
@@ -82,6 +86,7 @@ def _measure(folder: Path, options: argparse.Namespace, numbers: Numbers) -> Non
             for side in sides:
                 numbers[side.side, "failover"].append(_failover(side))
                 _say(f"{side.label}: failover {numbers[side.side, 'failover'][-1]:.2f} s")
+        return [f"`etcdctl check perf --load={options.check_perf}`: {etcd.check(options.check_perf)}."] if options.check_perf else []
 
 
 def _say(text: str) -> None:
@@ -218,8 +223,8 @@ def _rows(numbers: Numbers, ratios: dict[str, float]) -> list[list[str]]:
     return rows
 
 
-def _write_docs(options: argparse.Namespace, numbers: Numbers, ratios: dict[str, float], floor: tuple[float, float], kind: str) -> None:
-    load = os.getloadavg()[0]
+def _write_docs(options: argparse.Namespace, numbers: Numbers, ratios: dict[str, float], notes: list[str], kind: str) -> None:
+    load, check = os.getloadavg()[0], f" --check-perf {options.check_perf}" if options.check_perf else ""
     lines = [
         "## Commits, against etcd",
         "",
@@ -229,8 +234,8 @@ def _write_docs(options: argparse.Namespace, numbers: Numbers, ratios: dict[str,
         "- Clients: one process that talks to the leader; ours speaks the peer RPC (store.forward), as every other peer does "
         "(commits asked for in one turn of its event loop share a frame), etcd's is gRPC over a small HTTP/2 client of the benchmark's "
         "own (a gRPC library in Python costs more than the rest of the client).",
-        f"- {_floor_text(floor)}.",
-        f"- Repeat: `./dev bench commit --rounds {options.rounds} --seconds {options.seconds:g} --write-docs`.",
+        *(f"- {note}" for note in notes),
+        f"- Repeat: `./dev bench commit --rounds {options.rounds} --seconds {options.seconds:g}{check} --write-docs`.",
         "",
         report.markdown(_rows(numbers, ratios)),
         "",

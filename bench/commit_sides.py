@@ -29,6 +29,8 @@ ETCD = "etcd"
 ETCD_CLIENT, ETCD_PEER = 2379, 2380
 CALL_S = 10.0
 END_S = 10.0
+CHECK_S = 180.0
+CHECK_SAYS = ("PASS", "FAIL", "Throughput", "Slowest", "Stddev")
 
 
 def why_not() -> str | None:
@@ -268,6 +270,16 @@ class Etcd(Processes):
 
     def revision(self) -> int:
         return int(self._status(0)["header"]["revision"])
+
+    def check(self, load: str) -> str:
+        """What etcd's own check of its speed says, in one line; it passes or fails by thresholds of its own."""
+        endpoints = ",".join(f"{address}:{ETCD_CLIENT}" for address in self.addresses)
+        command = ["etcdctl", f"--endpoints={endpoints}", "check", "perf", f"--load={load}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_S, env=os.environ | {"ETCDCTL_API": "3"})
+        said = [line for line in done.stdout.replace("\r", "\n").splitlines() if line.startswith(CHECK_SAYS)]
+        if not said:
+            raise NotDone(f"etcdctl check perf: {(done.stderr or done.stdout)[-300:]}")
+        return "; ".join(said)
 
 
 def version() -> str:

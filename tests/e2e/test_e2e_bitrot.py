@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 SIGNATURE = "trusted.bit-rot.signature"
 GOOD = b"as it was written\n"
-SIGNED_S, SCRUB_S = 8.0, 60.0
+SIGNED_S, SCRUB_S = 6.0, 60.0
 
 
 def test_a_file_that_rots_on_a_disk_is_found(make_pool: MakePool) -> None:
@@ -75,13 +75,27 @@ def a_file_is_signed_on_every_brick(pool: Pool, mount: Mount) -> str:
     names = (f"f{number}" for number in range(100))
 
     def signed() -> str:
-        """bitd never hears of what was closed while it connected to a brick (seen with 10.3): then another file is tried."""
+        """A brick of 10.3 that bitd has just asked for news may send none (its changelog translator lists the asker with those that have
+        not answered, if the answer comes at once): a new bitd asks anew, and another file is tried."""
         name = next(names)
         (mount.path / "d" / name).write_bytes(GOOD)
-        copies = [peer.brick_folder("v1") / "d" / name for peer in pool.peers]
-        return name if until(lambda: all(os.getxattr(copy, SIGNATURE) for copy in copies), f"{name} is signed", SIGNED_S) else ""
+        left = list(pool.peers)
 
-    return until(signed, "a file is signed on every brick", SCRUB_S)
+        def none_left() -> bool:
+            left[:] = [peer for peer in left if SIGNATURE not in os.listxattr(peer.brick_folder("v1") / "d" / name)]
+            return not left
+
+        try:
+            until(none_left, f"{name} is signed", SIGNED_S)
+        except AssertionError:
+            for peer in left:
+                (old,) = daemons(peer, "bitd")
+                peer.kill_process(old)
+                until(lambda peer=peer, old=old: daemons(peer, "bitd") - {old} and service(pool, peer, "bitd"), "bitd runs again")
+            return ""
+        return name
+
+    return until(signed, "a file is signed on every brick", 2 * SCRUB_S)
 
 
 def a_byte_flipped_on_a_brick_is_found_and_the_good_copy_is_read(pool: Pool, mount: Mount, name: str) -> None:
