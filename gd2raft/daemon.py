@@ -31,6 +31,7 @@ from gd2raft.engine.calls import CommandCall, Done, StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepRunner
 from gd2raft.engine.turns import Turns
+from gd2raft.evacuation import evacuation_of
 from gd2raft.gluster import Gluster
 from gd2raft.healing import Healing
 from gd2raft.hooks import Hooks
@@ -137,6 +138,7 @@ class Daemon:
         self.hooks.start()
         self.quorum.start()
         self.caretaker.start()
+        self.evacuation.start()
         self.spawn(self.mover.run())
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
 
@@ -238,6 +240,7 @@ class Daemon:
             forbidden=(self.state, self.rundir),
             on_mounted=lambda: self.gluster.changed(None),
         )
+        self.evacuation = evacuation_of(self)
         self.sunrpc = SunRpcServer(self.gluster, log=structlog.get_logger("sunrpc"))
         self.gluster.server = self.sunrpc
         kinds = {name: step.kind for name, step in steps().items()}
@@ -276,7 +279,7 @@ class Daemon:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room in ("rest", "sunrpc", "healing", "hooks", "quorum", "gluster", "caretaker", "step_runner", "storage"):
+        for room in ("rest", "sunrpc", "evacuation", "healing", "hooks", "quorum", "gluster", "caretaker", "step_runner", "storage"):
             if hasattr(self, room):
                 with contextlib.suppress(Exception):
                     await getattr(self, room).close()
@@ -393,6 +396,7 @@ class Daemon:
         """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
         self.caretaker.on_events(events)
         self.storage.on_events(events)
+        self.evacuation.on_events(events)
         if events is None:
             self.gluster.changed(None)
             return

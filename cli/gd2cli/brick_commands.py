@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gd2cli.problems import Problem
+from gd2cli.sizes import parse_size
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, size, table
 from gd2cli.volume_words import FLAGS, brick_problem
@@ -27,15 +28,29 @@ def action_of(words: Parsed, actions: tuple[str, ...], usage: str) -> str:
 
 
 def add_brick(session: Session, words: Parsed) -> None:
-    if not words.rest:
-        raise WordError("no bricks are given", "name at least one: PEER:/path")
     name = words.name(0)
+    if words.text("size"):
+        add_size(session, name, words)
+        return
+    if not words.rest:
+        raise WordError("no bricks are given", "name at least one: PEER:/path, or say how much more: size 20GiB")
     body: dict[str, Any] = {"bricks": list(words.rest), "force": words.flag("force")}
     body |= {word: words.count(word) for word in ("replica", "arbiter") if words.count(word)}
     body["flags"] = {flag: True for flag in FLAGS if flag == "create-brick-dir" or words.flag(flag)}
     answer = session.write("POST", "volumes", name, "expand", body=body)
     more = "" if words.count("replica") else f"\nnew files may go there; move old ones with: gd2 volume rebalance {name} start"
     session.show(answer, lambda _: f"volume add-brick: {name}: success{more}")
+
+
+def add_size(session: Session, name: str, words: Parsed) -> None:
+    if words.rest or words.count("replica"):
+        raise WordError("a size adds further sets: without bricks and without a replica count")
+    body = {"size": parse_size("size", words.text("size"))}
+    if words.count("distribute"):
+        body["distribute"] = words.count("distribute")
+    answer = session.write("POST", "volumes", name, "expand", body=body)
+    more = f"\nnew files may go there; move old ones with: gd2 volume rebalance {name} start"
+    session.show(answer, lambda v: f"volume add-brick: {name}: success, it has {size(v['capacity'])} now{more}")
 
 
 def remove_brick(session: Session, words: Parsed) -> None:
@@ -154,9 +169,11 @@ REBALANCE_USAGE = "VOLUME [fix-layout] start [force] | stop | status"
 COMMANDS = {
     "add-brick": Spec(
         Grammar(
-            "VOLUME [replica N [arbiter 1]] BRICK... [force]",
+            "VOLUME [replica N [arbiter 1]] BRICK... [force] | VOLUME size SIZE [distribute N]",
             names=("VOLUME",),
             words=(
+                Word("size", "text"),
+                Word("distribute", "count"),
                 Word("replica", "count"),
                 Word("arbiter", "count", after="replica", example="replica 3 arbiter 1"),
                 Word("force"),
@@ -165,7 +182,8 @@ COMMANDS = {
             rest="BRICK",
             rest_check=brick_problem,
         ),
-        "Add bricks to a volume: further sets, or with a higher replica count further copies in every set (self-heal fills them).",
+        "Add bricks to a volume: further sets, or with a higher replica count further copies in every set (self-heal fills them). "
+        "With a size, further sets are made on devices (gd2 device).",
         add_brick,
     ),
     "remove-brick": Spec(

@@ -57,7 +57,7 @@ TREE = {
             "status": Leaf("volume_commands:status", "Which bricks are online."),
             "replace-brick": Leaf("repair_commands:replace-brick", "Put an empty brick in the place of another."),
             "reset-brick": Leaf("repair_commands:reset-brick", "Take a brick away to work on its disk, and bring it back."),
-            "add-brick": Leaf("brick_commands:add-brick", "Add bricks to a volume."),
+            "add-brick": Leaf("brick_commands:add-brick", "Add bricks to a volume, or a size (also: expand)."),
             "remove-brick": Leaf("brick_commands:remove-brick", "Take bricks out of a volume."),
             "rebalance": Leaf("brick_commands:rebalance", "Move files to where the layout wants them."),
             "heal": Leaf("heal_commands:heal", "What waits to be healed; begin to heal; settle split-brain."),
@@ -72,6 +72,7 @@ TREE = {
             "get": Leaf("option_commands:get", "Show options."),
             "reset": Leaf("option_commands:reset", "Give options their defaults again."),
         },
+        {"expand": "add-brick"},
     ),
     "device": Branch(
         "Disks and folders for volumes by size.",

@@ -119,6 +119,15 @@ def beside(view: View, volume: model.Volume, brick: model.Brick, others: Sequenc
     return placement.place_one(found, wanted, brick.size, places, brick.type is model.BrickType.ARBITER, ids.uuid)
 
 
+def further(view: View, volume: model.Volume, size: int, sets: int, ids: Ids) -> tuple[Spot, ...]:
+    """Spots for sets like those of the volume, of `size` bytes together. Raises Refused, NoSpace."""
+    first, sizing = volume.subvols[0], volume.sizing or model.Sizing()
+    set_size = 1 if volume.kind == "distribute" else len(first.bricks)
+    like = layout.Layout(type=first.type, set_size=set_size, bricks=(), arbiter=first.arbiter_count, redundancy=first.redundancy_count)
+    wanted = wanted_of(like, sizing, size=size, sets=sets, bricks=sum(1 for _ in volume.bricks()))
+    return tuple(spot for each in placement.place(candidates(view, sizing, Where()), wanted, ids.uuid) for spot in each)
+
+
 def zone_of(view: View, peer_id: str) -> str:
     peer = view.peer(peer_id)
     return (peer.zone if peer is not None else "") or peer_id
@@ -180,11 +189,11 @@ def relied_on(view: View, spots: Iterable[Spot]) -> None:
         devices.spaces(view, device_id)
 
 
-def claims(volume: str, spots: Iterable[Spot]) -> tuple[plan.Change, ...]:
-    return tuple(devices.claim(spot.device.id, space_of(volume, spot)) for spot in spots)
+def claims(volume: str, spots: Iterable[Spot], *, filling: bool = False) -> tuple[plan.Change, ...]:
+    return tuple(devices.claim(spot.device.id, space_of(volume, spot, filling=filling)) for spot in spots)
 
 
-def space_of(volume: str, spot: Spot) -> devices.Space:
+def space_of(volume: str, spot: Spot, *, filling: bool = False) -> devices.Space:
     return devices.Space(
         brick=spot.brick,
         volume=volume,
@@ -193,6 +202,7 @@ def space_of(volume: str, spot: Spot) -> devices.Space:
         pool=spot.pool,
         metadata=spot.metadata,
         arbiter=spot.arbiter,
+        filling=filling,
     )
 
 

@@ -1,4 +1,5 @@
-"""volume expand (add-brick): more bricks: as further subvolumes, or as further copies in every set (a raised replica count).
+"""volume expand (add-brick): more bricks: as further subvolumes (by size: placed on devices), or as further copies in every set (a raised
+replica count).
 
 The new bricks run before clients learn of them: the first commit has them as Volume.joining, the last one as subvolumes.
 A copy that is new must never be taken for a good one: before anything else, the good ones are marked as knowing better
@@ -9,25 +10,29 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import brick_change, layout, lookup, quota, shrink
+from gd2raft.commands import brick_change, layout, lookup, quota, shrink, sizing
 from gd2raft.commands import volume_create as create
 from gd2raft.commands.hooked import around
 from gd2raft.commands.job_start import follow
 from gd2raft.commands.step_kinds import BRICK_ONLINE, FILL_REPLICA, MARK_REPLICA, BrickOnline, MarkReplica
 from gd2raft.core import jobs, model, plan
 from gd2raft.core.model import Brick, BrickType, Subvolume, SubvolumeType, Volume, VolumeState
+from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
 
 
 class VolumeExpand(Request, frozen=True, kw_only=True):
-    """`bricks`: PEER:/path, or GlusterD2's {peerid, path}. `replica`: the new count, 0 leaves it. `arbiter` 1: the last new copy of each set is an arbiter."""
+    """`bricks`: PEER:/path, or GlusterD2's {peerid, path}. `replica`: the new count, 0 leaves it. `arbiter` 1: the last new copy of each set is an arbiter.
+    `size`: bytes more, in further sets like those that are there, on devices; `distribute`: in so many sets, 0: in as few as brick sizes allow."""
 
     volume: str
-    bricks: list[create.BrickRequest | str]
+    bricks: list[create.BrickRequest | str] = []
     replica: int = 0
     arbiter: int = 0
     force: bool = False
     flags: dict[str, bool] = {}
+    size: int = 0
+    distribute: int = 0
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -40,17 +45,33 @@ class Shape(msgspec.Struct, frozen=True):
 def plan_expand(view: View, request: VolumeExpand, ids: Ids) -> Plan:
     volume = lookup.volume(view, request.volume)
     check_quiet(view, volume)
-    places = [layout.parse_brick(b) if isinstance(b, str) else layout.BrickPlace(b.peerid, b.path) for b in request.bricks]
+    spots = spots_of(view, volume, request, ids)
+    named = [layout.parse_brick(b) if isinstance(b, str) else layout.BrickPlace(b.peerid, b.path) for b in request.bricks]
+    places = [sizing.place_of(spot) for spot in spots] or named
     shape = shape_of(volume, request, len(places))
     placed = [create.resolve(view, p) for p in places]
     like_create = create.VolumeCreate(name=volume.name, force=True, flags=request.flags)
     create.check_request(like_create)
     create.check_bricks(view, like_create, layout.Layout(type=SubvolumeType.DISTRIBUTE, set_size=1, bricks=tuple(places)), placed)
-    fresh = new_bricks(volume, shape, placed, ids)
-    grown = grow(volume, shape, fresh)
+    sizing.relied_on(view, spots)
+    fresh = new_bricks(volume, shape, placed, ids, spots)
+    grown = msgspec.structs.replace(grow(volume, shape, fresh), capacity=volume.capacity + request.size)
     if not request.force:
         check_spread(grown, fresh)
-    return steps_and_changes(view, request, volume, grown, fresh, shape)
+    return steps_and_changes(view, request, volume, grown, fresh, shape, spots)
+
+
+def spots_of(view: View, volume: Volume, request: VolumeExpand, ids: Ids) -> tuple[Spot, ...]:
+    """Where bricks for so many bytes more go; () when bricks are named. Raises Refused, NoSpace."""
+    if request.size == 0 and request.distribute == 0:
+        return ()
+    if request.bricks or request.replica or request.arbiter or request.size <= 0 or request.distribute < 0:
+        raise Refused(
+            "a size adds further sets like those that are there: without bricks and without a replica count",
+            hint="a size, or bricks; both above 0",
+            code="bad-layout",
+        )
+    return sizing.further(view, volume, request.size, request.distribute, ids)
 
 
 def check_quiet(view: View, volume: Volume) -> None:
@@ -139,18 +160,20 @@ def check_arbiter(volume: Volume, request: VolumeExpand, now: int) -> None:
         )
 
 
-def new_bricks(volume: Volume, shape: Shape, placed: list[create.Placed], ids: Ids) -> list[Brick]:
+def new_bricks(volume: Volume, shape: Shape, placed: list[create.Placed], ids: Ids, spots: tuple[Spot, ...] = ()) -> list[Brick]:
     """Records of the bricks; their numbers go on from the highest that is in use."""
     first = volume.subvols[0]
     of_each = shape.raised or len(first.bricks)  # the last of so many is the arbiter, where there is one
     arbiter = shape.arbiter if shape.raised else bool(first.arbiter_count)
     return [
         Brick(
-            id=ids.uuid(),
+            id=spots[i].brick if spots else ids.uuid(),
             peer_id=place.peer.id,
             path=place.path,
             index=volume.brick_index_next + i,
             type=BrickType.ARBITER if arbiter and i % of_each == of_each - 1 else BrickType.BRICK,
+            device=spots[i].device.id if spots else "",
+            size=spots[i].size if spots else 0,
         )
         for i, place in enumerate(placed)
     ]
@@ -196,22 +219,25 @@ def check_spread(grown: Volume, fresh: list[Brick]) -> None:
             )
 
 
-def steps_and_changes(view: View, request: VolumeExpand, volume: Volume, grown: Volume, fresh: list[Brick], shape: Shape) -> Plan:
+def steps_and_changes(
+    view: View, request: VolumeExpand, volume: Volume, grown: Volume, fresh: list[Brick], shape: Shape, spots: tuple[Spot, ...]
+) -> Plan:
     like_create = create.VolumeCreate(name=volume.name, force=request.force, flags=request.flags)
     prepare = tuple(create.prepare_step(like_create, volume, b) for b in fresh)
     good = good_copies(volume, grown, fresh) if shape.raised and volume.state is VolumeState.STARTED else []
     if good:
         shrink.check_online(view, volume.peer_ids(), f"bricks of volume {volume.name} are")
     looks = tuple(BRICK_ONLINE.at(b.peer_id, BrickOnline(volume=volume.name, path=b.path)) for b, _ in good)
+    make = sizing.make(spots)
     facts = tuple(
-        plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=len(looks) + i)
-        for i, b in enumerate(fresh)
+        plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=i)
+        for i, b in enumerate(fresh, len(looks) + len(make))
     )
     first, after, last = in_order(view, volume, grown, fresh, good)
     return Plan(
         locks=(f"volume/{volume.name}",),
-        claims=tuple(create.claim(volume.name, b) for b in fresh),
-        before=tuple(barrier for barrier in (looks, prepare, tuple(MARK_REPLICA.at(b.peer_id, a) for b, a in good)) if barrier),
+        claims=(*(create.claim(volume.name, b) for b in fresh), *sizing.claims(volume.name, spots)),
+        before=tuple(barrier for barrier in (looks, make, prepare, tuple(MARK_REPLICA.at(b.peer_id, a) for b, a in good)) if barrier),
         changes=(first, *facts),
         after=(*quota.limit_roots(view, volume, fresh), *after),
         last=last,
@@ -256,5 +282,5 @@ COMMAND = Command(
     request=VolumeExpand,
     plan=plan_expand,
     route=Route("POST", "/v1/volumes/{volume}/expand", 200, "volume"),
-    summary="Add bricks to a volume, as further subvolumes or as further copies.",
+    summary="Add bricks to a volume, as further subvolumes (named, or by size) or as further copies.",
 )

@@ -58,7 +58,7 @@ def plan_replace(view: View, request: VolumeReplaceBrick, ids: Ids) -> Plan:
     changed = brick_change.with_brick(volume, old, new)
     return Plan(
         locks=(f"volume/{volume.name}",),
-        claims=(claim(volume.name, new), *sizing.claims(volume.name, spots)),
+        claims=(claim(volume.name, new), *sizing.claims(volume.name, spots, filling=True)),
         before=(
             *((make,) if make else ()),
             (prepare(request, volume, new),),
@@ -86,9 +86,22 @@ def spots_of(view: View, request: VolumeReplaceBrick, volume: model.Volume, posi
         raise Refused(
             "where the new brick is to be is not said", hint="only for a brick on a device another device is found", code="no-bricks"
         )
+    check_filled(view, volume, position)
     spots = (sizing.beside(view, volume, position.brick, position.others, ids),)
     sizing.relied_on(view, spots)
     return spots
+
+
+def check_filled(view: View, volume: model.Volume, position: brick_change.Position) -> None:
+    """Bricks that are being filled themselves can fill no other one. Raises Refused."""
+    whole = [b for b in brick_change.sources(position) if b.peer_id in view.online and not devices.is_filling(view, b)]
+    if len(whole) < brick_change.others_needed(position):
+        raise Refused(
+            f"brick {position.brick.path} of volume {volume.name} can't be moved: {len(whole)} other bricks of its set are whole and online, "
+            f"{brick_change.others_needed(position)} are needed",
+            hint=f"wait until those that were moved before are filled: gd2 volume heal {volume.name} info",
+            code="not-filled",
+        )
 
 
 def place_of(request: VolumeReplaceBrick, spots: tuple[Spot, ...]) -> layout.BrickPlace:

@@ -58,7 +58,8 @@ class Device(Record, frozen=True, kw_only=True, omit_defaults=True):
 class Space(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a brick has of a device. Bytes: `size` of its file system, `pool` of the thin pool below it, `metadata` of that pool (lvm only).
 
-    `brick`: id of the brick; `path`: of the brick, a folder in the file system. `leaving`: the brick is gone from its volume.
+    `brick`: id of the brick; `path`: of the brick, a folder in the file system. `leaving`: the brick is gone from its volume. `filling`: it took
+    another's place, and self-heal hasn't filled it yet, so that nothing can be filled from it.
     """
 
     brick: str
@@ -69,6 +70,7 @@ class Space(Record, frozen=True, kw_only=True, omit_defaults=True):
     metadata: int = 0
     arbiter: bool = False
     leaving: bool = False
+    filling: bool = False
 
     @property
     def taken(self) -> int:
@@ -118,6 +120,12 @@ def spaces(view: model.View, device_id: str) -> list[Space]:
     return [model.load(key, item.value, Space) for key, item in view.reader.list(space_prefix(device_id))]
 
 
+def is_filling(view: model.View, brick: model.Brick) -> bool:
+    key = space_key(brick.device, brick.id)
+    item = view.reader.get(key) if brick.device else None
+    return item is not None and model.load(key, item.value, Space).filling
+
+
 def used(held: Iterable[Space]) -> int:
     return sum(space.taken for space in held)
 
@@ -144,7 +152,7 @@ def _leaving(view: model.View, bricks: Iterable[model.Brick]) -> Iterator[plan.C
             continue
         key = space_key(brick.device, brick.id)
         if (item := view.reader.get(key)) is not None:
-            yield plan.put(view, key, msgspec.structs.replace(model.load(key, item.value, Space), leaving=True))
+            yield plan.put(view, key, msgspec.structs.replace(model.load(key, item.value, Space), leaving=True, filling=False))
 
 
 def gone_with(view: model.View, peer_id: str) -> tuple[plan.Change, ...]:

@@ -72,7 +72,7 @@ class Loop:
             )
         found = os.statvfs(folder)
         free = found.f_bavail * found.f_frsize // LOOP_EXTENT * LOOP_EXTENT
-        size = wanted.size // LOOP_EXTENT * LOOP_EXTENT or free
+        size = wanted.size // LOOP_EXTENT * LOOP_EXTENT if wanted.size else free
         if size > free or size < SIZE_MIN:
             raise ProvisionFailed(
                 f"a device of {size} bytes is not possible in {folder}: {free} bytes are free there, at least {SIZE_MIN} are needed",

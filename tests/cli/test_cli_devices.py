@@ -117,3 +117,12 @@ def test_a_dry_run_shows_where_bricks_would_go(gd2, peer):
     result = gd2("volume", "create", "v1", "size", "1GiB", "--dry-run", peers=peer)
     assert result.out.splitlines()[-1].split() == ["1", "node1:/srv/b", "1.0", "GiB", "Arbiter", "z1"]
     assert len(peer.seen) == 1
+
+
+def test_a_volume_is_expanded_by_size(gd2, peer):
+    peer.answers["POST /v1/volumes/v1/expand"] = (200, volume_info(capacity=3 << 30))
+    for word in ("add-brick", "expand"):
+        result = gd2("volume", word, "v1", "size", "1GiB", "distribute", "2", peers=peer)
+        assert result.code == 0 and "it has 3.0 GiB now" in result.out
+    assert [seen.body for seen in peer.seen] == [{"size": 1 << 30, "distribute": 2}] * 2
+    assert gd2("volume", "expand", "v1", "size", "1GiB", "node1:/b", peers=peer).code == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from pool_kit import Pool, World, broken, drive, host, peer_id, peer_record
 
@@ -229,6 +230,50 @@ def test_a_brick_on_a_device_goes_to_another_device_by_itself() -> None:
     new = next(after.bricks())
     assert new.device not in {b.device for b in volume.bricks()} and new.size == old.size and new.index == old.index
     assert [(s.brick, s.leaving) for s in spaces(pool) if s.brick in (old.id, new.id)].count((old.id, True)) == 1
+
+
+def test_a_moved_brick_fills_no_other_one_until_it_is_filled_itself() -> None:
+    pool = equipped(4)
+    volume = pool_after(pool, sized(replica=2, exclude_peers=["node3", "node4"]))
+    pool.do("volume-start", None, volume="v")
+    first, second = volume.bricks()
+    assert pool.do("volume-replace-brick", None, volume="v", src_peerid=first.peer_id, src_brickpath=first.path).outcome == "done"
+    other = {"volume": "v", "src_peerid": second.peer_id, "src_brickpath": second.path}
+    why = refused(pool, "volume-replace-brick", **other)
+    assert why.code == "not-filled" and "0 other bricks of its set are whole" in why.message
+    (filling,) = [(d, s) for d in devices.all_devices(pool.view()) for s in devices.spaces(pool.view(), d.id) if s.filling]
+    pool.store(devices.space_key(filling[0].id, filling[1].brick), msgspec.structs.replace(filling[1], filling=False))
+    assert pool.do("volume-replace-brick", None, **other).outcome == "done"
+
+
+def test_a_volume_grows_by_sets_like_those_it_has() -> None:
+    pool = equipped(3)
+    before = pool_after(pool, sized(replica=2, arbiter=1, max_brick_size=GIB, size=GIB))
+    assert pool.do("volume-expand", None, volume="v", size=2 * GIB).outcome == "done"
+    after = pool.view().volume("v")
+    assert after is not None and after.subvols[0] == before.subvols[0] and len(after.subvols) == 3
+    assert after.capacity == 3 * GIB and [s.bricks[2].type.value for s in after.subvols] == ["Arbiter"] * 3
+    assert [b.index for b in after.bricks()] == list(range(9))
+    assert len(spaces(pool)) == 9 and all(pool.view().brick_claims(b.peer_id)[b.path].fsid == 7 for b in after.bricks())
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"size": GIB, "bricks": ["node1:/b"]}, "bad-layout"),
+        ({"size": GIB, "replica": 3}, "bad-layout"),
+        ({"size": -1}, "bad-layout"),
+        ({"distribute": 2}, "bad-layout"),
+        ({}, "no-bricks"),
+        ({"size": 9 * GIB}, "no-space"),
+        ({"size": 5}, "too-small"),
+        ({"size": 40 * GIB, "distribute": 40}, "bad-size"),
+    ],
+)
+def test_an_expand_that_can_not_be_placed_is_refused(fields: dict[str, Any], code: str) -> None:
+    pool = equipped(2)
+    pool_after(pool, sized(replica=2))
+    assert refused(pool, "volume-expand", volume="v", **fields).code == code
 
 
 def test_where_a_brick_goes_that_nobody_placed_must_be_said() -> None:

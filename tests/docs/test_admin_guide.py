@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -89,6 +90,8 @@ def folder() -> Iterator[Path]:
         (made / f"{n}" / "bricks" / "b2").mkdir()
     yield made
     demo.end_all(made)
+    for mount in made.glob("*/state/mounts/*"):  # of a test that failed
+        subprocess.run(["umount", mount], check=False, capture_output=True)
     shutil.rmtree(made, ignore_errors=True)
 
 
@@ -120,8 +123,9 @@ def until_done(shell: Shell, command: str) -> None:
 def on_this_machine(command: str, folder: Path, net: str) -> str:
     """nodeN is an address, its /bricks a folder; the bricks of the test may lie on the root file system."""
     command = re.sub(r"node(\d):/bricks/", rf"{net}\1:{folder}/\1/bricks/", command)
+    command = re.sub(r"node(\d) /bricks/", rf"{net}\1 {folder}/\1/bricks/", command)
     command = re.sub(r"\bnode(\d)\b", rf"{net}\1", command)
-    return f"{command} --allow-root-dir" if re.match("gd2 volume (create|add-brick)", command) else command
+    return f"{command} --allow-root-dir" if re.match("gd2 volume (create|add-brick) (?!.*--size)", command) else command
 
 
 def runnable() -> list[Block]:

@@ -156,8 +156,15 @@ class Pool:
             with contextlib.suppress(AssertionError):
                 peer.kill()
         until(self._nothing_runs, "all bricks and clients have ended", 20)
+        self._unmount_bricks()
         mounted = [line for line in Path("/proc/self/mounts").read_text().splitlines() if f" {self[0].folder.parent}/" in line]
         assert not mounted, f"still mounted: {mounted}"
+
+    def _unmount_bricks(self) -> None:
+        """Those on devices: they outlive a daemon, and a test that failed."""
+        for peer in self.peers:
+            for mount in peer.machine.seen(peer.state / "mounts").glob("*"):
+                peer.machine.run(["umount", str(peer.state / "mounts" / mount.name)])
 
     def _nothing_runs(self) -> bool:
         pids = [(peer, pid) for peer in self.peers for pid in peer.machine.gluster_processes()]

@@ -1,0 +1,169 @@
+"""What is run to make bricks: the commands of LVM to the letter (they are never run here), files on loop devices for real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.provision import lines, mounts
+from gd2raft.provision.loop import Loop
+from gd2raft.provision.lvm import check_disk, facts_of
+from gd2raft.provision.run import ProvisionFailed, run
+
+DEVICE, BRICK = "d" * 32, "b" * 32
+GIB, MIB = 1 << 30, 1 << 20
+LVM = MakeStorage(
+    provisioner="lvm", device=DEVICE, device_path="/dev/sdb", brick=BRICK, mount=f"/m/{BRICK}", size=GIB, pool=2 * GIB, metadata=12 * MIB
+)
+
+
+def text(*commands: tuple[str, ...]) -> list[str]:
+    return [" ".join(words) for words in commands]
+
+
+@pytest.mark.fast
+def test_a_disk_becomes_a_volume_group_as_with_heketi() -> None:
+    assert text(*lines.lvm_set_up(DEVICE, "/dev/sdb")) == [
+        "lvm pvcreate -qq --metadatasize=128M --dataalignment=256K /dev/sdb",
+        f"lvm vgcreate -qq --physicalextentsize=4M --autobackup=n vg_{DEVICE} /dev/sdb",
+    ]
+    assert text(*lines.lvm_drop(DEVICE, "/dev/sdb")) == [f"lvm vgremove -qq vg_{DEVICE}", "lvm pvremove -qq /dev/sdb"]
+    assert text(lines.lvm_size(DEVICE)) == [f"lvm vgs --reportformat json --units b --nosuffix -o vg_free,vg_extent_size vg_{DEVICE}"]
+
+
+@pytest.mark.fast
+def test_a_brick_is_a_thin_volume_with_xfs() -> None:
+    assert text(*lines.lvm_make(LVM), lines.lvm_mount(LVM), lines.lvm_activate(LVM)) == [
+        f"lvm lvcreate -qq --autobackup=n --poolmetadatasize 12288K --poolmetadataspare n --chunksize 256K --size 2097152K "
+        f"--thin vg_{DEVICE}/tp_{BRICK} --virtualsize 1048576K --name brick_{BRICK}",
+        f"mkfs.xfs -q -f -i size=512 -n size=8192 /dev/mapper/vg_{DEVICE}-brick_{BRICK}",
+        f"mount -t xfs -o rw,inode64,noatime,nouuid /dev/mapper/vg_{DEVICE}-brick_{BRICK} /m/{BRICK}",
+        f"lvm lvchange -qq --autobackup=n -ay vg_{DEVICE}/brick_{BRICK}",
+    ]
+    arbiter = msgspec.structs.replace(LVM, arbiter=True)
+    assert "mkfs.xfs -q -f -i size=512,maxpct=100 -n size=8192" in text(*lines.lvm_make(arbiter))[1]
+
+
+@pytest.mark.fast
+def test_only_what_is_there_of_a_brick_is_removed_the_pool_last() -> None:
+    assert text(*lines.lvm_unmake(LVM, f"  brick_{BRICK}\n  tp_{BRICK}\n")) == [
+        f"lvm lvremove -qq --autobackup=n -f vg_{DEVICE}/brick_{BRICK}",
+        f"lvm lvremove -qq --autobackup=n -f vg_{DEVICE}/tp_{BRICK}",
+    ]
+    assert text(*lines.lvm_unmake(LVM, f"tp_{BRICK}")) == [f"lvm lvremove -qq --autobackup=n -f vg_{DEVICE}/tp_{BRICK}"]
+    assert lines.lvm_unmake(LVM, "") == ()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    "report", ["", "{}", '{"report": []}', '{"report": [{"vg": []}]}', '{"report": [{"vg": [{"vg_free": "x", "vg_extent_size": "1"}]}]}']
+)
+def test_what_lvm_says_and_nobody_understands_is_a_failure(report: str) -> None:
+    with pytest.raises(ProvisionFailed, match="can't be understood"):
+        facts_of(report)
+
+
+@pytest.mark.fast
+def test_a_disk_must_be_one(tmp_path: Path) -> None:
+    with pytest.raises(ProvisionFailed, match="not a block device"):
+        check_disk(str(tmp_path))
+    with pytest.raises(ProvisionFailed, match="can't be used"):
+        check_disk("/dev/nothing")
+
+
+@pytest.mark.fast
+def test_a_command_that_is_missing_fails_or_hangs_is_told() -> None:
+    with pytest.raises(ProvisionFailed, match="failed with 3: ouch"):
+        asyncio.run(run(("sh", "-c", "echo ouch >&2; exit 3")))
+    with pytest.raises(ProvisionFailed, match="is not installed"):
+        asyncio.run(run(("gd2-no-such-program",)))
+    began = time.monotonic()
+    with pytest.raises(ProvisionFailed, match=r"did not end within 0\.1 s"):
+        asyncio.run(run(("sh", "-c", "sleep 60 & sleep 60"), 0.1))
+    assert time.monotonic() - began < 30, "what hangs is killed, and what it started"
+
+
+# loop
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    yield disk
+    for mount in tmp_path.glob("m/*"):
+        os.system(f"umount {mount} 2> /dev/null")
+
+
+def loop(folder: Path, *known: str, own: Path | None = None) -> Loop:
+    """`own`: the daemon's own folder, beside the device's when not said."""
+    return Loop("p1", known, [own or folder.parent / "state"])
+
+
+def part(folder: Path) -> MakeStorage:
+    mount = str(folder.parent / "m" / BRICK)
+    return MakeStorage(provisioner="loop", device=DEVICE, device_path=str(folder), brick=BRICK, mount=mount, size=GIB, pool=GIB)
+
+
+def set_up(folder: Path, device: str = DEVICE, size: int = 0, *known: str, own: Path | None = None) -> dict[str, int]:
+    return asyncio.run(loop(folder, *known, own=own).set_up(SetUpDevice(provisioner="loop", device=device, path=str(folder), size=size)))
+
+
+@pytest.mark.fast
+def test_a_folder_becomes_a_device_once(folder: Path) -> None:
+    assert set_up(folder, size=2 * GIB) == set_up(folder, size=2 * GIB) == {"size": 2 * GIB, "extent": 4096}
+    with pytest.raises(ProvisionFailed, match=f"belongs to device {DEVICE}"):
+        set_up(folder, "e" * 32, GIB, DEVICE)
+    assert set_up(folder, "e" * 32, GIB)["size"] == GIB, "what an earlier device of this peer left is no hindrance"
+    asyncio.run(loop(folder).drop(DropDevice(provisioner="loop", device=DEVICE, path=str(folder))))
+    assert list(folder.iterdir()), "another device's mark stays"
+    asyncio.run(loop(folder).drop(DropDevice(provisioner="loop", device="e" * 32, path=str(folder))))
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.fast
+def test_a_folder_that_can_not_be_a_device_is_refused(folder: Path) -> None:
+    for size in (1 << 50, 5):
+        with pytest.raises(ProvisionFailed, match="bytes are free there"):
+            set_up(folder, size=size)
+    for own in (folder.parent, folder, folder / "state"):
+        with pytest.raises(ProvisionFailed, match="daemon's own folder"):
+            set_up(folder, own=own)
+    (folder / "file").write_text("")
+    for wrong, why in ((folder / "file", "not a folder"), (folder / "none", "can't be used")):
+        with pytest.raises(ProvisionFailed, match=why):
+            set_up(wrong)
+
+
+@pytest.mark.real
+def test_a_brick_in_a_file_is_made_mounted_again_and_taken_away(folder: Path) -> None:
+    brick = part(folder)
+
+    async def life() -> None:
+        work = loop(folder)
+        (folder / f"{BRICK}.img.new").write_text("half made by a daemon that died")
+        await work.make(brick)
+        await work.make(brick)
+        assert mounts.is_mounted(brick.mount)
+        Path(brick.mount, "file").write_text("kept")
+        assert os.stat(folder / f"{BRICK}.img").st_blocks * 512 < 200 * MIB, "the file is sparse"
+        await run(lines.umount(brick.mount))
+        await work.mount(brick)
+        assert Path(brick.mount, "file").read_text() == "kept"
+        with Path(brick.mount, "file").open(), pytest.raises(ProvisionFailed, match="umount"):
+            await work.unmake(brick)
+        assert mounts.is_mounted(brick.mount) and (folder / f"{BRICK}.img").exists(), "what is in use stays whole"
+        await work.unmake(brick)
+        await work.unmake(brick)
+        assert not list(folder.iterdir()) and not os.path.exists(brick.mount)
+        with pytest.raises(ProvisionFailed, match="is not there"):
+            await work.mount(brick)
+
+    asyncio.run(life())
