@@ -66,6 +66,7 @@ from gd2raft.sunrpc.server import SunRpcServer
 from gd2raft.systemd import supervisor
 from gd2raft.telemetry import Telemetry
 from gd2raft.tenure import OrphanedLog, Tenure
+from gd2raft.volfiles import Volfiles
 from gd2volgen.tables import option_table
 
 log = structlog.get_logger("daemon")
@@ -223,6 +224,7 @@ class Daemon:
             misplaced=self.mover.misplaced,
             quorum=self.quorum,
         )
+        self.volfiles = Volfiles(self.view, lambda: self.member.store.revision, lambda v: self.gluster.client_volfile(v, trusted=False))
         self.healing = Healing(self.processes, lambda name: self.view().volume(name), lambda: self.identity.peer_id)
         self.hooks = Hooks(
             folder=Path(self.config.hooksdir),
@@ -397,17 +399,20 @@ class Daemon:
         self.caretaker.on_events(events)
         self.storage.on_events(events)
         self.evacuation.on_events(events)
-        if events is None:
-            self.gluster.changed(None)
-            return
-        self.hooks.on_events(events)
+        if events is not None:
+            self.hooks.on_events(events)
+        names = None if events is None else self._volumes_in(events)
+        if names is None or names:
+            self.gluster.changed(names)
+            self.volfiles.changed(names)
+
+    def _volumes_in(self, events: Sequence[Event]) -> set[str] | None:
+        """The volumes that these events are about; None: it may be any."""
+        if any(e.key == model.GLOBAL_OPTIONS or e.key.startswith(model.PEERS) for e in events):
+            return None
         names = {e.key[len(model.VOLUMES) :] for e in events if e.key.startswith(model.VOLUMES)}
         changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in events if e.key.startswith(jobs.JOBS))
-        names |= {job.volume for job in changed if job is not None}
-        if any(e.key == model.GLOBAL_OPTIONS or e.key.startswith(model.PEERS) for e in events):
-            self.gluster.changed(None)
-        elif names:
-            self.gluster.changed(names)
+        return names | {job.volume for job in changed if job is not None}
 
     async def asked(self, name: str, ask: str, arguments: Mapping[str, Any]) -> Answered:
         """Answer an ask about a volume on this peer."""

@@ -339,9 +339,9 @@ class Gluster:
         built: dict[str, Any] = msgspec.to_builtins(described)
         return built
 
-    def client_volfile(self, volume: model.Volume) -> str:
-        """What a client on this peer is given."""
-        return gd2volgen.client_volfile(Describer(self._view(), self._peer_id(), str(self._workdir)).describe(volume), True)
+    def client_volfile(self, volume: model.Volume, *, trusted: bool = True) -> str:
+        """What a client on this peer is given; on another machine it isn't `trusted`."""
+        return gd2volgen.client_volfile(Describer(self._view(), self._peer_id(), str(self._workdir)).describe(volume), trusted)
 
     def _brick_reply(self, view: model.View, key: str, describer: Describer) -> GetspecReply | None:
         volume = view.volume(key.partition(".")[0])

@@ -85,6 +85,7 @@ class Remote:
             services.PEER_MOVED: lambda c, m: self._daemon.movers.on_moved(c, m),
             services.BRICKS_STATUS: self.on_bricks,
             services.VOLUME_ASK: self.on_ask,
+            services.VOLUME_VOLFILE: lambda c, m: self._daemon.volfiles.on_query(c, m),
             services.JOB_PROGRESS: self.on_job,
         }
 

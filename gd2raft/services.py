@@ -225,6 +225,25 @@ class VolumeAnswer(Message, frozen=True, array_like=True):
     error: Text
 
 
+class VolfileQuery(Message, frozen=True, array_like=True):
+    """`known`: the digest of the volfile that the asker has; then the answer waits up to `wait_ms` for another one."""
+
+    volume: Name
+    known: Name = ""
+    wait_ms: Annotated[int, Meta(ge=0, le=60_000)] = 0
+
+
+class Volfile(Message, frozen=True, array_like=True):
+    """What a client on another machine mounts with. `volfile`: empty when it is the one that is known, whose `digest` (SHA-256, hex) this is then too.
+
+    `revision`: of the state that it was made from.
+    """
+
+    digest: Name
+    revision: Index
+    volfile: Payload
+
+
 class JobQuery(Message, frozen=True, array_like=True):
     job: Name
 
@@ -248,5 +267,6 @@ PEER_RECOVERED = Method(35, "peer.recovered", Recovered, Empty)
 PEER_MOVED = Method(36, "peer.moved", Moved, Empty)
 BRICKS_STATUS = Method(40, "bricks.status", VolumeQuery, Answer)
 VOLUME_ASK = Method(41, "volume.ask", VolumeAsk, VolumeAnswer)
+VOLUME_VOLFILE = Method(42, "volume.volfile", VolfileQuery, Volfile)
 JOB_PROGRESS = Method(50, "job.progress", JobQuery, Answer)
 PartMethod = Method[Revocation, Empty]

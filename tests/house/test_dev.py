@@ -38,7 +38,14 @@ def module(monkeypatch, tmp_path) -> ModuleType:
     assert spec is not None
     loaded = importlib.util.module_from_spec(spec)
     loader.exec_module(loaded)
-    for name, path in {"ROOT": ".", "VENV": ".venv", "PYTHON": ".venv/bin/python", "STAMP": ".venv/stamp", "LOCK_FILE": "lock"}.items():
+    for name, path in {
+        "ROOT": ".",
+        "TOOLS": ".dev",
+        "VENV": ".venv",
+        "PYTHON": ".venv/bin/python",
+        "STAMP": ".venv/stamp",
+        "LOCK_FILE": "lock",
+    }.items():
         monkeypatch.setattr(loaded, name, tmp_path / path)
     (tmp_path / ".venv").mkdir()
     (tmp_path / "lock").write_text((ROOT / "requirements.lock").read_text())

@@ -22,7 +22,7 @@ ONLY_IN = {
     "pysyncobj": ("gd2raft/store/raft",),
     "aiohttp": ("gd2raft/rest",),
     "cbor2": ("gd2raft/rpc", "gd2raft/store"),
-    "jinja2": ("volgen/gd2volgen",),
+    "jinja2": ("volgen/gd2volgen", "gd2raft/rpc/codegen"),
     "click": ("cli/gd2cli",),
     "rich": ("cli/gd2cli",),
     "pickle": (),

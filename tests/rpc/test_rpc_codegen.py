@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from msgspec import Meta
 
 from gd2raft.rpc import cbor, wire
 from gd2raft.rpc.codegen import __main__ as codegen
-from gd2raft.rpc.codegen import schema, vectors
+from gd2raft.rpc.codegen import c_tree, schema, vectors
 from gd2raft.rpc.codegen.compatible import broken
 from gd2raft.rpc.codegen.schema import Schema, SchemaError
 from gd2raft.rpc.fields import Count, Name
@@ -57,21 +58,48 @@ def test_what_is_committed_is_what_the_sources_give(capsys):
     assert codegen.main([str(DOCS), "--check"]) == 0, capsys.readouterr().err
 
 
-def test_check_fails_and_names_the_file_when_one_differs(tmp_path, capsys):
-    assert codegen.main([str(tmp_path)]) == 0
-    assert codegen.main([str(tmp_path), "--check"]) == 0
-    (tmp_path / "wire.cddl").write_text("nothing = []\n")
-    assert codegen.main([str(tmp_path), "--check"]) == codegen.DIFFERS
-    assert "wire.cddl differs" in capsys.readouterr().err
+@pytest.fixture
+def copy(tmp_path):
+    """Of what is committed, to be spoilt."""
+    shutil.copytree(DOCS / "rpc", tmp_path / "rpc")
+    for file in DOCS.glob("wire*"):
+        shutil.copy(file, tmp_path)
+    return tmp_path
 
 
-def test_an_incompatible_change_is_refused_before_anything_is_written(tmp_path, capsys):
+SPOILT = ["rpc/c/gd2_conn.c", "rpc/c/gd2_messages_decode.c", "wire-vectors.txt", "wire.cddl"]
+
+
+def named_by_check(folder, capsys):
+    assert codegen.main([str(folder), "--check"]) == codegen.DIFFERS
+    return [line.partition(f"{folder}/")[2].partition(" differs")[0] for line in capsys.readouterr().err.splitlines()]
+
+
+def test_check_names_the_files_that_differ_are_missing_or_are_not_made_any_more(copy, capsys):
+    for name in SPOILT:
+        (copy / name).write_text("something else\n")
+    assert named_by_check(copy, capsys) == SPOILT
+    for name in SPOILT:
+        (copy / name).unlink()
+    (copy / "rpc/c/gd2_old.c").touch()
+    assert named_by_check(copy, capsys) == sorted([*SPOILT, "rpc/c/gd2_old.c"])
+    (copy / "rpc/c/generated.json").unlink()
+    assert "rpc/c/generated.json" in named_by_check(copy, capsys)
+
+
+def test_codecs_of_other_messages_are_named_by_a_check(copy):
+    fewer = msgspec.structs.replace(NOW, records=NOW.records[:-1])
+    assert "rpc/c/gd2_messages_decode.c" in c_tree.stale(fewer, copy)
+
+
+def test_an_incompatible_change_is_refused_before_anything_is_written(copy, capsys):
     older = msgspec.structs.replace(NOW, services=(*NOW.services, schema.Service(999, "gone.now", "empty", "empty")))
-    (tmp_path / codegen.SCHEMA).write_bytes(msgspec.json.encode(older))
-    assert codegen.main([str(tmp_path)]) == codegen.BROKEN
+    (copy / codegen.SCHEMA).write_bytes(msgspec.json.encode(older))
+    assert codegen.main([str(copy)]) == codegen.BROKEN
     assert "method 999 gone.now is gone" in capsys.readouterr().err
-    assert [p.name for p in tmp_path.iterdir()] == [codegen.SCHEMA]
-    assert codegen.main([str(tmp_path), "--break-the-wire"]) == 0
+    assert (copy / codegen.SCHEMA).read_bytes() == msgspec.json.encode(older)
+    assert codegen.main([str(copy), "--break-the-wire"]) == 0
+    assert codegen.main([str(copy), "--check"]) == 0
 
 
 @pytest.mark.parametrize("text", [b"{", b'{"version": 1}'])

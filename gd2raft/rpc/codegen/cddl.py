@@ -51,11 +51,29 @@ def for_zcbor(schema: Schema) -> str:
     """Rules with a prefix for C, fields side by side; without the frames, which our own template reads."""
     lines = ["; What zcbor is given: the rules of docs/wire.cddl with names for C. Written by gd2raft.rpc.codegen: do not edit.", ""]
     for record in schema.records:
-        lines.append(f"{PREFIX}{record.name} = [")
         for field in record.fields:
-            lines += [f"  {'? ' if field.optional else ''}{c_field(field.name)}: {_type(field.type, prefix=PREFIX)},"]
-        lines += [f"  0*{UNKNOWN_MAX} any", "]", ""]
+            if (rule := own_rule(record, field)) is not None:
+                lines += [f"{rule} = {_body(field.type)}", ""]
+        lines.append(f"{PREFIX}{record.name} = [")
+        lines += [f"  {'? ' if field.optional else ''}{c_field(field.name)}: {_for_c(record, field)}," for field in record.fields]
+        lines += [f"  0*{UNKNOWN_MAX} unknown: any", "]", ""]
     return "\n".join(lines)
+
+
+def own_rule(record: Record, field: Field) -> str | None:
+    """A list, and what may be null, has a rule of its own, so that its C type and its members have names that can be told."""
+    if field.type.null:
+        return f"{PREFIX}{record.name}-{c_field(field.name)}-value"
+    return f"{PREFIX}{record.name}-{c_field(field.name)}" if field.type.kind == "list" else None
+
+
+def _body(t: Type) -> str:
+    return f"[0*{t.most} items: {_plain(t.items[0], PREFIX)}]" if t.kind == "list" else _plain(t, PREFIX)
+
+
+def _for_c(record: Record, field: Field) -> str:
+    text = own_rule(record, field) or _plain(field.type, PREFIX)
+    return f"({text} / null)" if field.type.null else text
 
 
 def c_field(name: str) -> str:

@@ -79,11 +79,6 @@ class Schema(msgspec.Struct, frozen=True):
     def record(self, name: str) -> Record:
         return next(r for r in self.records if r.name == name)
 
-    def messages(self) -> tuple[str, ...]:
-        """Names of the records that are a request or a reply."""
-        used = {name for s in self.services for name in (s.request, s.reply)}
-        return tuple(r.name for r in self.records if r.name in used)
-
 
 def methods_of(module: str) -> list[Method[Any, Any]]:
     """The methods that a module declares, by number. ValueError when two clash."""
@@ -144,13 +139,7 @@ class _Reader:
         for field in info.fields:
             where = f"{struct.__name__}.{field.name}"
             optional = not field.required
-            default = field.default if field.default is not NODEFAULT else field.default_factory() if optional else None
-            if isinstance(default, bytes):
-                default = default.hex()
-            if optional and default not in ("", 0, False, None, 0.0) and not isinstance(default, (str, int, float, list, dict)):
-                raise SchemaError(
-                    f"{where}: its default is a {type(default).__name__}; take a number, a text, bytes, an empty list or None"
-                )
+            default = _default(field, where) if optional else None
             made.append(Field(field.name, self.type(field.type, where, in_frame), optional, default))
         return tuple(made)
 
@@ -167,7 +156,10 @@ class _Reader:
             case inspect.BytesType():
                 return Type("bytes", most=_most(found, where, "max_length"))
             case inspect.ListType():
-                return Type("list", most=_most(found, where, "max_length"), items=(self.type(found.item_type, where, in_frame),))
+                item = self.type(found.item_type, where, in_frame)
+                if item.null or item.kind == "list":
+                    raise SchemaError(f"{where}: a list may not hold lists or nulls: declare a struct, and a list of it")
+                return Type("list", most=_most(found, where, "max_length"), items=(item,))
             case inspect.StructType():
                 return Type("record", record=self.record(found.cls))
             case inspect.UnionType():
@@ -185,6 +177,16 @@ class _Reader:
         if len(others) != 1:
             raise SchemaError(f"{where}: one type or None is possible, not {len(others)} types")
         return msgspec.structs.replace(self.type(others[0], where, in_frame), null=True)
+
+
+def _default(field: Any, where: str) -> Any:
+    """As JSON has it; bytes in hex."""
+    default = field.default if field.default is not NODEFAULT else field.default_factory()
+    if isinstance(default, bytes):
+        return default.hex()
+    if default is None or isinstance(default, (bool, int, float, str)) or default in ([], {}):
+        return default
+    raise SchemaError(f"{where}: its default is {default!r}; take a number, a text, bytes, an empty list or None")
 
 
 def _integer(found: inspect.IntType, where: str) -> Type:
