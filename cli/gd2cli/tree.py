@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from gd2cli.words import Parsed, WordError, encodable, parse, suggestion
+from gd2cli.words import Parsed, WordError, encodable, parse, suggestion, words_of
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from gd2cli.spec import Spec
 
 BROKEN_PIPE = 141
@@ -125,12 +127,24 @@ class WordsCommand(click.Command):
         self.what, self.spec = what, spec
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # of a shell that completes
+            ctx.args = list(args)
+            return []
         before_end = args[: args.index("--")] if "--" in args else args
         if "--help" in before_end or "-h" in before_end:
             click.echo(ctx.get_help())
             ctx.exit()
         ctx.args = list(args)
         return []
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The command's words that were not typed yet. Names of volumes and bricks are not asked for: no Tab waits for a daemon."""
+        from click.shell_completion import CompletionItem
+
+        dashes = "--" if incomplete.startswith("-") else ""
+        spelt = [*words_of(self.spec.grammar.usage), *(w.name for w in self.spec.grammar.words if dashes and w.name)]
+        possible = dict.fromkeys(f"{dashes}{word}" for word in spelt)
+        return [CompletionItem(word) for word in possible if word.startswith(incomplete) and word not in ctx.args]
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         return [self.spec.grammar.usage]

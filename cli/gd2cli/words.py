@@ -7,6 +7,7 @@ It must not know what a command does, nor what the server accepts beyond words a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -179,6 +180,15 @@ def suggestion(text: str, known: Sequence[str]) -> str:
 
     close = get_close_matches(text, known, n=1)
     return f"did you mean {close[0]!r}?" if close else "possible here: " + ", ".join(sorted(known))
+
+
+def words_of(usage: str) -> list[str]:
+    """What is typed as it stands; what the caller chooses is in capitals.
+
+    >>> words_of("VOLUME [replica N [arbiter 1]] (on|off) BRICK... [force]")
+    ['replica', 'arbiter', 'on', 'off', 'force']
+    """
+    return re.findall(r"(?<![\w-])[a-z][a-z-]+", usage)
 
 
 def encodable(text: str) -> bool:

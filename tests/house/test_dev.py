@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("demo", "test", "setup", "check", "bench", "clean", "lock")
+COMMANDS = ("demo", "test", "setup", "check", "bench", "bundle", "ansible", "clean", "lock")
 
 
 def bare_python() -> str:
