@@ -18,6 +18,7 @@ from gd2raft import __version__
 PEER_PORT = 24008
 CLIENT_PORT = 24007
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+ZONE_CHARS_MAX = 255
 
 
 class ConfigError(Exception):
@@ -135,6 +136,8 @@ def checked(values: dict[str, Any], path: str) -> Config:
         raise ConfigError(f"peeraddress and clientaddress are both {config.peeraddress}: they need different ports")
     if config.loglevel.upper() not in LEVELS:
         raise ConfigError(f"loglevel is {config.loglevel!r}, possible are {', '.join(LEVELS)}")
+    if len(config.zone) > ZONE_CHARS_MAX:
+        raise ConfigError(f"zone has {len(config.zone)} characters, at most {ZONE_CHARS_MAX} are possible")
     check_store(config)
     for key in ("localstatedir", "rundir", "logdir", "hooksdir"):
         if not getattr(config, key).startswith("/"):

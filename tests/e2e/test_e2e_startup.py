@@ -54,6 +54,7 @@ def fails(peer: Peer, *words: str, code: int = 1) -> str:
         ('peeraddress = "no-port"', ("peeraddress", "no-port", "HOST:PORT")),
         ('clientaddress = "1.2.3.4:70000"', ("clientaddress", "70000")),
         ('loglevel = "LOUD"', ("loglevel", "LOUD", "INFO")),
+        (f'zone = "{"z" * 256}"', ("zone", "256", "255")),
         ('localstatedir = "here"', ("localstatedir", "here", "absolute")),
         ("localstatedir = 7", ("localstatedir",)),
         ('restauth = "perhaps"', ("restauth", "perhaps")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))  # the k
 
 
 @pytest.fixture(scope="session")
-def c_programs(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+def c_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
-    return build(base if worker_id == "master" else base.parent)
+    return build(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 
 
 @pytest.fixture(scope="module")

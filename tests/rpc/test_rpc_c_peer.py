@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import os
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from c_kit import DOCS, NOW, PROGRAM_S, ROOT, c_server
-from rpc_kit import KEY, POOL, RawPeer, policy, run
+from rpc_kit import KEY, POOL, RawPeer, policy, run, until
 
 from gd2raft import services
 from gd2raft.rpc import handshake, wire
@@ -77,6 +77,9 @@ def test_a_c_server_answers_a_ping_and_a_wrong_body_and_a_deadline_that_is_over(
         assert await raw.frame() == wire.Pong()
         frame = await raw.frame()
         assert isinstance(frame, wire.Error) and (frame.call_id, frame.code) == (1, "bad-request")
+        raw.send(wire.Call(3, services.PEER_STATE.number, 0, []))
+        frame = await raw.frame()
+        assert isinstance(frame, wire.Error) and (frame.call_id, frame.code) == (3, "deadline")
         raw.send(wire.Call(2, services.PEER_STATE.number, 5000, []))
         frame = await raw.frame()
         assert isinstance(frame, wire.Reply) and frame.call_id == 2
@@ -116,10 +119,12 @@ def test_a_c_server_ends_a_connection_that_sends_no_frames_and_takes_the_next(ad
     run(main())
 
 
-async def c_client(program: Path, address: str, key_file: Path, volume: str, changes: int = 0, pool: str = POOL) -> tuple[int, bytes, str]:
+async def c_client(
+    program: Path, address: str, key_file: Path, volume: str, changes: int = 0, *times_ms: int, pool: str = POOL
+) -> tuple[int, bytes, str]:
     """Exit code, output and complaints of the C client."""
     host, port = address.rsplit(":", 1)
-    words = [str(program), host, port, "watch", pool, str(key_file), volume, str(changes)]
+    words = [str(program), host, port, "watch", pool, str(key_file), volume, str(changes), *map(str, times_ms)]
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     out, said = await asyncio.wait_for(process.communicate(), PROGRAM_S)
     assert "Sanitizer" not in said.decode(), said.decode()
@@ -164,9 +169,12 @@ def test_a_c_client_is_told_of_an_error_and_of_a_change(c_programs: Path, key_fi
     run(main())
 
 
+Then = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @asynccontextmanager
-async def agreeing(then: Callable[[asyncio.StreamWriter], None]) -> AsyncIterator[str]:
-    """A listener that agrees with who comes, waits for a call, and sends what it likes."""
+async def agreeing(then: Then) -> AsyncIterator[str]:
+    """A listener that agrees with who comes, waits for a call, and goes on as it likes."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hand = handshake.listener(policy("peer-b"), os.urandom(32), RpcLimits())
@@ -174,8 +182,7 @@ async def agreeing(then: Callable[[asyncio.StreamWriter], None]) -> AsyncIterato
         while hand.agreed is None and (data := await reader.read(65536)):
             writer.write(hand.feed(data))
         if hand.agreed is not None and await reader.read(65536):
-            then(writer)
-            await writer.drain()
+            await then(reader, writer)
         writer.close()
 
     server = await asyncio.start_server(converse, "127.14.0.1", 0)
@@ -184,8 +191,12 @@ async def agreeing(then: Callable[[asyncio.StreamWriter], None]) -> AsyncIterato
         yield f"{host}:{port}"
 
 
-def sent(*frames: bytes) -> Callable[[asyncio.StreamWriter], None]:
-    return lambda writer: writer.write(b"".join(frames))
+def sent(*frames: bytes) -> Then:
+    async def then(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"".join(frames))
+        await writer.drain()
+
+    return then
 
 
 @pytest.mark.parametrize(
@@ -210,6 +221,31 @@ def test_a_c_client_says_what_was_wrong_with_an_answer(c_programs: Path, key_fil
             code, _, said = await c_client(c_programs / "example_client", address, key_file, "v")
         assert code == 1
         assert said.startswith(f"volume.volfile: {why}"), said
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("times_ms", "frames", "why"),
+    [
+        ((100, 20_000), [wire.Cancel(1)], "timeout: no answer within the time"),
+        ((20_000, 300), [wire.Ping()], "silent: the other end has been silent for too long"),
+    ],
+)
+def test_a_c_client_gives_up_a_call_in_time_and_a_connection_that_is_silent(
+    c_programs: Path, key_file: Path, times_ms: tuple[int, int], frames: list[wire.Frame], why: str
+) -> None:
+    heard: list[wire.Frame] = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        decoder = wire.Decoder()
+        while data := await reader.read(65536):
+            heard.extend(frame for frame, _ in decoder.feed(data))
+
+    async def main() -> None:
+        async with agreeing(silent) as address:
+            assert (await c_client(c_programs / "example_client", address, key_file, "v", 0, *times_ms))[2] == f"volume.volfile: {why}\n"
+            await until(lambda: heard == frames, f"{heard} are {frames}")
 
     run(main())
 

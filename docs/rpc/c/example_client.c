@@ -1,9 +1,11 @@
 /* Asks a daemon who it is, or for a volume's volfile, and watches that change. Written by gd2raft.rpc.codegen: do not edit.
  *
  *     example_client HOST PORT ask [SECRET_FILE]                       as a prober does, before the pool: who are you?
- *     example_client HOST PORT watch POOL_ID KEY_FILE VOLUME CHANGES   as a member does: each volfile, until it has changed so often
+ *     example_client HOST PORT watch POOL_ID KEY_FILE VOLUME CHANGES [CALL_MS [DEAD_AFTER_MS]]
+ *                                                  as a member does: each volfile, until it has changed so often
  *
- * KEY_FILE holds the pool's key as 64 hexadecimal digits, SECRET_FILE the join secret. Exit code: 0, 1 refused or failed, 2 usage.
+ * KEY_FILE holds the pool's key as 64 hexadecimal digits, SECRET_FILE the join secret. CALL_MS is a call's deadline, DEAD_AFTER_MS the silence
+ * after which the daemon is given up. Exit code: 0, 1 refused or failed, 2 usage.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -75,7 +77,7 @@ static int ask(struct gd2_conn *conn)
 	return 0;
 }
 
-static int watch(struct gd2_conn *conn, const char *volume, int changes)
+static int watch(struct gd2_conn *conn, const char *volume, int changes, int call_ms)
 {
 	char known[256] = "";
 	struct gd2_volfile_query query = {0};
@@ -87,7 +89,7 @@ static int watch(struct gd2_conn *conn, const char *volume, int changes)
 	for (int seen = 0; seen <= changes;) {
 		query.known = gd2_text(known);
 		query.wait_ms = known[0] ? WAIT_MS : 0;
-		if (gd2_call_volume_volfile(conn, &query, &reply, CALL_MS + (int)query.wait_ms, &error))
+		if (gd2_call_volume_volfile(conn, &query, &reply, call_ms + (int)query.wait_ms, &error))
 			return failed("volume.volfile", &error);
 		if (!reply.volfile.len)
 			continue;
@@ -113,12 +115,13 @@ int main(int count, char **words)
 	if (count >= 4 && count <= 5 && !strcmp(words[3], "ask")) {
 		self.mode = GD2_MODE_JOIN;
 		bytes = count == 5 ? slurp(words[4], key, sizeof(key)) : 0;
-	} else if (count == 8 && !strcmp(words[3], "watch")) {
+	} else if (count >= 8 && count <= 10 && !strcmp(words[3], "watch")) {
 		self.mode = GD2_MODE_POOL;
 		self.pool_id = words[4];
 		bytes = key_from(words[5], key, sizeof(key));
+		self.dead_after_ms = count > 9 ? atoi(words[9]) : 0;
 	} else {
-		fprintf(stderr, "usage: %s HOST PORT ask [SECRET_FILE] | watch POOL_ID KEY_FILE VOLUME CHANGES\n", words[0]);
+		fprintf(stderr, "usage: %s HOST PORT ask [SECRET_FILE] | watch POOL_ID KEY_FILE VOLUME CHANGES [CALL_MS [DEAD_AFTER_MS]]\n", words[0]);
 		return 2;
 	}
 	if (bytes < 0)
@@ -127,7 +130,7 @@ int main(int count, char **words)
 	self.key_bytes = (size_t)bytes;
 	if (gd2_dial(&conn, words[1], words[2], &self, DIAL_MS, &error))
 		return failed("no connection", &error);
-	code = self.mode == GD2_MODE_JOIN ? ask(conn) : watch(conn, words[6], atoi(words[7]));
+	code = self.mode == GD2_MODE_JOIN ? ask(conn) : watch(conn, words[6], atoi(words[7]), count > 8 ? atoi(words[8]) : CALL_MS);
 	gd2_close(conn);
 	return code;
 }

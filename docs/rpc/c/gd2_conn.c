@@ -178,7 +178,7 @@ static enum gd2_status receive(struct gd2_conn *conn, struct gd2_frame *frame, i
 	enum gd2_status status;
 
 	for (;;) {
-		int64_t next = conn->heard_ms + (conn->pinged ? GD2_DEAD_AFTER_MS : GD2_KEEPALIVE_MS);
+		int64_t next = conn->heard_ms + (conn->pinged ? conn->dead_after_ms : conn->keepalive_ms);
 
 		status = next_frame(conn, frame, conn->frame_bytes_max, next < deadline ? next : deadline, error);
 		if (status == GD2_OK && frame->kind == GD2_PING)
@@ -189,9 +189,9 @@ static enum gd2_status receive(struct gd2_conn *conn, struct gd2_frame *frame, i
 			return status;
 		if (gd2_now_ms() >= deadline)
 			return gd2_say(error, GD2_TIMEOUT, "timeout", "no answer within the time");
-		if (gd2_now_ms() - conn->heard_ms >= GD2_DEAD_AFTER_MS)
+		if (gd2_now_ms() - conn->heard_ms >= conn->dead_after_ms)
 			return gd2_say(error, GD2_CLOSED, "silent", "the other end has been silent for too long");
-		if (gd2_now_ms() - conn->heard_ms >= GD2_KEEPALIVE_MS && !conn->pinged) {
+		if (gd2_now_ms() - conn->heard_ms >= conn->keepalive_ms && !conn->pinged) {
 			conn->pinged = true;
 			if ((status = send_frame(conn, &ping, NULL, NULL, gd2_now_ms() + SEND_MS, error)))
 				return status;
@@ -402,6 +402,8 @@ static struct gd2_conn *new_conn(int fd, const struct gd2_self *self)
 	conn->mode = self->mode;
 	conn->frame_bytes_max = self->mode == GD2_MODE_JOIN ? GD2_JOIN_FRAME_BYTES_MAX : GD2_FRAME_BYTES_MAX;
 	conn->heard_ms = gd2_now_ms();
+	conn->dead_after_ms = self->dead_after_ms ? self->dead_after_ms : GD2_DEAD_AFTER_MS;
+	conn->keepalive_ms = (int)((int64_t)conn->dead_after_ms * GD2_KEEPALIVE_MS / GD2_DEAD_AFTER_MS);
 	conn->in = malloc(4 + (size_t)GD2_FRAME_BYTES_MAX);
 	conn->out = malloc(4 + (size_t)GD2_FRAME_BYTES_MAX);
 	conn->asked = calloc(1, sizeof(*conn->asked));

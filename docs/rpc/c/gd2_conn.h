@@ -33,6 +33,7 @@ struct gd2_self {
 	const char *address; /* host:port where we listen, or "" */
 	const uint8_t *key;
 	size_t key_bytes;
+	int dead_after_ms; /* of silence; 0: the usual. After a part of it a ping is sent */
 };
 
 struct gd2_handlers;
@@ -44,6 +45,7 @@ struct gd2_conn {
 	char peer_id[1024]; /* of the other end */
 	char pool_id[1024];
 	int64_t heard_ms;
+	int dead_after_ms, keepalive_ms;
 	bool pinged;
 	uint64_t last_call;
 	uint8_t *in;

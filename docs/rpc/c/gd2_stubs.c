@@ -140,7 +140,7 @@ static enum gd2_status unknown(struct gd2_conn *conn, const struct gd2_frame *fr
 static enum gd2_status answer(struct gd2_conn *conn, const struct gd2_frame *frame, int no, int64_t deadline, gd2_writer write, void *reply,
                               struct gd2_error *said, struct gd2_error *error)
 {
-	if (gd2_now_ms() > deadline)
+	if (gd2_now_ms() >= deadline)
 		return refuse(conn, frame, GD2_E_DEADLINE, "not done within the call's deadline", error);
 	if (no)
 		return refuse(conn, frame, said->code[0] ? said->code : GD2_E_INTERNAL, said->message, error);
