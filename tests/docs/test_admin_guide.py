@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from docs_console import ROOT, Block, blocks, steps
 from docs_shell import COMMAND_S, Shell
@@ -18,12 +19,14 @@ from docs_shell import COMMAND_S, Shell
 from bench import demo
 from gd2cli import health_commands, main
 from gd2cli.tree import WordsCommand
+from gd2cli.words import words_of
 from gd2raft.config import HELP, Config
 
 GUIDE = ROOT / "docs" / "admin-guide.md"
 README = ROOT / "README.md"
 TEXT = GUIDE.read_text()
 PEERS = 3
+GLOBAL = re.compile(r"^gd2 (--(endpoints|secret-file) \S+ |--json |-y )*")
 INLINE = re.compile(r"`(gd2 [^`]*)`")
 
 
@@ -124,7 +127,7 @@ def on_this_machine(command: str, folder: Path, net: str) -> str:
     """nodeN is an address, its /bricks a folder; the bricks of the test may lie on the root file system."""
     command = re.sub(r"node(\d):/bricks/", rf"{net}\1:{folder}/\1/bricks/", command)
     command = re.sub(r"node(\d) /bricks/", rf"{net}\1 {folder}/\1/bricks/", command)
-    command = re.sub(r"\bnode(\d)\b", rf"{net}\1", command)
+    command = re.sub(r"\bnode(\d)\b", rf"{net}\1", command).replace(" /backup/", f" {folder}/")
     return f"{command} --allow-root-dir" if re.match("gd2 volume (create|add-brick) (?!.*--size)", command) else command
 
 
@@ -148,3 +151,27 @@ def test_the_guide_has_commands_that_are_run() -> None:
     commands = [step.command for block in runnable() for step in block.steps]
     assert sum("volume create" in c for c in commands) >= 6
     assert steps("# a\nb\n# c <<E\n> d\n> E\n") == (("a", ("b",)), ("c <<E\nd\nE", ()))
+
+
+def literals(line: str) -> frozenset[str]:
+    """Words of a command that stand as they are, the leaf's name among them; names of volumes and peers are none."""
+    tree, words, name = main.command(), shlex.split(GLOBAL.sub("", line)), ""
+    command: click.Command | None = tree
+    while isinstance(command, click.Group):
+        name = next(word for word in words if not word.startswith("-"))
+        words = words[words.index(name) + 1 :]
+        command = command.get_command(click.Context(command), name)
+    assert isinstance(command, WordsCommand)
+    known = {*words_of(command.spec.grammar.usage), *(word.name for word in command.spec.grammar.words)}
+    return frozenset({name, *(word for word in words if word in known)})
+
+
+@pytest.mark.fast
+def test_every_command_of_the_guide_is_run_by_a_test_here_or_end_to_end() -> None:
+    """By its words: those that are not in a block that is run are in one file of tests/e2e together."""
+    here = {literals(step.command) for block in runnable() for step in block.steps if step.command.startswith("gd2 ")}
+    texts = [path.read_text() for path in (ROOT / "tests" / "e2e").glob("test_*.py")]
+    quoted = [set(re.findall(r'"([a-z][a-z-]*)"', text)) for text in texts]
+    spelt = [line for line in gd2_lines(GUIDE) if not re.search(r"gd2 (--\S+ )*(health|\S+ help)", line)]
+    missing = [line for line in spelt if not any(literals(line) <= ran for ran in [*here, *quoted])]
+    assert missing == []

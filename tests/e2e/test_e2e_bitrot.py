@@ -143,6 +143,8 @@ def the_daemons_are_started_again_and_adopted(pool: Pool) -> None:
 
 
 def a_paused_scrub_can_not_be_begun(pool: Pool) -> None:
+    pool[0].gd2_done("volume", "bitrot", "v1", "scrub-frequency", "weekly")
+    pool[0].gd2_done("volume", "bitrot", "v1", "scrub-throttle", "lazy")
     pool[1].gd2_done("volume", "bitrot", "v1", "scrub", "pause")
     assert "already paused" in pool[0].gd2("volume", "bitrot", "v1", "scrub", "pause").err
     ran = until(lambda: (done := pool[0].gd2("volume", "bitrot", "v1", "scrub", "ondemand")).code and done, "the scrub daemons refuse")

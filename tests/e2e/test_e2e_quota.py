@@ -120,6 +120,9 @@ def a_limit_of_files_is_enforced(pool: Pool, mount: Mount) -> None:
     (found,) = pool[1].gd2_done("--json", "volume", "quota", "v1", "list-objects").json
     assert found["path"] == "/e"
     assert found["objects"]["hard"] == 4
+    pool[0].gd2_done("volume", "quota", "v1", "remove-objects", "/e")
+    assert pool[1].gd2_done("--json", "volume", "quota", "v1", "list-objects").json == []
+    pool[0].gd2_done("volume", "quota", "v1", "limit-objects", "/e", "4")
 
 
 def quotad_is_started_again_and_adopted(pool: Pool, mount: Mount) -> None:
