@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
 
 EVERY_S = 5.0
+TELL_EVERY_S = 30.0
+"""Self-heal is told again so often while a new brick isn't filled: a daemon that was restarted doesn't do it by itself (healing.py)."""
 MOVE_S, ASK_S = 180.0, 10.0
 COMMIT_S = 10.0
 NOTED_MAX = 3
@@ -36,14 +38,17 @@ Run = Callable[[VolumeReplaceBrick], Awaitable[object]]
 """Raises CommandError."""
 Pending = Callable[[model.Volume, Sequence[str]], Awaitable[dict[str, int]]]
 """(volume, peer ids) -> entries that wait for self-heal, by brick id; without those that can't be asked."""
+Heal = Callable[[model.Volume, int, Sequence[str]], Awaitable[None]]
+"""(volume, number of a set, peer ids): let their self-heal daemons look at the set now."""
 R = TypeVar("R", bound=model.Record)
 
 log = structlog.get_logger("evacuation")
 
 
 class Evacuation:
-    def __init__(self, *, store: Callable[[], Store], leads: Callable[[], bool], run: Run, pending: Pending) -> None:
-        self._store, self._leads, self._replace, self._pending = store, leads, run, pending
+    def __init__(self, *, store: Callable[[], Store], leads: Callable[[], bool], run: Run, pending: Pending, heal: Heal) -> None:
+        self._store, self._leads, self._replace, self._pending, self._heal = store, leads, run, pending, heal
+        self._told: dict[str, float] = {}  # key of a space -> when self-heal was told
         self._failed: set[str] = set()  # ids of devices
         self._filling: set[str] = set()  # keys of spaces
         self._wake = asyncio.Event()
@@ -103,22 +108,28 @@ class Evacuation:
     # new bricks
 
     async def _look_at(self, key: str) -> None:
-        """Is it filled? When nothing waits on those that it is filled from, and they can be asked."""
+        """Is it filled? When nothing waits on any brick of its set, and those that it is filled from can be asked."""
         view = model.View(self._store())
-        item = view.reader.get(key)
-        if item is None:
+        if (item := view.reader.get(key)) is None:
             return
         space = model.load(key, item.value, Space)
         volume = view.volume(space.volume)
-        subvol = next((s for s in volume.subvols if any(b.id == space.brick for b in s.bricks)), None) if volume is not None else None
-        if volume is None or subvol is None or volume.state is not model.VolumeState.STARTED:
+        if volume is None or volume.state is not model.VolumeState.STARTED:
             return
-        others = [b for b in subvol.bricks if b.id != space.brick]
-        waiting = await self._pending(volume, [b.peer_id for b in subvol.bricks])
-        enough = subvol.disperse_count - subvol.redundancy_count if subvol.disperse_count else 1
-        if space.brick in waiting and sum(b.id in waiting for b in others) >= enough and not any(waiting.get(b.id) for b in subvol.bricks):
-            await self._commit(view, key, space, msgspec.structs.replace(space, filling=False))
-            log.info("a moved brick is filled", volume=volume.name, brick=space.brick)
+        found = [(n, s) for n, s in enumerate(volume.subvols) if any(b.id == space.brick for b in s.bricks)]
+        for number, subvol in found:
+            peers = tuple(dict.fromkeys(b.peer_id for b in subvol.bricks))
+            if is_whole(subvol, space.brick, await self._pending(volume, peers)):
+                await self._commit(view, key, space, msgspec.structs.replace(space, filling=False))
+                log.info("a moved brick is filled", volume=volume.name, brick=space.brick)
+            else:
+                await self._tell(key, volume, number, peers)
+
+    async def _tell(self, key: str, volume: model.Volume, number: int, peers: Sequence[str]) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._told.setdefault(key, now) >= TELL_EVERY_S:
+            self._told = {k: at for k, at in self._told.items() if k in self._filling} | {key: now}
+            await self._heal(volume, number, peers)
 
     # failed devices
 
@@ -155,14 +166,26 @@ class Evacuation:
         await self._store().commit(make_commit(view.reader, (Expect(key, item.modified),), (put(view, key, after),)), timeout_s=COMMIT_S)
 
 
+def is_whole(subvol: model.Subvolume, brick_id: str, waiting: Mapping[str, int]) -> bool:
+    """Whether the brick has all that the others of its set have. `waiting`: entries by brick, of those that could be asked."""
+    others = [b.id for b in subvol.bricks if b.id != brick_id]
+    enough = subvol.disperse_count - subvol.redundancy_count if subvol.disperse_count else 1
+    known = brick_id in waiting and sum(b in waiting for b in others) >= enough
+    return known and not any(waiting.get(b.id) for b in subvol.bricks)
+
+
 def evacuation_of(daemon: Daemon) -> Evacuation:
     async def run(request: VolumeReplaceBrick) -> None:
         """A change that no user asked for. Raises CommandError."""
         await daemon.member.initiator.run("volume-replace-brick", request, request_id=str(uuid.uuid4()), user="", timeout_s=MOVE_S)
 
     async def pending(volume: model.Volume, peers: Sequence[str]) -> dict[str, int]:
-        answers = await DaemonApi(daemon).ask(volume, "heal-count", {}, peers=tuple(dict.fromkeys(peers)), timeout_s=ASK_S)
+        answers = await DaemonApi(daemon).ask(volume, "heal-count", {}, peers=peers, timeout_s=ASK_S)
         counts = {brick: told.get("entries") for answered in answers.values() for brick, told in answered.value.items()}
         return {brick: int(count) for brick, count in counts.items() if count is not None}
 
-    return Evacuation(store=lambda: daemon.member.store, leads=lambda: daemon.member.leads(), run=run, pending=pending)
+    async def heal(volume: model.Volume, number: int, peers: Sequence[str]) -> None:
+        arguments = {"type": "index", "sets": {peer: [number] for peer in peers}}
+        await DaemonApi(daemon).ask(volume, "heal-launch", arguments, peers=peers, timeout_s=ASK_S)
+
+    return Evacuation(store=lambda: daemon.member.store, leads=lambda: daemon.member.leads(), run=run, pending=pending, heal=heal)

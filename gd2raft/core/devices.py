@@ -160,3 +160,21 @@ def gone_with(view: model.View, peer_id: str) -> tuple[plan.Change, ...]:
     found = of_peer(view, peer_id)
     held = [key for device in found for key, _ in view.reader.list(space_prefix(device.id))]
     return tuple(plan.delete(key) for key in (*(device_key(device.id) for device in found), *held))
+
+
+def check(view: model.View) -> None:
+    """Assert what always holds: nothing is given away twice, no brick is without its space, and no space without its device."""
+    found = {device.id: device for device in all_devices(view)}
+    held = {key: model.load(key, item.value, Space) for key, item in view.reader.list(model.SPACES) if key.count("/") == 2}
+    for device in found.values():
+        assert used(spaces(view, device.id)) <= device.size, f"more of device {device.id} is given away than it has"
+    assert {key.split("/")[1] for key in held} <= found.keys(), "a space of a device that is not there"
+    assert len({space.brick for space in held.values()}) == len(held), "a brick has two spaces"
+    for volume in view.volumes():
+        for brick in volume.with_joining().bricks():
+            if brick.device:
+                space = held.get(space_key(brick.device, brick.id))
+                assert space is not None and not space.leaving, f"brick {brick.id} of {volume.name} has no space"
+                assert (space.path, space.size, space.volume) == (brick.path, brick.size, volume.name), (
+                    f"another space than brick {brick.id}'s"
+                )

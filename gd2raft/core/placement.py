@@ -10,6 +10,7 @@ one size); then the next smaller ones. A refusal names every device and why it d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -29,7 +30,8 @@ METADATA_SHARE = 200
 METADATA_BYTES_MAX = 16 * GIB
 ARBITER_TAG = "arbiter"
 """A device with this tag: required (arbiters only), disabled (no arbiters), supported (both)."""
-NAMED_MAX = 12
+NAMED_MAX, REASONS_MAX = 12, 500
+"""So many devices are named in the message, and have their reasons in its fields."""
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -92,10 +94,9 @@ def place(candidates: Sequence[Candidate], wanted: Wanted, new_id: Callable[[], 
     """The bricks, set after set. `new_id` gives ids of bricks (UUIDs). Raises NoSpace, Refused."""
     tried: list[tuple[int, int]] = []
     for sets, brick_bytes in sizes(wanted):
-        for emptiest_first in (False, True):
-            attempt = _Attempt(candidates, wanted, brick_bytes, new_id, emptiest_first)
-            if (found := attempt.sets(sets)) is not None:
-                return found
+        attempt = _Attempt(candidates, wanted, brick_bytes, new_id, False)
+        if (found := attempt.sets(sets) or _Attempt(candidates, wanted, brick_bytes, new_id, True).sets(sets)) is not None:
+            return found
         tried.append((sets, brick_bytes))
     raise _refusal(wanted, tried, attempt)
 
@@ -139,7 +140,7 @@ def sizes(wanted: Wanted) -> Iterator[tuple[int, int]]:
     if found == 0:
         raise Refused(
             f"a volume of {shown(wanted.size)} can't be cut into at most {wanted.bricks_max} bricks of {shown(BRICK_BYTES_MIN)} to "
-            f"{shown(wanted.brick_bytes_max)} ({wanted.set_size} in a set)",
+            f"{shown(wanted.brick_bytes_max)} ({wanted.set_size} in a set{f', {wanted.data} share its size' if wanted.data > 1 else ''})",
             hint="ask for another size, another number of bricks, or larger bricks",
             code="bad-size",
         )
@@ -192,7 +193,7 @@ def in_turns(lists: Sequence[Sequence[Candidate]]) -> list[Candidate]:
 
 
 class _Attempt:
-    """Bricks of one size, set after set. Remembers for each device why it was passed over last."""
+    """Bricks of one size, set after set. When one can't be placed, `reasons` says of each device why not."""
 
     def __init__(
         self, candidates: Sequence[Candidate], wanted: Wanted, brick_bytes: int, new_id: Callable[[], str], emptiest_first: bool
@@ -207,12 +208,21 @@ class _Attempt:
         self.placed = 0
 
     def sets(self, count: int) -> Sets | None:
+        if self._emptiest_first and not self._possible(count):
+            return None
         found = []
         for _ in range(count):
             if (spots := self._set()) is None:
                 return None
             found.append(spots)
         return tuple(found)
+
+    def _possible(self, count: int) -> bool:
+        """Sets of different peers (zones) exist just if each of these gives as many bricks as it can, at most one to a set."""
+        if self.wanted.arbiter:
+            return True  # not known: its bricks have two sizes
+        rooms = self._rooms(self.brick_bytes)
+        return sum(min(room, count) for room in rooms.values()) >= count * self.wanted.set_size
 
     def _set(self) -> tuple[Spot, ...] | None:
         wanted = self.wanted
@@ -231,12 +241,10 @@ class _Attempt:
 
     def brick(self, size: int, arbiter: bool) -> Spot | None:
         identity = self._new_id()
-        order = self._order(identity, size)
-        fitting = [c for c in order if self._fits(c, size, arbiter)]
-        if not fitting:
+        chosen = self._emptiest(size, arbiter) if self._emptiest_first else self._next_in_ring(identity, size, arbiter)
+        if chosen is None:
+            self.reasons |= {c.device.id: self._reason(c, size, arbiter) for c in self._ring}
             return None
-        elsewhere = [c for c in fitting if c.zone not in self._zones]
-        chosen = elsewhere[0] if elsewhere and not self._emptiest_first else fitting[0]
         pool, metadata = cost(chosen.device, size, self.wanted.snapshot_factor)
         self._left[chosen.device.id] -= pool + metadata
         self._peers.add(chosen.device.peer_id)
@@ -244,51 +252,78 @@ class _Attempt:
         self.placed += 1
         return Spot(brick=identity, device=chosen.device, size=size, pool=pool, metadata=metadata, arbiter=arbiter)
 
-    def _order(self, identity: str, size: int) -> list[Candidate]:
-        if self._emptiest_first:
-            return sorted(self._ring, key=lambda c: (-self._room(c, size), c.zone in self._zones, -self._left[c.device.id], c.device.id))
-        if not self._ring:
-            return []
-        start = int(identity[:7], 16) % len(self._ring)
-        return self._ring[start:] + self._ring[:start]
+    def _next_in_ring(self, identity: str, size: int, arbiter: bool) -> Candidate | None:
+        """The first that fits, in a zone that the set isn't in yet when there is one."""
+        start = int(identity[:7], 16) % len(self._ring) if self._ring else 0
+        near = None
+        for each in chain(self._ring[start:], self._ring[:start]):
+            if self._fits(each, size, arbiter):
+                if each.zone not in self._zones:
+                    return each
+                near = near or each
+        return near
 
-    def _room(self, candidate: Candidate, size: int) -> int:
-        """How many more such bricks its peer (when zones must differ: its zone) has room for."""
-        strict = self.wanted.strict_zones
-        near = (c for c in self._ring if (c.zone == candidate.zone if strict else c.device.peer_id == candidate.device.peer_id))
-        return sum(self._left[c.device.id] // max(1, sum(cost(c.device, size, self.wanted.snapshot_factor))) for c in near)
+    def _emptiest(self, size: int, arbiter: bool) -> Candidate | None:
+        rooms = self._rooms(size)
+        return min(
+            (c for c in self._ring if self._fits(c, size, arbiter)),
+            key=lambda c: (-rooms[self._group(c)], c.zone in self._zones, -self._left[c.device.id], c.device.id),
+            default=None,
+        )
+
+    def _group(self, candidate: Candidate) -> str:
+        """What a set may use once: a peer, or a zone."""
+        return candidate.zone if self.wanted.strict_zones else candidate.device.peer_id
+
+    def _rooms(self, size: int) -> dict[str, int]:
+        """For how many more such bricks each group has room."""
+        rooms: dict[str, int] = {}
+        for each in self._ring:
+            fit = self._left[each.device.id] // max(1, self._needed(each, size))
+            rooms[self._group(each)] = rooms.get(self._group(each), 0) + fit
+        return rooms
+
+    def _needed(self, candidate: Candidate, size: int) -> int:
+        return sum(cost(candidate.device, size, self.wanted.snapshot_factor))
 
     def _fits(self, candidate: Candidate, size: int, arbiter: bool) -> bool:
-        """Notes why not."""
-        reason = self._reason(candidate, size, arbiter)
-        if reason:
-            self.reasons[candidate.device.id] = reason
-        return not reason
+        device = candidate.device
+        return (
+            device.peer_id not in self._peers
+            and not (self.wanted.strict_zones and candidate.zone in self._zones)
+            and self._left[device.id] >= self._needed(candidate, size)
+            and not _tag_says_no(device, arbiter)
+        )
 
     def _reason(self, candidate: Candidate, size: int, arbiter: bool) -> str:
         device = candidate.device
-        tag = device.tags.get(ARBITER_TAG, "")
-        if arbiter and tag == "disabled":
-            return "its tag says that it takes no arbiters"
-        if not arbiter and tag == "required":
-            return "its tag says that it takes arbiters only"
+        if said := _tag_says_no(device, arbiter):
+            return said
         if device.peer_id in self._peers:
             return f"a brick of the same set is on its peer {candidate.host}"
         if self.wanted.strict_zones and candidate.zone in self._zones:
             return f"a brick of the same set is in its zone {candidate.zone}"
-        needed, left = sum(cost(device, size, self.wanted.snapshot_factor)), self._left[device.id]
+        needed, left = self._needed(candidate, size), self._left[device.id]
         if left < needed:
             given = candidate.free - left
             less = f" (after {shown(given)} for other bricks of this volume)" if given else ""
             return f"{shown(left)} are free{less}, a brick of {shown(size)} takes {shown(needed)}"
-        return ""
+        return "it was not enough by itself"
+
+
+def _tag_says_no(device: Device, arbiter: bool) -> str:
+    tag = device.tags.get(ARBITER_TAG, "")
+    if arbiter and tag == "disabled":
+        return "its tag says that it takes no arbiters"
+    return "its tag says that it takes arbiters only" if tag == "required" and not arbiter else ""
 
 
 def _refusal(wanted: Wanted, tried: Sequence[tuple[int, int]], attempt: _Attempt, what: str = "") -> NoSpace:
     sets, brick_bytes = tried[-1]
-    reasons = {c.name: attempt.reasons.get(c.device.id, "it was not enough by itself") for c in attempt.candidates}
+    reasons = {c.name: attempt.reasons[c.device.id] for c in attempt.candidates[:REASONS_MAX]}
     told = [f"{name} rejected because {why}" for name, why in list(reasons.items())[:NAMED_MAX]]
-    more = [f"and {len(reasons) - NAMED_MAX} more devices"] if len(reasons) > NAMED_MAX else []
+    count = len(attempt.candidates)
+    more = [f"and {count - NAMED_MAX} more devices"] if count > NAMED_MAX else []
     bricks = what or f"{sets * wanted.set_size} bricks of {shown(brick_bytes)} ({sets} x {wanted.set_size})"
     before = f", nor larger bricks in {len(tried) - 1} other ways" if len(tried) > 1 else ""
     message = f"No space: {bricks} can't be placed, {attempt.placed} of them can{before}"

@@ -15,7 +15,7 @@ import structlog
 from gd2raft import services
 from gd2raft.commands.peer_add import FoundPeer
 from gd2raft.config import PEER_PORT, join_address
-from gd2raft.core import model
+from gd2raft.core import devices, model
 from gd2raft.core.plan import Failed, Refused
 from gd2raft.engine.step_runner import StepError
 from gd2raft.peers.identity import Identity, new_identity
@@ -176,6 +176,8 @@ class Probed:
             return ""
         if volumes := view.volumes():
             return f"it has {len(volumes)} volume{'s' * (len(volumes) > 1)} ({', '.join(v.name for v in volumes[:3])})"
+        if found := devices.all_devices(view):
+            return f"it has {len(found)} device{'s' * (len(found) > 1)} ({', '.join(d.path for d in found[:3])}): gd2 device remove"
         if (peers := len(view.peers())) > 1:
             return f"it is in another pool, of {peers} peers ({identity.pool_id})"
         if identity.role != "founder":

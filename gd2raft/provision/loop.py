@@ -7,6 +7,8 @@ peer it is), so that two of them never share one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import os
 import stat
 from collections.abc import Iterable
@@ -21,6 +23,7 @@ from gd2raft.provision.run import ProvisionFailed, run
 
 MARK = ".gd2-device.json"
 SIZE_MIN = 1 << 30
+LOOP_CTL_GET_FREE, LOOP_MAJOR, NODES_AHEAD = 0x4C82, 7, 8
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -54,6 +57,7 @@ class Loop:
         if not mounts.is_mounted(part.mount):
             if not os.path.exists(lines.image(part)):
                 raise ProvisionFailed(f"{lines.image(part)} is not there", hint="is the disk with the device's folder mounted?")
+            await asyncio.to_thread(make_nodes)
             await mounts.mount(lines.loop_mount(part), part.mount)
 
     async def unmake(self, part: MakeStorage) -> None:
@@ -97,6 +101,15 @@ class Loop:
         mark = read_mark(folder)
         if mark is not None and mark.device == device:
             remove(os.path.join(folder, MARK))
+
+
+def make_nodes() -> None:
+    """Where no devtmpfs does it (in containers), the kernel's free loop devices have no nodes in /dev beyond the first eight: mount would fail."""
+    with contextlib.suppress(OSError), open("/dev/loop-control", "rb") as control:  # what is wrong, mount will say
+        first = fcntl.ioctl(control, LOOP_CTL_GET_FREE)
+        for number in range(first, first + NODES_AHEAD):  # others may take the first one meanwhile
+            with contextlib.suppress(FileExistsError):
+                os.mknod(f"/dev/loop{number}", 0o660 | stat.S_IFBLK, os.makedev(LOOP_MAJOR, number))
 
 
 def read_mark(folder: str) -> Mark | None:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from gd2raft.commands.registry import commands
-from gd2raft.core import model
+from gd2raft.core import devices, model
 from gd2raft.core.kv import Commit, KeyValueState, Operation, Result
 from gd2raft.core.phases import Phase, StepOutcome, StepProblem, Transaction, Undo, fence, plan_fields
 from gd2raft.core.plan import Ids, Plan, Step, View, make_commit, put
@@ -209,6 +209,7 @@ def check_invariants(pool: Pool) -> None:
     """What holds after every commit: no half-made volume, no lock without its transaction, nor the other way round."""
     pool.state.check()
     view = pool.view()
+    devices.check(model.View(pool.state))
     transactions = {}
     for key, item in pool.state.list(model.TRANSACTIONS):
         transactions[key.removeprefix(model.TRANSACTIONS)] = model.load(key, item.value, Transaction)

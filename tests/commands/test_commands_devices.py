@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ from pool_kit import Pool, World, broken, drive, host, peer_id, peer_record
 
 from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, State
-from gd2raft.core.plan import Conflict, NotFound, Plan, Refused
+from gd2raft.core.plan import Change, Conflict, NotFound, Plan, Refused, make_commit
 from gd2raft.core.transaction import Propose
 
 pytestmark = pytest.mark.fast
@@ -274,6 +276,56 @@ def test_an_expand_that_can_not_be_placed_is_refused(fields: dict[str, Any], cod
     pool = equipped(2)
     pool_after(pool, sized(replica=2))
     assert refused(pool, "volume-expand", volume="v", **fields).code == code
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_commands_that_end_well_or_badly_the_books_are_right_and_all_space_comes_back(seed: int) -> None:
+    """What must hold (devices.check) is checked after every commit. Peers take leaving bricks apart at times."""
+    chance = random.Random(seed)
+    pool = equipped(5, size=6 * GIB)
+    world = World(pool.state, lambda step, undo: broken(step) if not undo and chance.random() < 0.03 else None)
+    done = dict.fromkeys(("volume-create", "volume-expand", "volume-start", "volume-replace-brick", "volume-stop", "volume-delete"), 0)
+    for number in range(200):
+        volumes = pool.view().volumes()
+        command = chance.choice([*done, "volume-create", "volume-create"]) if volumes else "volume-create"
+        if chance.random() < 0.2:
+            taken_apart(pool)
+        fields = a_request(chance, command, number, volumes)
+        with contextlib.suppress(Refused):
+            life = pool.life(command, f"t{number}", **fields)
+            done[command] += drive(pool, life, life.start(), world).outcome == "done"
+    assert all(done.values()), f"not everything was reached: {done}"
+    for volume in pool.view().volumes():
+        if volume.state is model.VolumeState.STARTED:
+            assert pool.do("volume-stop", None, volume=volume.name).outcome == "done"
+        assert pool.do("volume-delete", None, volume=volume.name).outcome == "done"
+    taken_apart(pool)
+    assert free(pool) == [6] * 5
+
+
+def a_request(chance: random.Random, command: str, number: int, volumes: list[model.Volume]) -> dict[str, Any]:
+    if command == "volume-create":
+        shape = chance.choice([{}, {"replica": 2}, {"replica": 3}, {"replica": 2, "arbiter": 1}, {"disperse": 3}])
+        return {**sized(f"v{number}", chance.randint(1, 4) * GIB), **shape}
+    volume = chance.choice(volumes)
+    if command == "volume-expand":
+        return {"volume": volume.name, "size": 2 * GIB}
+    if command == "volume-replace-brick":
+        brick = chance.choice(list(volume.bricks()))
+        return {"volume": volume.name, "src_peerid": brick.peer_id, "src_brickpath": brick.path}
+    return {"volume": volume.name}
+
+
+def taken_apart(pool: Pool) -> None:
+    """What peers do about spaces that are leaving (storage.py); and new bricks are filled."""
+    view = pool.view()
+    for found in devices.all_devices(view):
+        for space in devices.spaces(view, found.id):
+            key = devices.space_key(found.id, space.brick)
+            if space.leaving:
+                pool.commit(make_commit(pool.state, (), (Change(key),)))
+            elif space.filling:
+                pool.store(key, msgspec.structs.replace(space, filling=False))
 
 
 def test_where_a_brick_goes_that_nobody_placed_must_be_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import uuid
 from collections.abc import Callable
 
@@ -139,6 +140,17 @@ def test_a_size_for_which_there_are_no_bricks_is_refused_with_what_is_possible(w
     with pytest.raises(Refused) as refused:
         place(spread(*[300 * TIB] * 40), wanted, ids())
     assert refused.value.code == code and refused.value.hint
+
+
+def test_ten_thousand_devices_are_planned_with_in_a_moment_also_when_nothing_fits() -> None:
+    """On the event loop of the leader: bricks of 32 sets, by the ring and by a refusal that tries every size."""
+    pool = [candidate(i, i // 10, i // 100, 3 * GIB) for i in range(10_000)]
+    began = time.process_time()
+    assert len(checked(pool, Wanted(size=20 * GIB, sets=10, set_size=3))) == 10
+    with pytest.raises(NoSpace) as refused:
+        place(pool, Wanted(size=3100 * GIB, set_size=1), ids())
+    assert time.process_time() - began < 10
+    assert len(refused.value.message) < 4000 and len(refused.value.fields["devices"]) == placement.REASONS_MAX
 
 
 def test_too_few_peers_is_said_as_that() -> None:
