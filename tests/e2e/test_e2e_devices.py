@@ -28,7 +28,7 @@ def equipped(pool: Pool) -> Pool:
     """Each peer has a folder as a device, with room for three bricks of 1 GiB."""
     if not pool[0].get("/v1/devices"):
         for peer in pool.peers:
-            disk_of(peer).mkdir()
+            peer.machine.seen(disk_of(peer)).mkdir()
             peer.gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", "3GiB")
     return pool
 
@@ -39,12 +39,13 @@ def devices(peer: Peer) -> dict[str, dict[str, Any]]:
 
 
 def images(peer: Peer) -> set[str]:
-    return {path.name for path in disk_of(peer).glob("*.img*")}
+    return {path.name for path in peer.machine.seen(disk_of(peer)).glob("*.img*")}
 
 
 def mounted(peer: Peer) -> set[str]:
-    folder = f"{peer.state}/mounts/"
-    return {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if f" {folder}" in line}
+    """On its machine, which may have mounts of its own."""
+    table = peer.machine.run(["cat", "/proc/mounts"]).stdout
+    return {line.split()[1] for line in table.splitlines() if f" {peer.state}/mounts/" in line}
 
 
 def all_given_back(pool: Pool) -> bool:
@@ -114,7 +115,9 @@ def test_a_volume_by_size_is_used_expanded_moved_off_a_failed_device_and_its_spa
     moved = [b for s in asked.get("/v1/volumes/v1")["subvols"] for b in s["bricks"]]
     assert host not in {b["host"] for b in moved} and len(moved) == 4
     assert all_there(mount.path, texts)
-    copies = [path for b in moved for path in texts if (file := Path(b["path"], path)).exists() and file.read_bytes() == texts[path]]
+    owners = {p.address: p for p in pool.peers}
+    folders = [owners[b["host"]].machine.seen(Path(b["path"])) for b in moved]
+    copies = [path for folder in folders for path in texts if (folder / path).exists() and (folder / path).read_bytes() == texts[path]]
     assert sorted(copies) == sorted([*texts, *texts]), "every file has both copies"
     asked.gd2_done("device", "set", failed["id"], "online")
 
@@ -176,6 +179,6 @@ def test_a_device_is_removed_only_without_bricks_and_leaves_nothing_behind(equip
     equipped.remove("v3")
     assert all_given_back(equipped)
     equipped[0].gd2_done("-y", "device", "remove", place)
-    assert not list(disk_of(peer).iterdir())
+    assert not list(peer.machine.seen(disk_of(peer)).iterdir())
     again = equipped[0].gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", "3GiB")
     assert "device add: success" in again.out
