@@ -39,7 +39,12 @@ def plan_commit(view: View, request: RemoveBrickCommit, ids: Ids) -> Plan:
         shrink.check_pending(volume, leaving)
         shrink.check_online(view, [b.peer_id for b in leaving], "bricks to be removed are")
         check_moved(view, job)
-    smaller = msgspec.structs.replace(volume, subvols=left, options=shrink.options_for(volume, left[0].type.value))
+    smaller = msgspec.structs.replace(
+        volume,
+        subvols=left,
+        options=shrink.options_for(volume, left[0].type.value),
+        capacity=max(0, volume.capacity - sizing.bytes_of(volume.subvols) + sizing.bytes_of(left)),
+    )
     ends = job is not None and bool(shrink.pending(volume))
     return Plan(
         locks=(f"volume/{volume.name}",),

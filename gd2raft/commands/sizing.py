@@ -128,6 +128,17 @@ def further(view: View, volume: model.Volume, size: int, sets: int, ids: Ids) ->
     return tuple(spot for each in placement.place(candidates(view, sizing, Where()), wanted, ids.uuid) for spot in each)
 
 
+def bytes_of(subvols: Sequence[model.Subvolume]) -> int:
+    """For files, as far as bricks were placed by size."""
+    total = 0
+    for subvol in subvols:
+        if subvol.type is model.SubvolumeType.DISTRIBUTE:
+            total += sum(brick.size for brick in subvol.bricks)
+        else:
+            total += subvol.bricks[0].size * max(1, subvol.disperse_count - subvol.redundancy_count)
+    return total
+
+
 def zone_of(view: View, peer_id: str) -> str:
     peer = view.peer(peer_id)
     return (peer.zone if peer is not None else "") or peer_id

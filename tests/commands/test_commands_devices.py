@@ -278,6 +278,31 @@ def test_an_expand_that_can_not_be_placed_is_refused(fields: dict[str, Any], cod
     assert refused(pool, "volume-expand", volume="v", **fields).code == code
 
 
+@pytest.mark.parametrize(
+    ("words", "leaving", "replica", "after"),
+    [
+        ({}, slice(1, 2), 0, 1),
+        ({"replica": 2}, slice(2, 4), 0, 1),
+        ({"replica": 3}, slice(2, 3), 2, 1),
+        ({"disperse": 3}, slice(3, 6), 0, 2),
+    ],
+)
+def test_bricks_that_are_removed_take_their_share_of_the_size_with_them_and_give_their_space_back(
+    words: dict[str, int], leaving: slice, replica: int, after: int
+) -> None:
+    pool = equipped()
+    size = after * GIB * (1 if replica else 2)
+    volume = pool_after(pool, sized(size=size, distribute=1 if replica else 2, **words))
+    bricks = list(volume.bricks())[leaving]
+    fields = {"volume": "v", "bricks": [f"{b.peer_id}:{b.path}" for b in bricks], "replica": replica, "force": True}
+    plan = pool.plan("remove-brick-commit", **fields)
+    assert plan.after[-1][0].kind == "storage.free"
+    assert pool.do("remove-brick-commit", None, **fields).outcome == "done"
+    smaller = pool.view().volume("v")
+    assert smaller is not None and smaller.capacity == after * GIB
+    assert {s.brick for s in spaces(pool) if s.leaving} == {b.id for b in bricks}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_after_any_commands_that_end_well_or_badly_the_books_are_right_and_all_space_comes_back(seed: int) -> None:
     """What must hold (devices.check) is checked after every commit. Peers take leaving bricks apart at times."""
