@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,10 @@ from gd2raft.store.interface import Watch as StoreWatch
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
+
+IN_SIGHT_S, IN_SIGHT_EVERY_S = 2.0, 0.05
+SETTLE_S = 3.0
+"""After its start a peer's answers wait so long, at most, for what was decided while it was away."""
 
 
 class DaemonApi:
@@ -66,7 +71,14 @@ class DaemonApi:
         return self._daemon.member.store.revision
 
     def stale(self) -> bool:
-        return not self._daemon.member.store.status().quorum
+        member = self._daemon.member
+        return not (member.store.status().quorum and member.current.is_set())
+
+    async def settled(self) -> None:
+        member = self._daemon.member
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(member.began_at + SETTLE_S):
+                await member.current.wait()
 
     def online(self) -> Mapping[str, int]:
         me = self.peer_id
@@ -102,7 +114,7 @@ class DaemonApi:
         if isinstance(request, QuotaSetLimit | QuotaRemove):
             request = await self._looked_up(request)
         left = context.timeout_s - (asyncio.get_running_loop().time() - context.received)
-        return await self._daemon.member.initiator.run(
+        done = await self._daemon.member.initiator.run(
             command,
             request,
             request_id=context.request_id,
@@ -111,6 +123,16 @@ class DaemonApi:
             idempotency_key=context.idempotency_key,
             expect=context.expect,
         )
+        if isinstance(request, PeerAdd) and request.found is not None:
+            await self._come_into_sight(request.found.id)
+        return done
+
+    async def _come_into_sight(self, peer_id: str) -> None:
+        """Who has just joined shall not be listed as offline: its first lease is on its way."""
+        for _ in range(int(IN_SIGHT_S / IN_SIGHT_EVERY_S)):
+            if peer_id in self._daemon.online():
+                return
+            await asyncio.sleep(IN_SIGHT_EVERY_S)
 
     async def _found(self, request: PeerAdd | PeerReplace) -> PeerAdd | PeerReplace:
         """Ask the address who answers there, before a plan is made."""

@@ -71,6 +71,8 @@ from gd2volgen.tables import option_table
 
 log = structlog.get_logger("daemon")
 
+ALONE_S = 1.0
+
 
 class CantStart(Exception):
     """One clear line: what is wrong and what to do."""
@@ -121,7 +123,9 @@ class Daemon:
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._stop_at_signal, number)
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):  # to glusterd they mean something, and would end us
+            loop.add_signal_handler(number, log.warning, f"signal {number.name} is ignored")
         self._make_folders()
         listener = self._listen()  # before anything is changed: a taken port must not leave half a start
         self.tenure.load()
@@ -134,6 +138,9 @@ class Daemon:
         await self.rest.start()
         self.spawn(self._accept(listener))
         await self.mover.where()
+        await self._unless_twin()
+        if self._stop.is_set():
+            return
         await self.storage.start()
         self.gluster.start()
         self.hooks.start()
@@ -142,6 +149,20 @@ class Daemon:
         self.evacuation.start()
         self.spawn(self.mover.run())
         self.spawn(Herald(lambda: self.identity, lambda: self.member.missing(), self._policy, self.peer_host or None).run())
+
+    def _stop_at_signal(self, number: signal.Signals) -> None:
+        log.info("stopping", signal=number.name)
+        self.stop()
+
+    async def _unless_twin(self) -> None:
+        """No brick is started beside those of a twin: others are given a moment to say whether this peer runs already."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ALONE_S):
+                await self.member.current.wait()
+        while self.twins.suspected(asyncio.get_running_loop().time()) and not (self.member.current.is_set() or self._stop.is_set()):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await self._stop.wait()
 
     def _make_folders(self) -> None:
         for folder in (self.state, self.rundir, Path(self.config.logdir)):
@@ -371,8 +392,10 @@ class Daemon:
         if not self.config.joinsecretfile:
             return None
         with contextlib.suppress(OSError):
-            return Path(self.config.joinsecretfile).read_bytes().strip() or None
-        return os.urandom(32)  # configured but unreadable: let nobody in
+            if secret := Path(self.config.joinsecretfile).read_bytes().strip():
+                return secret
+        log.error("the join secret can't be read: nobody can join", file=self.config.joinsecretfile)
+        return os.urandom(32)
 
     def seen_in_pool(self, index: int) -> None:
         self.tenure.seen_in_pool(index)

@@ -106,6 +106,7 @@ class Member:
     ) -> None:
         self.log: RaftStore | NoLog = log or NoLog()
         self.replicates = log is not None
+        self.began_at = asyncio.get_running_loop().time()
         self.current = asyncio.Event()
         """Set once this peer's state has been as new as the leader's: from then on it may stop what the state doesn't want."""
         self.identity, self.store, self._around = identity, store, surroundings

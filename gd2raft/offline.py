@@ -13,7 +13,7 @@ from gd2raft import recovery
 from gd2raft.peers.identity import IdentityError
 from gd2raft.recovery import RecoveryRefused
 from gd2raft.store.raft import salvage
-from gd2raft.store.raft.errors import StorageError
+from gd2raft.store.raft.errors import SnapshotCorrupt, StorageError
 from gd2raft.store.raft.salvage import Salvaged
 
 WARNING = """\
@@ -132,7 +132,12 @@ def follow(state: Path, options: argparse.Namespace) -> Outcome:
 
 
 def verify(state: Path, options: argparse.Namespace) -> Outcome:
-    found = salvage.read_file(needed(options))
+    try:
+        found = salvage.read_file(needed(options))
+    except SnapshotCorrupt as error:
+        raise RecoveryRefused(f"{options.file} {error.trouble}: it is no whole export. Make a new one: gd2 cluster export FILE") from error
+    except OSError as error:
+        raise RecoveryRefused(f"{options.file} can't be read: {error.strerror}") from error
     return ["The file is whole.", *lines_of(found)], described(found)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gd2cli.problems import clean
 from gd2cli.quota_commands import number
 from gd2cli.spec import Spec
-from gd2cli.tables import Paint
+from gd2cli.tables import Paint, counted
 from gd2cli.words import Grammar, Parsed, WordError, suggestion
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def scrub(session: Session, name: str, word: str, value: str) -> None:
 
 
 def begun_text(name: str, begun: dict[str, Any]) -> str:
-    lines = [f"volume bitrot: {name}: scrub has begun on {len(begun['begun'])} peers"]
+    lines = [f"volume bitrot: {name}: scrub has begun on {counted(len(begun['begun']), 'peer')}"]
     lines += [f"not on {peer}: {why}" for peer, why in begun.get("problems", {}).items()]
     return "\n".join([*map(clean, lines), f"what it finds: gd2 volume bitrot {name} scrub status"])
 

@@ -25,6 +25,7 @@ WRITE_S = 130.0
 """Longer than the server's own limit for a command: its answer says more than our silence."""
 SERVER_LIMIT_S = 600
 AGAIN_AFTER_S = 0.3
+PING_S = 3.0
 
 Exchange = Callable[[Endpoint, Request, Any, float], RawAnswer]
 
@@ -116,6 +117,8 @@ class _Attempt:
 
     def _ask(self, endpoint: Endpoint, deadline: float, again: list[Endpoint]) -> RawAnswer | None:
         try:
+            if self.write and len(self.settings.endpoints) > 1:
+                self._look_alive(endpoint, deadline)
             return exchange(endpoint, self._request(), self.settings.tls, deadline)
         except NotSent as error:
             self.notes.append((endpoint.url, str(error)))
@@ -125,6 +128,14 @@ class _Attempt:
             if not error.timed_out:
                 again.append(endpoint)
         return None
+
+    def _look_alive(self, endpoint: Endpoint, deadline: float) -> None:
+        """A daemon that takes connections and answers nothing (frozen, its disk stuck) must not get a change that another one could do."""
+        ping = Request("GET", "/ping", {"User-Agent": "gd2", "Connection": "close"}, None)
+        try:
+            exchange(endpoint, ping, self.settings.tls, min(deadline, time.monotonic() + PING_S))
+        except Lost as error:
+            raise NotSent(f"{error} (asked whether it is there)") from None
 
     def _request(self) -> Request:
         headers = {"Accept": "application/json", "X-Request-Id": self.client.request_id, "User-Agent": "gd2", "Connection": "close"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gd2cli.problems import clean
 from gd2cli.repair_commands import brick_of
 from gd2cli.spec import Spec
-from gd2cli.tables import Cell, Paint, table
+from gd2cli.tables import Cell, Paint, counted, table
 from gd2cli.volume_text import brick_name
 from gd2cli.words import Grammar, Parsed, WordError
 
@@ -53,7 +53,7 @@ def begin(session: Session, name: str, kind: str, rest: list[str]) -> None:
 
 
 def begun_text(name: str, kind: str, begun: dict[str, Any]) -> str:
-    lines = [f"volume heal: {name}: {kind} heal has begun on {len(begun['begun'])} peers"]
+    lines = [f"volume heal: {name}: {kind} heal has begun on {counted(len(begun['begun']), 'peer')}"]
     lines += [f"not on {peer}: {why}" for peer, why in begun.get("problems", {}).items()]
     return "\n".join([*map(clean, lines), f"how far it is: gd2 volume heal {name} info summary"])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gd2cli.problems import Problem
 from gd2cli.spec import Spec
-from gd2cli.tables import Cell, Paint, table
+from gd2cli.tables import Cell, Paint, counted, table
 from gd2cli.volume_text import brick_name
 from gd2cli.words import Grammar, Parsed, Word
 
@@ -93,7 +93,7 @@ def serves(subvol: dict[str, Any], lost: set[str]) -> bool:
 
 
 def health_text(data: dict[str, Any], paint: Paint) -> str:
-    count = f"{data['peers']} peers, {data['volumes']} volumes ({data['started']} started)"
+    count = f"{counted(data['peers'], 'peer')}, {counted(data['volumes'], 'volume')} ({data['started']} started)"
     findings = data["findings"]
     if not findings:
         return f"{paint('good', 'healthy')}: {count}"

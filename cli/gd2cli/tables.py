@@ -36,6 +36,14 @@ class Cell(str):
         return cell
 
 
+def counted(number: int, noun: str) -> str:
+    """
+    >>> counted(1, "peer"), counted(0, "volume")
+    ('1 peer', '0 volumes')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]], paint: Paint) -> str:
     """
     >>> print(table(["Name", "Pid"], [["a", 1]], Paint(False)))

@@ -38,6 +38,10 @@ class Twins:
         self._refused_at = now
         return now - self._refused_since >= PATIENCE_S
 
+    def suspected(self, now: float) -> bool:
+        """Refused a moment ago; by an old connection of this peer's, or because of a twin."""
+        return now - self._refused_at <= PAUSE_S_MAX
+
 
 def message(peer_id: str, where: str) -> str:
     return (

@@ -120,7 +120,11 @@ class Api(Protocol):
         ...
 
     def stale(self) -> bool:
-        """Whether this peer sees no quorum: what it answers may be old."""
+        """Whether this peer sees no quorum, or was started just now and has not learnt yet what it missed: its answers may be old."""
+        ...
+
+    async def settled(self) -> None:
+        """Give a peer that was started just now a moment to learn what it missed. Without a quorum, no later one is given."""
         ...
 
     def online(self) -> Mapping[str, int]:

@@ -52,7 +52,8 @@ class Call:
         return self.api.revision() if self._revision is None else self._revision
 
     async def catch_up(self) -> None:
-        """What ?min-revision= and ?consistency= ask for."""
+        """What ?min-revision= and ?consistency= ask for; and a peer that was started just now doesn't tell what was true before."""
+        await self.api.settled()
         if (text := self.query.get("min-revision")) is not None:
             await self.reach(self.number("min-revision", text, 0, REVISION_MAX))
         consistency = self.query.get("consistency", "local")

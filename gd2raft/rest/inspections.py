@@ -86,7 +86,7 @@ async def get_services(call: Call) -> Reply:
     volume = lookup.volume(view, call.fields["volume"])
     hosts = shapes.hosts_of_volume(view, volume)
     found = await ask(call, volume, "services", {}, SERVICES_S)
-    return Reply(body=[service for peer, host in hosts.items() for service in services_of(peer, host, found[peer])])
+    return Reply(body=[service for peer, answered in found.items() for service in services_of(peer, hosts.get(peer, ""), answered)])
 
 
 def services_of(peer_id: str, host: str, answered: Answered) -> list[ServiceStatus]:

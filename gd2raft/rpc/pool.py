@@ -206,7 +206,7 @@ class ConnectionPool:
         failure = self._failures.get(address)
         left_s = failure.until - asyncio.get_running_loop().time() if failure else 0
         if failure is not None and left_s > 0:
-            raise DialFailed(f"{failure.error} (not tried again for {left_s:.1f} s)") from failure.error
+            raise DialFailed(f"{failure.error} (not tried again for {max(left_s, 0.1):.1f} s)") from failure.error
 
     def _remember(self, address: str, error: RpcError) -> None:
         before = self._failures.pop(address, None)

@@ -46,13 +46,14 @@ Reply = tuple[int, Any] | Raw | Callable[[Seen], "tuple[int, Any] | Raw"]
 
 
 class Peer:
-    """`answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
+    """`frozen`: takes connections and answers nothing. `answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
 
     def __init__(self, address: str = ADDRESS, family: int = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Reply | list[Reply]] = {}
         self.seen: list[Seen] = []
         self.headers: dict[str, str] = {}
         self.released = threading.Event()
+        self.frozen = False
         handler = type("Handler", (_Handler,), {"peer": self})
         server_type = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
         self._server = server_type((address, 0), handler)
@@ -74,6 +75,10 @@ class Peer:
         return Raw(b"")
 
     def reply_to(self, seen: Seen) -> tuple[int, Any] | Raw:
+        if self.frozen:
+            return self.hang(seen)
+        if seen.target == "/ping":
+            return 200, None
         self.seen.append(seen)
         if wrong := wrong_token(seen):
             return 401, error(wrong)

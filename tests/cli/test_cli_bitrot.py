@@ -39,7 +39,7 @@ def test_glusters_words_become_one_request(gd2, peer, line, path, body):
 def test_a_scrub_is_begun_and_says_where_it_was_not(gd2, peer):
     peer.answers["POST /v1/volumes/v1/bitrot/scrubondemand"] = (200, {"begun": ["p1"], "problems": {"p2": "the peer is down"}})
     out = gd2("volume", "bitrot", "v1", "scrub", "ondemand", peers=peer).out
-    assert "begun on 1 peers" in out
+    assert "begun on 1 peer" in out
     assert "not on p2: the peer is down" in out
 
 

@@ -35,6 +35,17 @@ def test_an_endpoint_that_is_down_is_passed_over(gd2, peer):
     assert start(gd2, f"http://{ADDRESS}:{free_port()},{peer.url}").code == 0
 
 
+def test_a_change_goes_to_the_next_peer_when_the_first_takes_connections_and_answers_nothing(gd2, make_peer, monkeypatch):
+    monkeypatch.setattr("gd2cli.client.PING_S", 0.3)
+    first, second = make_peer(), make_peer()
+    first.frozen, second.answers[START] = True, (200, volume_info())
+    assert start(gd2, [first, second]).code == 0
+    second.frozen = True
+    result = start(gd2, [first, second])
+    assert result.code not in (0, 7), "nothing was sent: the outcome is known"
+    assert "asked whether it is there" in result.err
+
+
 def test_a_peer_without_quorum_is_passed_over_for_one_that_has_it(gd2, make_peer):
     first, second = make_peer(), make_peer()
     first.answers[START], second.answers[START] = NO_QUORUM, (200, volume_info())

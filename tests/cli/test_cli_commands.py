@@ -275,7 +275,7 @@ def test_a_healthy_pool_is_one_line(gd2, peer):
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info()])
     peer.answers["GET /v1/volumes"] = (200, [])
-    assert gd2("health", peers=peer).out == "healthy: 1 peers, 0 volumes (0 started)\n"
+    assert gd2("health", peers=peer).out == "healthy: 1 peer, 0 volumes (0 started)\n"
 
 
 def test_what_a_peer_says_can_not_steer_the_terminal(gd2, peer):

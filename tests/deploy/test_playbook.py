@@ -69,7 +69,7 @@ def test_a_pool_comes_out_of_nothing_and_a_second_run_changes_nothing(there: Mac
     assert there.on(first, "ls -d /opt/gd2raft* /etc/gd2raft", check=False) == "", "a check changes nothing"
 
     there.play("site.yml")
-    assert there.on(second, "gd2 health --check") == f"healthy: {PEERS} peers, 1 volumes (1 started)"
+    assert there.on(second, "gd2 health --check") == f"healthy: {PEERS} peers, 1 volume (1 started)"
     assert sorted(peer["peer-addresses"] for peer in json.loads(there.on(second, "gd2 --json peer list"))) == [
         ["peer1:24008"],
         ["peer2:24008"],

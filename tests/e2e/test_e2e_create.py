@@ -64,6 +64,8 @@ def test_a_thin_arbiter_volume_has_two_bricks_and_a_third_place_that_the_client_
     assert len(subvol["bricks"]) == 2
     assert subvol["thin-arbiter"] == pool[2].brick("thin")
     assert len(pool.online("thin")) == 2
+    assert pool[2].brick("thin") in pool[0].gd2_done("volume", "info", "thin").out
+    assert pool[0].gd2_done("volume", "status", "thin").out.count("Self-heal Daemon") == 2, "the third peer has no data to heal"
     # No thin-arbiter process runs (as with glusterd): a client serves as long as both bricks are there.
     mount = pool.mount("thin", peer=0)
     until(lambda: (mount.path / "f").write_bytes(b"both bricks") == 11, "the volume can be written")

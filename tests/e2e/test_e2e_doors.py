@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -33,6 +34,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
         pool.made("v")
         pool.online("v")
         yield pool
+
+
+def test_signals_that_mean_something_to_glusterfs_do_not_end_the_daemon(alone: Pool) -> None:
+    for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
+        alone[0].machine.run(["kill", f"-{int(number)}", str(alone[0].pid)])
+    until(lambda: "SIGHUP is ignored" in alone[0].log_tail(), "it says so")
+    alone[0].must("POST", "/v1/volumes/v/options", {"options": {"user.after": "signals"}})
 
 
 def garbage(dice: random.Random) -> bytes:

@@ -187,6 +187,26 @@ def test_all_daemons_are_killed_during_load_and_bricks_and_mounts_go_on(make_poo
     mount.detach()
 
 
+def test_a_daemon_that_comes_back_tells_what_was_decided_while_it_was_away(make_pool: MakePool) -> None:
+    pool = make_pool(3).start().form()
+    pool.made("v", replica=3)
+    for number, back in enumerate([*pool.peers, *pool.peers]):
+        back.kill()
+        other = next(p for p in pool.peers if p.alive)
+        until(lambda other=other, number=number: other.gd2("volume", "set", "v", f"user.n{number}", "new").code == 0, "it is set")
+        back.start()
+        answer = until(lambda back=back, number=number: answered(back, f"/v1/volumes/v/options/user.n{number}"), "it answers")
+        assert (answer.status, answer.body.get("value")) == (200, "new"), f"restart {number}: {answer}"
+    pool.whole()
+
+
+def answered(peer: Peer, path: str) -> Answer | None:
+    try:
+        return peer.call("GET", path)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
 def test_a_daemon_restarted_alone_answers_reads_serves_mounts_and_stops_no_brick(make_pool: MakePool) -> None:
     pool = make_pool(3).start().form()
     pool.made("v", replica=3)

@@ -215,8 +215,11 @@ def test_a_copied_state_folder_at_another_address_does_not_take_the_peers_place(
     pool = make_pool(3, spare=1)
     copy = Peer(pool.spare[0])
     pool.start().form()
+    pool.made("v", replica=3)
+    pool.online("v")
     original = follower(pool)
     place = place_of(original.id, pool[0])
+    bricks = original.brick_pids()
     shutil.copytree(original.state, copy.state, ignore=shutil.ignore_patterns("lock"))
     pool.peers.append(copy)
     try:
@@ -224,6 +227,7 @@ def test_a_copied_state_folder_at_another_address_does_not_take_the_peers_place(
         assert edit(pool[0], original.id, copy.address)[1] in ("runs-twice", "unreachable")
         assert copy.ended(90.0) != 0
         assert "must not run twice" in copy.log_tail()
+        assert copy.brick_pids() | original.brick_pids() == bricks, "a second process uses the folder of a brick"
     finally:
         copy.kill()
         pool.peers.remove(copy)

@@ -68,6 +68,14 @@ def test_a_broken_configuration_is_one_line_that_names_the_key_and_the_file(peer
         fails(peer, str(peer.config), code=2)
 
 
+def test_a_join_secret_that_is_not_there_or_empty_does_not_look_as_if_it_were_in_force(peer: Peer) -> None:
+    secret = peer.folder / "secret"
+    peer.configure(joinsecretfile=str(secret))
+    fails(peer, "joinsecretfile", str(secret), "No such file", code=2)
+    secret.write_text(" \n")
+    fails(peer, "joinsecretfile", str(secret), "empty", code=2)
+
+
 def test_a_configuration_that_is_not_there_is_named(peer: Peer) -> None:
     peer.config.unlink()
     fails(peer, str(peer.config), "No such file", code=2)

@@ -40,3 +40,11 @@ def test_a_daemon_gives_up_only_when_it_was_refused_for_longer_than_a_dead_conne
         times.append(times[-1] + PAUSE_S_MAX / 2)
     assert [made.refused(now) for now in times] == [False] * (len(times) - 1) + [True]
     assert not made.refused(times[-1] + PAUSE_S_MAX + 1), "it was let in meanwhile"
+
+
+def test_who_was_refused_a_moment_ago_may_be_a_twin():
+    found = twins()
+    assert not found.suspected(100.0)
+    found.refused(100.0)
+    assert found.suspected(101.0)
+    assert not found.suspected(120.0)

@@ -117,6 +117,9 @@ class MemoryApi:
     def stale(self) -> bool:
         return not self.quorum if hasattr(self, "quorum") else False
 
+    async def settled(self) -> None:
+        self.settled_calls = getattr(self, "settled_calls", 0) + 1
+
     def online(self) -> Mapping[str, int]:
         return self.pids
 

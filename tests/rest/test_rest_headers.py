@@ -358,3 +358,8 @@ def test_metrics_count_by_route_not_by_name(rest: Rest) -> None:
     assert 'gd2raft_rest_requests_total{method="GET",route="/v1/volumes/{volume}",status="404"} 1.0' in text
     assert "secret-project" not in text
     assert f"gd2raft_revision {float(rest.api.state.revision)}" in text
+
+
+def test_a_peer_that_was_started_just_now_first_learns_what_it_missed(rest: Rest) -> None:
+    rest.get("/v1/volumes")
+    assert rest.api.settled_calls == 1

@@ -10,7 +10,8 @@ from __future__ import annotations
 WAY_OUT = (
     "The other peers hold the same data: stop the daemon, move the folder away that holds all its state (localstatedir), "
     "start the daemon again, and on another peer let it take the lost one's place, bricks included: gd2 peer replace PEER ADDRESS "
-    "(PEER: the id, name or address that it had; ADDRESS: of this daemon)."
+    "(PEER: the id, name or address that it had; ADDRESS: of this daemon). A pool of one has no other peers: there, once the folder is moved away, "
+    "gd2 cluster restore FILE brings back what gd2 cluster export saved."
 )
 
 
@@ -31,7 +32,7 @@ class SnapshotCorrupt(StorageError):
 
     def __init__(self, path: str, offset: int, why: str) -> None:
         super().__init__(f"the log snapshot {path} {_trouble(offset, why)}. Nothing was changed. {WAY_OUT}")
-        self.path, self.offset = path, offset
+        self.path, self.offset, self.trouble = path, offset, _trouble(offset, why)
 
 
 def _trouble(offset: int, why: str) -> str:
