@@ -17,8 +17,6 @@ from bench.namespaces import Host, Rig
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "docs" / "deploy"
 PREPARE_S, PLAY_S = 60.0, 400.0
-DEPTH = 2
-"""Of folders below / that are the host's own mounts already."""
 
 # Arguments: the host's folder. /tmp and all the rest is the overlay's; bricks are on a file system that has trusted.* attributes.
 _ROOT_SCRIPT = """
@@ -45,7 +43,9 @@ PasswordAuthentication no
 StrictModes no
 UsePAM no
 PidFile none
+SetEnv PIP_NO_COMPILE=1
 """
+"""Byte code is left to the daemon, for what it loads: that of all packages is a good part of an installation's time."""
 
 
 class Machines:
@@ -75,7 +75,7 @@ class Machines:
             f"[defaults]\ninventory = {self.files}/inventory.yml\nroles_path = {DEPLOY}/roles\nforks = {len(self.hosts)}\n"
             f"local_tmp = {self.files}/tmp\nretry_files_enabled = false\nnocows = true\ninterpreter_python = /usr/bin/python3\n"
             f"gathering = explicit\nstdout_callback = default\ntimeout = 10\ndeprecation_warnings = true\n"
-            f"[ssh_connection]\npipelining = true\nssh_args = {ssh}\ncontrol_path_dir = {self.files}/cp\n"
+            f"[ssh_connection]\npipelining = true\ntransfer_method = piped\nssh_args = {ssh}\ncontrol_path_dir = {self.files}/cp\n"
         )
 
     def play(self, playbook: str, *words: str, code: int = 0) -> str:
