@@ -21,7 +21,7 @@ from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
-from gd2raft.core.plan import Failed, NotFound, Refused, Unavailable, View
+from gd2raft.core.plan import Failed, Moved, NotFound, OutcomeUnknown, Refused, Unavailable, View
 from gd2raft.engine.calls import Done
 from gd2raft.facts import brick_facts, volume_size
 from gd2raft.peers.moving import local_address_towards
@@ -30,6 +30,7 @@ from gd2raft.remote import Remote
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
 from gd2raft.store.interface import Compacted as StoreCompacted
 from gd2raft.store.interface import NoQuorum, StoreError
+from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 from gd2raft.store.interface import Watch as StoreWatch
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 IN_SIGHT_S, IN_SIGHT_EVERY_S = 2.0, 0.05
 SETTLE_S = 3.0
 """After its start a peer's answers wait so long, at most, for what was decided while it was away."""
+KEEP_S = 10.0
 
 
 class DaemonApi:
@@ -53,6 +55,10 @@ class DaemonApi:
     @property
     def version(self) -> str:
         return __version__
+
+    @property
+    def log_level(self) -> str:
+        return self._daemon.config.loglevel.upper()
 
     @property
     def option_table(self) -> OptionTable:
@@ -179,6 +185,20 @@ class DaemonApi:
             )
             put = (Put(key, model.dump(known, item.value)), Put("peers", b"1"))
             await daemon.member.store.commit(Commit((Expect(key, item.modified if item else ABSENT),), put), timeout_s=5.0)
+
+    async def keep(self, key: str, record: model.Record | None, revision: int) -> None:
+        store = self._daemon.member.store
+        old = store.get(key)
+        put = () if record is None else (Put(key, model.dump(record, old.value if old is not None else None)),)
+        commit = Commit((Expect(key, revision or ABSENT),), put, (key,) if record is None else ())
+        try:
+            result = await store.commit(commit, timeout_s=KEEP_S)
+        except StoreOutcomeUnknown as error:
+            raise OutcomeUnknown(str(error), hint="look before you try again") from error
+        except StoreError as error:
+            raise Unavailable(str(error), hint="bring the other voters back") from error
+        if result.outcome != "done":
+            raise Moved("it was changed by another request meanwhile", hint="try again", http=409)
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:
         me, online = self.peer_id, self._daemon.online()

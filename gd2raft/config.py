@@ -25,7 +25,10 @@ class ConfigError(Exception):
     """The configuration can't be used."""
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
+DASHED = {"heketi_admin_key": "heketi-admin-key", "heketi_user_key": "heketi-user-key"}
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, rename=DASHED):
     """Every key with its default; addresses are HOST:PORT, without a host it listens everywhere."""
 
     localstatedir: str = "/var/lib/gd2raft"
@@ -45,6 +48,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     etcdcafile: str = ""
     etcdcertfile: str = ""
     etcdkeyfile: str = ""
+    heketi_admin_key: str = ""
+    heketi_user_key: str = ""
     config: str = ""
 
 
@@ -66,6 +71,8 @@ HELP = {
     "etcdcafile": "with store = etcd: certificates that etcd's is checked by; default: the system's",
     "etcdcertfile": "with store = etcd: this peer's certificate, for an etcd that asks for one",
     "etcdkeyfile": "with store = etcd: the key of etcdcertfile",
+    "heketi-admin-key": "key of the role admin at heketi's endpoints, the same on all peers; default: the pool's secret, as in /v1",
+    "heketi-user-key": "key of the role user at heketi's endpoints, the same on all peers; default: nobody has this role",
 }
 
 STORES = ("raft", "etcd")
@@ -94,10 +101,18 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"gd2raft {__version__}")
     made.add_argument("--config", metavar="FILE", help="configuration in TOML")
     for key, text in HELP.items():
-        made.add_argument(f"--{key}", metavar="VALUE", help=f"{text} [{getattr(Config(), key)}]")
+        made.add_argument(f"--{key}", dest=key, metavar="VALUE", help=f"{text} [{default_of(key)}]")
     for key in sorted(MEANINGLESS):
         made.add_argument(f"--{key}", nargs="?", const="", help=argparse.SUPPRESS)
     return made
+
+
+def default_of(key: str) -> Any:
+    """
+    >>> default_of("heketi-user-key"), default_of("loglevel")
+    ('', 'INFO')
+    """
+    return getattr(Config(), key.replace("-", "_"))
 
 
 def read_file(path: Path) -> tuple[dict[str, Any], list[str]]:

@@ -46,6 +46,7 @@ from gd2raft.process import ProcessManager
 from gd2raft.process.mount import MountPlace, forget_mounts
 from gd2raft.remote import Remote, explain
 from gd2raft.rest.api import Answered
+from gd2raft.rest.heketi.tokens import Keys
 from gd2raft.rest.server import RestServer
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import HelloRefused, RemoteError, RpcError
@@ -272,7 +273,8 @@ class Daemon:
             store, do, kinds, lambda: self.identity.peer_id, self.state / notes.FOLDER, lambda: self.member.current.is_set(), turns
         )
         self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.tidy)
-        self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth)
+        keys = Keys(admin=self.config.heketi_admin_key, user=self.config.heketi_user_key)
+        self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth, heketi_keys=keys)
         Telemetry(self).register(self.rest.metrics.registry)
 
     def new_connections(self) -> ConnectionPool:

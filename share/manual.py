@@ -72,8 +72,7 @@ def command_page(name: str, command: click.Command) -> str:
 
 
 def daemon_page() -> str:
-    defaults = config.Config()
-    keys = [(key, f"{what} [{getattr(defaults, key)}]") for key, what in config.HELP.items()]
+    keys = [(key, f"{what} [{config.default_of(key)}]") for key, what in config.HELP.items()]
     description = (
         "Runs on every peer of a pool, in place of glusterd(8), in the foreground. SIGTERM and SIGINT stop it; bricks and self-heal daemons go on, "
         "and the next start adopts them.\n\nA key of FILE (TOML) is also a flag, and a flag wins."

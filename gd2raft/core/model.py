@@ -17,6 +17,7 @@ Keys:
     results/KEY                 core.transaction.Remembered (Idempotency-Key)
     leftovers/PEER-ID/TXN-ID    core.transaction.Leftover; guard key: leftovers/PEER-ID
     quota/VOLUME/XX             core.quotas.QuotaLimits; guard key: quota
+    heketi/...                  core.heketi (what only heketi's endpoints need)
     devices/ID                  core.devices.Device; guard key: devices
     space/DEVICE-ID/BRICK-ID    core.devices.Space; guard key: space/DEVICE-ID
 A guard key is touched by every change under its prefix, so that "nothing under this prefix changed" can be expected.

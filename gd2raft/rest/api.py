@@ -103,6 +103,11 @@ class Api(Protocol):
         ...
 
     @property
+    def log_level(self) -> str:
+        """Of the daemon's log: DEBUG, INFO, WARNING or ERROR."""
+        ...
+
+    @property
     def option_table(self) -> OptionTable: ...
 
     def cluster_id(self) -> str: ...
@@ -152,6 +157,11 @@ class Api(Protocol):
 
         The command goes on when this call is cancelled.
         """
+        ...
+
+    async def keep(self, key: str, record: model.Record | None, revision: int) -> None:
+        """Write (None: delete) one record that only REST itself reads (core.heketi), if its key was last changed at the revision (0: it is absent).
+        Raises Moved; Unavailable or OutcomeUnknown."""
         ...
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:

@@ -44,7 +44,7 @@ def authenticate(header: str | None, secret: bytes, method: str, raw_path: str) 
     if not isinstance(user, str) or user not in USERS:
         raise _no("the token's iss is not a known user", f"use one of {', '.join(USERS)}")
     qsh = claims.get("qsh")
-    if not isinstance(qsh, str) or not qsh.isascii() or not _qsh_fits(qsh, method, raw_path):
+    if not isinstance(qsh, str) or not qsh.isascii() or not qsh_fits(qsh, method, raw_path):
         raise _no("the token's qsh does not fit this request", 'qsh = hex(sha256(METHOD + "&" + path))')
     return user
 
@@ -77,7 +77,7 @@ def _claims(token: str, secret: bytes) -> dict[str, Any]:
     return claims
 
 
-def _qsh_fits(qsh: str, method: str, raw_path: str) -> bool:
+def qsh_fits(qsh: str, method: str, raw_path: str) -> bool:
     """GlusterD2 hashes the decoded path, some clients the encoded one: both name the same thing."""
     spellings = {raw_path, unquote(raw_path)}
     return any(hmac.compare_digest(qsh.lower(), query_string_hash(method, path)) for path in spellings)

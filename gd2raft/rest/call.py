@@ -127,11 +127,12 @@ class Call:
         if (self.request.content_length or 0) > self.limits.body_bytes_max:
             raise self._too_big()
 
-    async def body(self) -> bytes:
-        """Raises WrongMediaType, TooBig, TooSlow."""
+    async def body(self, *, any_type: bool = False) -> bytes:
+        """`any_type`: whatever the client calls it. Raises WrongMediaType, TooBig, TooSlow."""
         if not self.request.body_exists:
             return b""
-        self._check_media_type()
+        if not any_type:
+            self._check_media_type()
         await self._continue()
         try:
             async with asyncio.timeout(self.limits.body_s):

@@ -22,6 +22,8 @@ from gd2raft.rest import auth, bitrot, devices, exports, heals, inspections, quo
 from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
+from gd2raft.rest.heketi.door import Door
+from gd2raft.rest.heketi.tokens import Keys
 from gd2raft.rest.metrics import Metrics
 from gd2raft.rest.protocol import HttpServer, Protocol
 from gd2raft.rest.reads import read_endpoints
@@ -38,13 +40,15 @@ WARNINGS_MAX = 20
 
 
 class RestServer:
-    """start(), then adopt() sockets, then close(). `auth_required` False (restauth = false): everybody may do everything."""
+    """start(), then adopt() sockets, then close(). `auth_required` False (restauth = false): everybody may do everything. `heketi_keys`: of the
+    roles of heketi's clients."""
 
     def __init__(
         self,
         api: Api,
         *,
         auth_required: bool = True,
+        heketi_keys: Keys | None = None,
         limits: Limits | None = None,
         log: Log | None = None,
         registry: CollectorRegistry | None = None,
@@ -54,11 +58,14 @@ class RestServer:
         self.log: Log = log or structlog.get_logger("rest")
         self.metrics = Metrics(registry)
         self._commands = list(all_commands().values() if commands is None else commands)
+        self._heketi_keys = (heketi_keys or Keys()) if auth_required else None
         self._closing = False
 
     async def start(self) -> None:
         self._http = HttpServer(self._respond, self.limits, self._respond_broken)
         self._watches = Watches()
+        outlets = exports.Exports()
+        self._heketi = Door(self.api, self.log, outlets, self._heketi_keys)
         system = System(lambda: self.endpoints, lambda: len(self._http.connections), self.metrics, self._watches)
         self._router = Router(
             [
@@ -69,10 +76,12 @@ class RestServer:
                 *quota.endpoints(),
                 *bitrot.endpoints(),
                 *devices.endpoints(),
-                *exports.Exports().endpoints(),
+                *outlets.endpoints(),
                 *system.endpoints(),
+                self._heketi.described(),
             ]
         )
+        self._heketi.start()
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -95,6 +104,7 @@ class RestServer:
         """Take no more requests, let those that are being answered end (up to close_s), close all connections."""
         self._closing = True
         self._watches.end()
+        await self._heketi.close()
         self._http.pre_shutdown()
         await self._http.shutdown(self.limits.close_s)
 
@@ -134,15 +144,20 @@ class RestServer:
         try:
             return await self._answer(call)
         except CommandError as error:
-            return error_reply(error, call.request_id)
+            return self._error_reply(call, error)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:
             self.log.error("a request failed by our fault", request_id=call.request_id, path=call.raw_path, exc_info=error)
-            return error_reply(Internal("internal error", hint="the daemon's log has the details under this request id"), call.request_id)
+            return self._error_reply(call, Internal("internal error", hint="the daemon's log has the details under this request id"))
+
+    def _error_reply(self, call: Call, error: CommandError) -> Reply:
+        return self._heketi.error_reply(error) if self._heketi.owns(call.raw_path) else error_reply(error, call.request_id)
 
     async def _answer(self, call: Call) -> Reply:
         call.check()
+        if self._heketi.owns(call.raw_path):
+            return await self._answer_heketi(call)
         self._authenticate(call)
         if call.method == "OPTIONS":
             return Reply(status=204, headers={"Allow": self._router.allow(call.raw_path)})
@@ -159,6 +174,13 @@ class RestServer:
                 raise OutcomeUnknown(
                     "it did not end in time, and may or may not happen", hint="ask again with the same Idempotency-Key"
                 ) from None
+            raise Late("no answer in time", hint="try again") from None
+
+    async def _answer_heketi(self, call: Call) -> Reply:
+        try:
+            async with asyncio.timeout(self.limits.read_s):
+                return await self._heketi.answer(call)
+        except TimeoutError:
             raise Late("no answer in time", hint="try again") from None
 
     def _authenticate(self, call: Call) -> None:

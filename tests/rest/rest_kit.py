@@ -69,7 +69,7 @@ class MemoryApi:
     def __init__(self) -> None:
         self.state = kv.KeyValueState()
         self.changed = asyncio.Event()
-        self.peer_id, self.version, self.option_table = PEER, "1.2.3", option_table()
+        self.peer_id, self.version, self.option_table, self.log_level = PEER, "1.2.3", option_table(), "INFO"
         self.pids: dict[str, int] = {PEER: 4711, OTHER: 0}
         self.facts: dict[str, BrickFacts] = {}
         self.answers: dict[str, Answered] = {}
@@ -162,6 +162,12 @@ class MemoryApi:
             plan.make_commit(self.state, (*view.expectations, *context.expect), tuple({c.key: c for c in changes}.values()))
         )
         return Done(revision, made.result, self.warnings)
+
+    async def keep(self, key: str, record: model.Record | None, revision: int) -> None:
+        item = self.state.get(key)
+        if (item.modified if item is not None else 0) != revision:
+            raise plan.Moved("it was changed by another request meanwhile", http=409)
+        self.apply(plan.make_commit(self.state, (), (plan.Change(key, None if record is None else msgspec.to_builtins(record)),)))
 
     async def brick_facts(self, volume: model.Volume) -> Mapping[str, BrickFacts]:
         return self.facts

@@ -1,0 +1,47 @@
+"""What heketi's clients send: JSON whatever its type is called, decoded as Go does it (unknown fields passed over, null is nothing), checked as heketi does it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+
+from gd2raft.rest.heketi.texts import Unparsable
+
+Q = TypeVar("Q")
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of requests: what is missing is zero, then checked."""
+
+
+class ClusterFlags(Body, frozen=True, kw_only=True):
+    file: bool = False
+    block: bool = False
+
+
+class ModeRequest(Body, frozen=True, kw_only=True):
+    state: str = ""
+
+
+class LogLevelRequest(Body, frozen=True, kw_only=True):
+    loglevel: dict[str, str] = {}
+
+
+def parse(type_: type[Q], data: bytes) -> Q:
+    """Raises Unparsable: no JSON object, or a field of a wrong type."""
+    try:
+        msgspec.json.decode(data)  # strict, bounded in depth
+        value = without_nulls(json.loads(data))
+        if not isinstance(value, dict):
+            raise Unparsable("request unable to be parsed: a JSON object is expected")
+        return msgspec.convert(value, type_)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise Unparsable(f"request unable to be parsed: {error}") from None
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(item) for name, item in value.items() if item is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
