@@ -11,10 +11,12 @@ from __future__ import annotations
 import msgspec
 
 from gd2raft.commands import lookup
+from gd2raft.commands.device_tags import check_tags
 from gd2raft.commands.layout import check_host
 from gd2raft.commands.peer_add import FoundPeer
 from gd2raft.commands.volume_create import check_metadata
 from gd2raft.core import model, plan
+from gd2raft.core.devices import State
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Request, Route, View
 
 FORMER_MAX = 8
@@ -22,7 +24,8 @@ FORMER_MAX = 8
 
 class PeerEdit(Request, frozen=True, kw_only=True):
     """`zone` "" leaves the zone as it is; `metadata` is merged. `address`: HOST or HOST:PORT at which the peer is now, "" when it hasn't
-    moved; `force`: also when it doesn't answer there.
+    moved; `force`: also when it doesn't answer there. `state`: offline, failed: its devices get no new bricks; None leaves it. `tags`: those
+    of all its devices (a device's own go before them), in place of what it had; None leaves them.
 
     Filled in by the daemon that took the request: `found`, what the peer says of itself at the address; `trades`, what the peer that
     is known by that address says at the address that this one had.
@@ -33,6 +36,8 @@ class PeerEdit(Request, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     address: str = ""
     force: bool = False
+    state: State | None = None
+    tags: dict[str, str] | None = None
     found: FoundPeer | None = None
     trades: FoundPeer | None = None
 
@@ -41,7 +46,10 @@ def plan_edit(view: View, request: PeerEdit, ids: Ids) -> Plan:
     peer = lookup.peer(view, request.peer)
     metadata = {**peer.metadata, **request.metadata}
     check_metadata(metadata)
-    edited = {peer.id: msgspec.structs.replace(peer, zone=request.zone or peer.zone, metadata=metadata)}
+    tags = peer.tags if request.tags is None else request.tags
+    check_tags(tags)
+    state = peer.state if request.state is None else request.state.value
+    edited = {peer.id: msgspec.structs.replace(peer, zone=request.zone or peer.zone, metadata=metadata, state=state, tags=tags)}
     if request.address:
         edited |= moves(view, edited[peer.id], request)
     return Plan(
@@ -103,5 +111,5 @@ COMMAND = Command(
     request=PeerEdit,
     plan=plan_edit,
     route=Route("POST", "/v1/peers/{peer}", 200, "peer", internal=("found", "trades")),
-    summary="Change zone, metadata or address of a peer.",
+    summary="Change zone, metadata, address, or state and tags (of all its devices) of a peer.",
 )

@@ -88,6 +88,7 @@ def sizing_of(request: VolumeCreate) -> model.Sizing:
         brick_bytes_max=request.max_brick_size,
         provisioner=request.provisioner,
         device_tags=request.device_tags,
+        gid=request.gid,
     )
 
 
@@ -153,7 +154,10 @@ def candidates(view: View, sizing: model.Sizing, where: Where) -> list[Candidate
     for device in devices.all_devices(glance):
         peer = peers.get(device.peer_id)
         host, zone = (peer.hostname, peer.zone or peer.id) if peer is not None else (device.peer_id, device.peer_id)
-        rejected = placement.usable(device, device.peer_id in view.online) or unwanted(device, sizing)
+        if peer is not None and peer.tags:
+            device = msgspec.structs.replace(device, tags={**peer.tags, **device.tags})
+        rejected = f"its peer is set {peer.state}" if peer is not None and peer.state != "online" else ""
+        rejected = rejected or placement.usable(device, device.peer_id in view.online) or unwanted(device, sizing)
         if not rejected and ((limited and device.peer_id not in limited) or device.peer_id in excluded):
             rejected = "its peer is excluded by the request"
         if not rejected and ((where.limit_zones and zone not in where.limit_zones) or zone in where.exclude_zones):
@@ -237,7 +241,14 @@ def storage_of(spot: Spot) -> MakeStorage:
 
 
 def provisioned(volume: model.Volume, brick: model.Brick, *, empty: bool = False) -> PrepareBrick:
-    return PrepareBrick(volume=volume.name, volume_id=volume.id, path=brick.path, empty=empty, provisioned=True)
+    return PrepareBrick(
+        volume=volume.name,
+        volume_id=volume.id,
+        path=brick.path,
+        empty=empty,
+        provisioned=True,
+        gid=volume.sizing.gid if volume.sizing else 0,
+    )
 
 
 def storage_of_space(device: devices.Device, space: devices.Space) -> MakeStorage:

@@ -11,7 +11,7 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     `force`: allow the root partition and mount points, and create the folder (glusterd's `force`). `empty`: nothing may be in the
     folder, whatever else is allowed: the brick is to be filled by self-heal, which would trust what it finds. `keep`: but a folder
     that is marked as this volume's brick is taken as it is. `provisioned`: it lies in a file system that was made for it, below the daemon's
-    own folder.
+    own folder. `gid`: the group that the folder is for, 0 for nobody's.
     """
 
     volume: str
@@ -25,6 +25,7 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
     empty: bool = False
     keep: bool = False
     provisioned: bool = False
+    gid: int = 0
 
 
 class CheckBrick(Arguments, frozen=True, kw_only=True):

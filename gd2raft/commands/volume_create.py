@@ -65,6 +65,8 @@ class VolumeCreate(Request, frozen=True, kw_only=True):
     `size`: bytes, bricks are placed on devices: see commands/sizing.py. `distribute`: so many sets; 0: as few as brick sizes allow.
     `subvolume_zones_overlap` false: bricks of a set must be in different zones (else they are where possible). `snapshot`: keep
     `snapshot_reserve_factor` times the space. `device_tags`: only devices with these tags.
+
+    Never from a body, but from heketi's endpoints: `identity`, a UUID that the volume is to have; `gid`, the group that may write to its root.
     """
 
     name: str
@@ -97,6 +99,8 @@ class VolumeCreate(Request, frozen=True, kw_only=True):
     subvolume_zones_overlap: bool | None = None
     provisioner: str = ""
     device_tags: dict[str, str] = {}
+    identity: str = ""
+    gid: int = 0
 
 
 def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
@@ -305,7 +309,7 @@ def build_volume(
         )
         for i, b in enumerate(bricks)
     ]
-    volume_id = ids.uuid()
+    volume_id = request.identity or ids.uuid()
     return model.Volume(
         id=volume_id,
         name=request.name,
@@ -403,6 +407,6 @@ COMMAND = Command(
     name="volume-create",
     request=VolumeCreate,
     plan=plan_create,
-    route=Route("POST", "/v1/volumes", 201, "volume"),
+    route=Route("POST", "/v1/volumes", 201, "volume", internal=("identity", "gid")),
     summary="Create a volume from bricks.",
 )

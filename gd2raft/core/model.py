@@ -81,7 +81,7 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `addresses` are HOST:PORT of the peer RPC, the first one in use; `client_addresses` HOST:PORT of REST and GlusterFS's RPC.
     `hostname` is the name that the peer was probed by, or has moved to: what clients are told as remote-host. `former`: those that it
-    had before, the latest first: its bricks may still run under them.
+    had before, the latest first: its bricks may still run under them. `state`, `tags`: of all its devices (core.devices), beside their own.
     """
 
     id: str
@@ -96,6 +96,8 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     steps: tuple[str, ...] = ()  # names of the steps that this peer's daemon has
     hooks: tuple[str, ...] = ()  # operations that this peer has scripts for: start/pre (core.hooks)
     former: tuple[str, ...] = ()
+    state: Literal["online", "offline", "failed"] = "online"
+    tags: dict[str, str] = {}
 
 
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -125,6 +127,7 @@ class Sizing(Record, frozen=True, kw_only=True, omit_defaults=True):
     brick_bytes_max: int = 0
     provisioner: str = ""
     device_tags: dict[str, str] = {}
+    gid: int = 0  # of the bricks' folders, whose group may write then; 0: root's
 
 
 class ThinArbiter(Record, frozen=True, kw_only=True, omit_defaults=True):

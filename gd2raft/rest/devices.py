@@ -179,6 +179,7 @@ def endpoints() -> list[Endpoint]:
             summary="Where the bricks of a volume would go: the request of a create, without making it.",
             reply=PlacementInfo,
             request=VolumeCreate,
+            not_in_body=("identity", "gid"),
             parameters=READ,
             errors=(400, 404, 409, 500),
         ),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gd2raft.core import model
+from gd2raft.core import devices, model
 from gd2raft.core.membership import voters_wanted
 from gd2raft.rest.api import BrickFacts, SizeInfo
 
@@ -48,7 +48,7 @@ class ErrorBody(Shape, frozen=True, kw_only=True):
 
 
 class PeerInfo(Shape, frozen=True, kw_only=True):
-    """`metadata` has the failure zone as `_zone`."""
+    """`metadata` has the failure zone as `_zone`. `state`, `tags`: of all its devices."""
 
     id: str
     name: str
@@ -57,6 +57,8 @@ class PeerInfo(Shape, frozen=True, kw_only=True):
     online: bool
     pid: int = 0
     metadata: dict[str, str]
+    state: devices.State = devices.State.ONLINE
+    tags: dict[str, str] = {}
 
 
 class BrickInfo(Shape, frozen=True, kw_only=True):
@@ -226,6 +228,8 @@ def peer_info(peer: model.Peer, online: Mapping[str, int]) -> PeerInfo:
         online=peer.id in online,
         pid=online.get(peer.id, 0),
         metadata={**peer.metadata, "_zone": peer.zone or peer.id},
+        state=devices.State(peer.state),
+        tags=peer.tags,
     )
 
 

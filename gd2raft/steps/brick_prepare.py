@@ -19,6 +19,8 @@ from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
 from gd2raft.steps.threads import in_thread
 
 INDICES = ".glusterfs/indices"
+GROUP_MODE = 0o2775
+"""Of a folder for a group: it may write there, and what it makes is the group's too. As heketi has it."""
 FOLDERS = (INDICES, ".glusterfs")
 """What a brick has in it from the first moment, the inner one first."""
 
@@ -60,7 +62,7 @@ def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -
         mark = brick_paths.volume_id_of(path)
         _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path)))
     try:
-        return _mark(path, ours)
+        return _mark(path, ours, arguments.gid)
     except OSError as error:
         raise explain(path, error) from error
 
@@ -79,10 +81,13 @@ def _missing(path: str) -> tuple[str, ...]:
     return tuple(folder for folder in FOLDERS if not os.path.lexists(os.path.join(path, folder)))
 
 
-def _mark(path: str, volume_id: bytes) -> Facts:
+def _mark(path: str, volume_id: bytes, gid: int) -> Facts:
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o755)
     brick_paths.check_xattrs(path)
+    if gid:
+        os.chown(path, -1, gid)
+        os.chmod(path, GROUP_MODE)
     os.setxattr(path, VOLUME_ID, volume_id)
     os.makedirs(os.path.join(path, INDICES), mode=0o700, exist_ok=True)  # features/index starts before posix makes it
     return {"fsid": os.statvfs(path).f_fsid}

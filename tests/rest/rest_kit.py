@@ -159,7 +159,7 @@ class MemoryApi:
         made.check()
         changes = tuple(msgspec.structs.replace(c, facts_from=-1) for c in (*made.claims, *made.changes))
         revision = self.apply(
-            plan.make_commit(self.state, (*view.expectations, *context.expect), tuple({c.key: c for c in changes}.values()))
+            plan.make_commit(self.state, (*view.expectations, *context.expect), tuple({c.key: c for c in (*changes, *made.last)}.values()))
         )
         return Done(revision, made.result, self.warnings)
 

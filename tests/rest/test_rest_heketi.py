@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from heketi_kit import CLUSTER, NODE, OTHER_NODE, UNKNOWN, ask, equipped, get, make_volume, refusal
 from rest_kit import OTHER, PEER, Rest, eventually, make_token
+from test_rest_openapi import complaints
 
 from gd2raft.core import devices, heketi, kv, model
 from gd2raft.core.devices import hex_of
@@ -195,6 +196,22 @@ def test_of_outcomes_the_oldest_are_forgotten_first() -> None:
         for i in range(heketi.KEPT_MAX + 2)
     ]
     assert [o.id for o in heketi.outlived(ended, now=10.0)] == ["0", "1"]
+
+
+def test_replies_are_as_described(rest: Rest) -> None:
+    (device, _) = equipped(rest)
+    volume = make_volume(rest)
+    put_operation(rest)
+    described = rest.get("/openapi-heketi.json").json
+    ids = {"clusters": CLUSTER, "nodes": NODE, "devices": device, "volumes": hex_of(volume.id), "operations": UNKNOWN}
+    looked_at = 0
+    for path, methods in described["paths"].items():
+        content = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
+        if "application/json" in content:
+            schema = content["application/json"]["schema"]
+            assert complaints(get(rest, path.replace("{id}", ids.get(path.split("/")[1], ""))), schema, described) == [], path
+            looked_at += 1
+    assert looked_at >= 13
 
 
 def test_the_description_has_every_route_and_no_route_of_v1(rest: Rest) -> None:

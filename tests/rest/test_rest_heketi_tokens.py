@@ -76,8 +76,9 @@ def test_another_issuer_is_unknown(role: Any) -> None:
     [
         ({"iss": None}, "Token missing iss claim"),
         ({"exp": None}, "Token missing exp claim"),
-        ({"exp": NOW}, "Token is expired"),
+        ({"exp": NOW - 1}, "Token is expired"),
         ({"exp": NOW - 0.5}, "Token is expired"),
+        ({"exp": "soon"}, "the token's exp is not a number"),
         ({"iat": NOW + IAT_LEEWAY_S + 1}, "Token used before issued"),
         ({"nbf": NOW + 1}, "Token is not valid yet"),
         ({"qsh": None}, "Invalid qsh claim in token"),
@@ -88,9 +89,17 @@ def test_a_claim_that_is_missing_or_wrong_is_named(claims: dict[str, Any], why: 
     assert reason(token(**claims)) == why
 
 
-@pytest.mark.parametrize("claims", [{"iat": None}, {"iat": NOW + IAT_LEEWAY_S}, {"nbf": NOW}, {"exp": NOW + 0.4}])
+@pytest.mark.parametrize(
+    "claims", [{"iat": None}, {"iat": NOW + IAT_LEEWAY_S}, {"nbf": NOW}, {"exp": NOW}, {"exp": NOW + 0.4}, {"exp": 10**300}]
+)
 def test_what_heketi_lets_pass_passes(claims: dict[str, Any]) -> None:
     assert enter(token(**claims)) == "admin"
+
+
+def test_a_token_for_a_second_is_good_for_it_though_its_maker_has_cut_off_the_fraction() -> None:
+    made = token(iat=NOW, exp=NOW + 1)  # at NOW + 0.9
+    assert enter(made, now=NOW + 1.9) == "admin"
+    assert reason(made, now=NOW + 2.0) == "Token is expired"
 
 
 def test_a_token_is_for_one_method_and_one_path_with_its_slashes() -> None:

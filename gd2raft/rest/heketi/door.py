@@ -15,9 +15,11 @@ from gd2raft.rest.call import Call
 from gd2raft.rest.exports import Exports
 from gd2raft.rest.heketi import clusters, maintenance, reads, texts, tokens
 from gd2raft.rest.heketi.document import document
+from gd2raft.rest.heketi.operations import KINDS
 from gd2raft.rest.heketi.queue import Queue
 from gd2raft.rest.heketi.tokens import Keys
 from gd2raft.rest.heketi.work import clock
+from gd2raft.rest.heketi.writes import Writes
 from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import Endpoint, Router
 
@@ -48,7 +50,7 @@ class Door:
 
     def __init__(self, api: Api, log: Log, exports: Exports, keys: Keys | None, *, now: Callable[[], float] = clock) -> None:
         self._api, self._keys, self._now = api, keys, now
-        self.queue = Queue(api, log, {})
+        self.queue = Queue(api, log, KINDS)
         self._document: bytes = b""
         asked = Endpoint(
             method="GET",
@@ -59,7 +61,9 @@ class Door:
             statuses=(204, 303),
             errors=(404, 500, 503),
         )
-        self._router = Router([asked, *reads.endpoints(), *clusters.endpoints(), *maintenance.endpoints(exports)])
+        self._router = Router(
+            [asked, *reads.endpoints(), *clusters.endpoints(), *Writes(self.queue).endpoints(), *maintenance.endpoints(exports)]
+        )
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -90,6 +94,7 @@ class Door:
             raise NotFound(texts.INVALID_PATH)
         if call.method not in ("GET", "HEAD") and endpoint.path != "/admin":
             self._check_mode(call)
+        await self._api.settled()
         return await endpoint.handler(call)
 
     def _authenticated(self, call: Call) -> str:

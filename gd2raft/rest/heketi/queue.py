@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from gd2raft.core import heketi
+from gd2raft.core.devices import hex_of
 from gd2raft.core.heketi import Operation, Outcome
-from gd2raft.core.plan import CommandError, OutcomeUnknown, Unavailable
+from gd2raft.core.plan import CommandError, Conflict, Moved, OutcomeUnknown, Unavailable
 from gd2raft.rest.api import Api, Log
 from gd2raft.rest.call import Call
 from gd2raft.rest.heketi.texts import Busy, id_not_found, text_reply, told
@@ -53,14 +54,27 @@ class Queue:
 
     # for clients
 
-    async def submit(self, kind: str, request: dict[str, Any], identity: str = "") -> Reply:
-        """202, once the operation is in the state. Raises Busy, Unavailable."""
+    async def submit(self, call: Call, kind: str, request: dict[str, Any]) -> Reply:
+        """202, once the operation is in the state. The same Idempotency-Key means the same operation. Raises Busy, Conflict, Unavailable."""
         if len(self._working) >= WAITING_MAX:
             raise Busy("Server busy. Retry operation later.")
-        operation = Operation(id=identity or uuid.uuid4().hex, kind=kind, request=request, driver=self._api.peer_id, started=clock())
-        await self._api.keep(heketi.operation_key(operation.id), operation, 0)
+        operation = Operation(id=hex_of(self.new_uuid(call)), kind=kind, request=request, driver=self._api.peer_id, started=clock())
+        accepted = Reply(status=202, headers={"Location": f"/queue/{operation.id}", "X-Pending": "true"})
+        try:
+            await self._api.keep(heketi.operation_key(operation.id), operation, 0)
+        except Moved:
+            found = heketi.operation(self._api.view(), operation.id)
+            if found is not None and (found.kind, found.request) == (kind, request):
+                return accepted
+            raise Conflict("the Idempotency-Key belongs to another request", hint="use a new one") from None
         self._take_up(operation)
-        return Reply(status=202, headers={"Location": f"/queue/{operation.id}", "X-Pending": "true"})
+        return accepted
+
+    @staticmethod
+    def new_uuid(call: Call) -> str:
+        """Another one each time, but the same for the same Idempotency-Key."""
+        key = call.idempotency_key()
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"heketi:{call.user}:{call.method} {call.raw_path}:{key}") if key else uuid.uuid4())
 
     async def answer(self, call: Call) -> Reply:
         operation_id = call.fields["id"].lower()

@@ -44,7 +44,7 @@ async def get_node(call: Call) -> Reply:
 
 
 def node_body(call: Call, peer: model.Peer) -> shapes.Node:
-    return shapes.node(call.view(), peer, call.api.cluster_id(), devices.State.ONLINE, {})
+    return shapes.node(call.view(), peer, call.api.cluster_id())
 
 
 async def get_device(call: Call) -> Reply:

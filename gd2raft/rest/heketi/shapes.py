@@ -188,14 +188,14 @@ def volume_ids(view: model.View) -> list[str]:
     return sorted(hex_of(volume.id) for volume in view.volumes())
 
 
-def node(view: model.View, peer: model.Peer, cluster_id: str, state: devices.State, tags: Mapping[str, str]) -> Node:
+def node(view: model.View, peer: model.Peer, cluster_id: str) -> Node:
     return Node(
         zone=heketi.zones({p.id: p.zone or p.id for p in view.peers()})[peer.id],
         hostnames=Hostnames(manage=[peer.metadata.get(MANAGE, peer.hostname)], storage=[peer.hostname]),
         cluster=hex_of(cluster_id),
-        tags=dict(tags),
+        tags=peer.tags,
         id=hex_of(peer.id),
-        state=state,
+        state=devices.State(peer.state),
         devices=[device(view, found) for found in devices.of_peer(view, peer.id)],
     )
 
@@ -245,6 +245,7 @@ def volume(view: model.View, found: model.Volume, cluster_id: str) -> Volume:
         size=found.capacity // GIB,
         name=found.name,
         durability=durability(found),
+        gid=sizing.gid,
         glustervolumeoptions=[f"{name} {value}" for name, value in sorted(found.options.items())],
         snapshot=Snapshot(enable=sizing.snapshot_factor > 1, factor=sizing.snapshot_factor),
         id=hex_of(found.id),

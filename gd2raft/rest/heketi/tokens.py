@@ -16,6 +16,7 @@ from gd2raft.core.plan import Refused
 from gd2raft.rest.auth import ALGORITHMS, Unauthorized, qsh_fits
 
 IAT_LEEWAY_S = 120
+SECONDS_MAX = 1 << 53
 ADMIN, USER = "admin", "user"
 USER_PATHS = ("/volumes", "/queue")
 
@@ -79,21 +80,23 @@ def _key(issuer: Any, keys: Keys, secret: bytes) -> bytes:
 
 
 def _check_times(claims: dict[str, Any], now: float) -> None:
+    """In whole seconds, as heketi counts: a token of exp = now + 1 whose maker has cut off the fraction is good for more than a second."""
+    second = int(now)
     expires, issued, begins = (_seconds(claims, name) for name in ("exp", "iat", "nbf"))
     if expires is None:
         raise Unauthorized("Token missing exp claim")
-    if now >= expires:
+    if second > expires:
         raise Unauthorized("Token is expired", hint="do the clocks of client and peer differ?")
-    if issued is not None and now < issued - IAT_LEEWAY_S:
+    if issued is not None and second < issued - IAT_LEEWAY_S:
         raise Unauthorized("Token used before issued", hint="do the clocks of client and peer differ?")
-    if begins is not None and now < begins:
+    if begins is not None and second < begins:
         raise Unauthorized("Token is not valid yet")
 
 
-def _seconds(claims: dict[str, Any], name: str) -> float | None:
+def _seconds(claims: dict[str, Any], name: str) -> int | None:
     value = claims.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unauthorized(f"the token's {name} is not a number")
-    return float(value)
+    return int(value) if abs(value) < SECONDS_MAX else SECONDS_MAX
