@@ -53,14 +53,14 @@ class Call:
 
     async def catch_up(self) -> None:
         """What ?min-revision= and ?consistency= ask for; and a peer that was started just now doesn't tell what was true before."""
+        consistency = self.query.get("consistency", "local")
+        if consistency not in ("local", "linearizable"):
+            raise Refused(f"consistency {consistency[:40]!r} is not known", hint="local or linearizable", code="bad-parameter")
         await self.api.settled()
         if (text := self.query.get("min-revision")) is not None:
             await self.reach(self.number("min-revision", text, 0, REVISION_MAX))
-        consistency = self.query.get("consistency", "local")
         if consistency == "linearizable":
             await self.api.linearizable(self.limits.catch_up_s)
-        elif consistency != "local":
-            raise Refused(f"consistency {consistency[:40]!r} is not known", hint="local or linearizable", code="bad-parameter")
 
     async def reach(self, revision: int) -> None:
         """Wait until this peer's state has the revision; raises Late."""

@@ -15,7 +15,7 @@ from gd2cli.tree import TREE
 from gd2raft.config import HELP
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "share"))
+sys.path.insert(0, str(ROOT / "docs/deploy/package"))
 
 import bundle  # noqa: E402
 import manual  # noqa: E402

@@ -21,7 +21,7 @@ from bench import demo
 from gd2raft.systemd import Supervisor
 
 ROOT = Path(__file__).resolve().parents[2]
-UNIT = ROOT / "share" / "systemd" / "gd2raft.service"
+UNIT = ROOT / "docs/deploy/package/systemd" / "gd2raft.service"
 DAEMON = Path(os.environ.get("GD2_BIN") or Path(sys.executable).parent) / "gd2raft"
 INSTALLED = "/opt/gd2raft/bin/gd2raft"
 DEADLINE_S = 60.0

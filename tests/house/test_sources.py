@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,19 @@ pytestmark = pytest.mark.fast
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("gd2raft", "cli", "volgen", "bench", "tests")
+TOP = {
+    *FOLDERS,
+    "docs",
+    "dev",
+    ".ci",
+    ".gitignore",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "pyproject.toml",
+    "requirements.lock",
+    "Vagrantfile",
+}
 LINES_MAX = 500  # 400 is the aim; past this a file has two jobs
 TEST_LINES_MAX = 700  # a list of sentences may be long
 
@@ -27,6 +41,13 @@ def test_every_python_file_opens_with_its_purpose():
 def test_no_python_file_has_grown_to_two_jobs():
     lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in sources()}
     assert {name: lines for name, lines in lengths.items() if lines > (TEST_LINES_MAX if name.startswith("tests/") else LINES_MAX)} == {}
+
+
+def test_the_top_level_has_what_its_owner_fixed_and_no_more():
+    found = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    if not found:
+        pytest.skip("not a clone")
+    assert {name.partition("/")[0] for name in found} <= TOP
 
 
 def test_the_rules_look_at_the_whole_project():

@@ -20,7 +20,7 @@ class SharedFiles(BuildHookInterface[Any]):
         if version == "editable":
             return
         root = Path(self.root)
-        sys.path[:0] = [str(root), str(root / "cli"), str(root / "share")]
+        sys.path[:0] = [str(root), str(root / "cli"), str(root / "docs/deploy/package")]
         import manual
 
         self.folder = Path(tempfile.mkdtemp(prefix="gd2-share-"))

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 LOCK = ROOT / "requirements.lock"
-INSTALL = ROOT / "share" / "install"
+INSTALL = ROOT / "docs/deploy/package/install"
 KEPT = ROOT / ".dev" / "wheels"
 PIP = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--use-pep517"]
 BUILD_S = 900.0
