@@ -214,6 +214,17 @@ def test_replies_are_as_described(rest: Rest) -> None:
     assert looked_at >= 13
 
 
+def test_the_description_says_what_a_body_must_have(rest: Rest) -> None:
+    described = rest.get("/openapi-heketi.json").json
+    body = described["paths"]["/volumes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    (create,) = body["allOf"]
+    assert (
+        body["required"] == ["size"]
+        and described["components"]["schemas"][create["$ref"].rpartition("/")[2]]["properties"]["size"]["minimum"] == 1
+    )
+    assert refusal(ask(rest, "POST", "/volumes", {}))[0] == 400
+
+
 def test_the_description_has_every_route_and_no_route_of_v1(rest: Rest) -> None:
     described = rest.get("/openapi-heketi.json").json
     assert {"/volumes/{id}", "/queue/{id}", "/clusters/{id}/flags"} <= set(described["paths"])

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
+from gd2raft.core import heketi
 from gd2raft.rest.heketi.texts import Unparsable
 
 Q = TypeVar("Q")
 
 
+def told(**schema: Any) -> msgspec.Meta:
+    """Words of JSON Schema for the description."""
+    return msgspec.Meta(extra_json_schema=schema)
+
+
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of requests: what is missing is zero, then checked."""
+    """Base of requests: what is missing is zero, then checked. Bounds of a field, and which are `needed`, are for the description only:
+    what is beyond them is 400, not 422."""
+
+    needed: ClassVar[tuple[str, ...]] = ()
 
 
 class ClusterFlags(Body, frozen=True, kw_only=True):
@@ -22,7 +31,8 @@ class ClusterFlags(Body, frozen=True, kw_only=True):
 
 
 class ModeRequest(Body, frozen=True, kw_only=True):
-    state: str = ""
+    needed = ("state",)
+    state: Annotated[str, told(enum=[mode.value for mode in heketi.Mode])] = ""
 
 
 class LogLevelRequest(Body, frozen=True, kw_only=True):

@@ -52,10 +52,15 @@ def _operation(endpoint: Endpoint, schema_of: Json) -> Json:
     errors = {*EVERY_ROUTE_ERRORS, *endpoint.errors, *((422,) if endpoint.request is not None else ())}
     operation["responses"] |= {str(status): _error(status) for status in sorted(errors - set(statuses))}
     if endpoint.request is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema_of[repr(endpoint.request)]}}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _request(endpoint, schema_of)}}}
     if endpoint.public:
         operation["security"] = []
     return operation
+
+
+def _request(endpoint: Endpoint, schema_of: Json) -> Json:
+    schema: Json = schema_of[repr(endpoint.request)]
+    return {"allOf": [schema], "required": list(endpoint.request.needed)} if endpoint.request.needed else schema
 
 
 def _reply(endpoint: Endpoint, status: int, schema_of: Json) -> Json:

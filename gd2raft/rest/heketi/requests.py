@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from gd2raft.commands.device_tags import NAME_MAX, TAGS_MAX, VALUE_MAX
 from gd2raft.commands.volume_create import VolumeCreate
 from gd2raft.core import devices
-from gd2raft.rest.heketi.bodies import Body
+from gd2raft.rest.heketi.bodies import Body, told
 from gd2raft.rest.heketi.shapes import GIB, KIB
 from gd2raft.rest.heketi.texts import Invalid, NotOffered
 
@@ -29,35 +29,56 @@ ARBITER, FILE_SIZE, ZONES, TAG_MATCH = (
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
 
+HOSTS_MAX = 8
+Hosts = Annotated[list[str], told(minItems=1, maxItems=HOSTS_MAX, items={"type": "string", "pattern": f"^{HOST.pattern}$"})]
+Id = Annotated[str, told(pattern="^[A-Fa-f0-9]{32}$")]
+Tags = Annotated[
+    dict[str, str],
+    told(
+        maxProperties=TAGS_MAX,
+        propertyNames={"pattern": f"^[a-zA-Z0-9_.-]{{1,{NAME_MAX}}}$"},
+        additionalProperties={"type": "string", "pattern": f"^[ -~]{{0,{VALUE_MAX}}}$"},
+    ),
+]
+
+
 class Hostnames(Body, frozen=True, kw_only=True):
-    manage: list[str] = []
-    storage: list[str] = []
+    manage: Hosts = []
+    storage: Hosts = []
 
 
 class NodeAdd(Body, frozen=True, kw_only=True):
-    zone: int = 0
-    hostnames: Hostnames = Hostnames()
-    cluster: str = ""
-    tags: dict[str, str] = {}
+    needed = ("zone", "hostnames", "cluster")
+
+    zone: Annotated[int, told(minimum=1)] = 0
+    hostnames: Annotated[Hostnames, told(required=["manage", "storage"])] = Hostnames()
+    cluster: Id = ""
+    tags: Tags = {}
 
 
 class StateChange(Body, frozen=True, kw_only=True):
     """`healcheck` is understood: bricks are only ever moved while enough others of their set are whole."""
 
-    state: str = ""
-    healcheck: str = ""
+    needed = ("state",)
+
+    state: Annotated[str, told(enum=list(STATES))] = ""
+    healcheck: Annotated[str, told(enum=["", "enable", "disable"])] = ""
 
 
 class TagsChange(Body, frozen=True, kw_only=True):
-    change_type: str = ""
-    tags: dict[str, str] = {}
+    needed = ("change_type",)
+
+    change_type: Annotated[str, told(enum=["set", "update", "delete"])] = ""
+    tags: Tags = {}
 
 
 class DeviceAddBody(Body, frozen=True, kw_only=True):
-    node: str = ""
-    name: str = ""
+    needed = ("node", "name")
+
+    node: Id = ""
+    name: Annotated[str, told(pattern=f"^{devices.NAME_PATTERN}$")] = ""
     destroydata: bool = False
-    tags: dict[str, str] = {}
+    tags: Tags = {}
 
 
 class DeviceDelete(Body, frozen=True, kw_only=True):
@@ -87,12 +108,14 @@ class Snapshot(Body, frozen=True, kw_only=True):
 class VolumeCreateBody(Body, frozen=True, kw_only=True):
     """`size`: GiB. `glustervolumeoptions`: "NAME VALUE" each."""
 
-    size: int = 0
-    name: str = ""
+    needed = ("size",)
+
+    size: Annotated[int, told(minimum=1, maximum=SIZE_GIB_MAX)] = 0
+    name: Annotated[str, told(pattern="^[a-zA-Z0-9_-]*$")] = ""
     durability: Durability = Durability()
     snapshot: Snapshot = Snapshot()
     clusters: list[str] = []
-    gid: int = 0
+    gid: Annotated[int, told(minimum=0, maximum=GID_MAX)] = 0
     glustervolumeoptions: list[str] = []
     block: bool = False
 
@@ -100,7 +123,9 @@ class VolumeCreateBody(Body, frozen=True, kw_only=True):
 class VolumeExpandBody(Body, frozen=True, kw_only=True):
     """GiB."""
 
-    expand_size: int = 0
+    needed = ("expand_size",)
+
+    expand_size: Annotated[int, told(minimum=1, maximum=SIZE_GIB_MAX)] = 0
 
 
 class CloneBody(Body, frozen=True, kw_only=True):
@@ -120,8 +145,8 @@ def check_node(body: NodeAdd) -> None:
     for name, hosts in (("manage", body.hostnames.manage), ("storage", body.hostnames.storage)):
         if not hosts:
             raise Invalid(f"hostnames: {name}: cannot be blank")
-        if len(hosts) > 8 or not all(HOST.fullmatch(host) for host in hosts):
-            raise Invalid(f"hostnames: {name}: at most 8 host names or addresses are possible")
+        if len(hosts) > HOSTS_MAX or not all(HOST.fullmatch(host) for host in hosts):
+            raise Invalid(f"hostnames: {name}: at most {HOSTS_MAX} host names or addresses are possible")
     check_id("cluster", body.cluster)
     check_tags(body.tags)
 
