@@ -145,6 +145,7 @@ def endpoints(exports: Exports) -> list[Endpoint]:
             "Let heketi's endpoints change nothing, or let them again.",
             status=204,
             request=ModeRequest,
+            errors=(409, 501),
         ),
         route("GET", "/internal/logging", "logging", get_logging, "Level of the daemon's log.", reply=shapes.LogLevels),
         not_offered("POST", "/internal/logging", "logging-set", "the level of the log is loglevel in the daemon's configuration"),

@@ -30,16 +30,11 @@ TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
 
 
 HOSTS_MAX = 8
-Hosts = Annotated[list[str], told(minItems=1, maxItems=HOSTS_MAX, items={"type": "string", "pattern": f"^{HOST.pattern}$"})]
+Host = Annotated[str, told(pattern=f"^{HOST.pattern}$")]
+Hosts = Annotated[list[Host], told(minItems=1, maxItems=HOSTS_MAX)]
 Id = Annotated[str, told(pattern="^[A-Fa-f0-9]{32}$")]
-Tags = Annotated[
-    dict[str, str],
-    told(
-        maxProperties=TAGS_MAX,
-        propertyNames={"pattern": f"^[a-zA-Z0-9_.-]{{1,{NAME_MAX}}}$"},
-        additionalProperties={"type": "string", "pattern": f"^[ -~]{{0,{VALUE_MAX}}}$"},
-    ),
-]
+TagValue = Annotated[str, told(pattern=f"^[ -~]{{0,{VALUE_MAX}}}$")]
+Tags = Annotated[dict[str, TagValue], told(maxProperties=TAGS_MAX, propertyNames={"pattern": f"^[a-zA-Z0-9_.-]{{1,{NAME_MAX}}}$"})]
 
 
 class Hostnames(Body, frozen=True, kw_only=True):

@@ -163,7 +163,7 @@ class Writes:
 
     def endpoints(self) -> list[Endpoint]:
         def post(path: str, name: str, handler: Any, request: Any, summary: str, **more: Any) -> Endpoint:
-            given: dict[str, Any] = {"method": "POST", "status": 202, "errors": (409, 422, 429), **more}
+            given: dict[str, Any] = {"method": "POST", "status": 202, "errors": (409, 422, 429, 501), **more}
             return Endpoint(path=path, name=name, handler=handler, request=request, summary=summary, **given)
 
         def delete(path: str, name: str, handler: Any, summary: str) -> Endpoint:
