@@ -38,7 +38,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 def test_signals_that_mean_something_to_glusterfs_do_not_end_the_daemon(alone: Pool) -> None:
     for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):
-        alone[0].machine.run(["kill", f"-{int(number)}", str(alone[0].pid)])
+        os.kill(alone[0].pid, number)
     until(lambda: "SIGHUP is ignored" in alone[0].log_tail(), "it says so")
     alone[0].must("POST", "/v1/volumes/v/options", {"options": {"user.after": "signals"}})
 
