@@ -222,7 +222,8 @@ class KeyValueState:
             return Result("forgotten", self.revision), ()
         self._forget_answers(session, operation.acked)
         result, events = self._commit(operation.commit)
-        session.answers[operation.sequence] = result
+        if operation.sequence > operation.acked:  # else the client has said that it needs no answer
+            session.answers[operation.sequence] = result
         return result, events
 
     def _open(self, name: str) -> None:

@@ -57,7 +57,7 @@ class Naive:
         if operation.acked > acked:
             acked, answers = operation.acked, {s: r for s, r in answers.items() if s > operation.acked}
         result, events = self.commit(operation.commit)
-        self.sessions[name] = acked, {**answers, sequence: result}
+        self.sessions[name] = acked, answers if sequence <= operation.acked else {**answers, sequence: result}
         return result, events
 
     def commit(self, commit: Commit) -> tuple[Result, list[Event]]:
@@ -194,6 +194,12 @@ def test_an_answer_that_nobody_needs_any_more_is_forgotten_and_said_so() -> None
     state = state_of(OPEN, in_session(1), in_session(2), in_session(3, acked=2))
     assert [state.apply(in_session(s))[0].outcome for s in (1, 2, 3)] == ["forgotten", "forgotten", "done"]
     assert state.revision == 3
+
+
+def test_an_answer_is_not_kept_for_a_client_that_says_beforehand_that_it_needs_none() -> None:
+    state = state_of(OPEN, in_session(1, acked=3), in_session(4, acked=4))
+    assert [state.apply(in_session(s))[0].outcome for s in (1, 4)] == ["forgotten", "forgotten"]
+    assert state.revision == 2
 
 
 def test_operations_may_arrive_in_any_order() -> None:
