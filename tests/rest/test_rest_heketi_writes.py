@@ -13,6 +13,7 @@ from rest_kit import OTHER, PEER, Answer, Rest, eventually, make_token
 from gd2raft.core import devices, heketi, model, plan
 from gd2raft.core.devices import hex_of
 from gd2raft.core.heketi import Operation
+from gd2raft.rest.api import RequestContext
 from gd2raft.rest.heketi import requests
 from gd2raft.rest.heketi.queue import WAITING_MAX
 from gd2raft.rest.heketi.texts import Invalid, NotOffered
@@ -304,6 +305,17 @@ def test_an_operation_whose_driver_died_is_brought_to_its_end(rest: Rest, driver
     assert get(rest, "/volumes") == {"volumes": ["8f1274b3fe824b68abd1f5ce10f68c2b"]}
     keys = {context.idempotency_key for context in rest.api.contexts}
     assert keys == {f"heketi-{UNKNOWN}-volume-create", f"heketi-{UNKNOWN}-volume-start"}
+
+
+def test_a_volume_that_was_made_before_the_driver_died_is_not_made_again_but_started(rest: Rest) -> None:
+    equipped(rest)
+    request = requests.volume_create(requests.VolumeCreateBody(size=1), "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b", CLUSTER)
+    context = RequestContext(request_id="r", user="heketi", timeout_s=9.0, received=0.0)
+    rest.wait(rest.api.run("volume-create", request, context))
+    interrupted(rest, PEER)
+    eventually(lambda: ask(rest, "GET", f"/queue/{UNKNOWN}").status == 303, "it is gone on with")
+    assert record(rest, hex_of(request.identity)).state is model.VolumeState.STARTED
+    assert [c.idempotency_key for c in rest.api.contexts[1:]] == [f"heketi-{UNKNOWN}-volume-start"]
 
 
 def test_an_operation_of_a_peer_that_is_there_is_left_to_it(rest: Rest) -> None:

@@ -138,8 +138,10 @@ async def brick_evict(work: Work) -> str:
 
 async def volume_create(work: Work) -> str:
     request = msgspec.convert(work.request, VolumeCreate)
+    made = work.view().volume(request.name)
     try:
-        await work.run("volume-create", request)
+        if made is None or made.id != request.identity:  # else it was made before this was interrupted, however long ago
+            await work.run("volume-create", request)
     except CommandError as error:
         if error.code == "no-space":
             error.message = f"Failed to allocate new volume: {error.message}"
