@@ -79,7 +79,7 @@ def test_bricks_are_added_in_glusterd2s_form_too(two: Rest) -> None:
     body = {"bricks": ["node1:/b3", {"peerid": OTHER, "path": "/b4"}], "force": True}
     asked(two, "POST", "/v1/volumes/{volume}/expand", body)
     volume = two.do(lambda: two.api.view().volume("v1"))
-    assert [b.path for s in volume.joining for b in s.bricks] == ["/b1", "/b2", "/b3", "/b4"]
+    assert [b.path for s in volume.subvols for b in s.bricks] == ["/b1", "/b2", "/b3", "/b4"]
     assert volume.brick_index_next == 4
 
 

@@ -30,6 +30,8 @@ def test_peers_have_glusterd2s_shape(rest: Rest) -> None:
         "online": True,
         "pid": 4711,
         "metadata": {"_zone": PEER},
+        "state": "online",
+        "tags": {},
     }
     assert [p["id"] for p in peers] == [PEER, OTHER]
 
