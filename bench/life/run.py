@@ -134,7 +134,10 @@ class Life:
             with self._phase("wait for clients"):
                 volume.whole(mounts)
             with self._phase("replace-brick, its peer dead"):
-                self._killer.leave_alone(volume.doomed)
+                # A client that takes up a new graph asks the daemon of each brick for its port: with one machine gone, a dead daemon more would
+                # leave it one copy of three, and it would be right to fail. It may take that graph up at any time from now on.
+                for peer, _ in volume.second:
+                    self._killer.leave_alone(peer)
                 self._orders.leave_out(volume.doomed)
                 phases.kill_machine(volume.doomed)
                 volume.replace_dead()
