@@ -18,7 +18,7 @@ GID = 4711
 
 
 def client(pool: Pool, numbers: tuple[int, ...] = (0, 1, 2)) -> Heketi:
-    return Heketi([pool[n].address for n in numbers], (pool[0].state / "auth").read_text().strip())
+    return Heketi([pool[n] for n in numbers], (pool[0].state / "auth").read_text().strip())
 
 
 def topology(pool: Pool) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ Written from the description of the protocol. `topology_load` does what heketi-c
 from __future__ import annotations
 
 import hashlib
-import http.client
 import json
 import time
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Any
 
 import jwt
 
+from .peer import Peer
 from .waiting import until
 
 OPERATION_S = 90.0
@@ -29,18 +29,18 @@ class HeketiError(AssertionError):
 
 
 class Heketi:
-    """`hosts`: peers that are asked in turn, one request each: none of them may have to be asked twice."""
+    """`peers` are asked in turn, one request each: none of them may have to be asked twice."""
 
-    def __init__(self, hosts: Iterable[str], key: str, role: str = "admin", port: int = 24007) -> None:
-        self.hosts, self.key, self.role, self.port = list(hosts), key, role, port
+    def __init__(self, peers: Iterable[Peer], key: str, role: str = "admin") -> None:
+        self.peers, self.key, self.role = list(peers), key, role
         self._turn = 0
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, dict[str, str], str]:
         self._turn += 1
-        host = self.hosts[self._turn % len(self.hosts)]
+        peer = self.peers[self._turn % len(self.peers)]
         now = time.time()
         claims = {"iss": self.role, "iat": int(now), "exp": now + TOKEN_S, "qsh": hashlib.sha256(f"{method}&{path}".encode()).hexdigest()}
-        connection = http.client.HTTPConnection(host, self.port, timeout=30)
+        connection = peer.connection(30.0)
         try:
             headers = {"Authorization": "bearer " + jwt.encode(claims, self.key, algorithm="HS256")}
             connection.request(method, path, json.dumps(body if body is not None else {}), headers)
