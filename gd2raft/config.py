@@ -154,23 +154,23 @@ def checked(values: dict[str, Any], path: str) -> Config:
     if len(config.zone) > ZONE_CHARS_MAX:
         raise ConfigError(f"zone has {len(config.zone)} characters, at most {ZONE_CHARS_MAX} are possible")
     check_store(config)
-    check_secret(config.joinsecretfile)
+    if config.joinsecretfile:
+        read_secret(config.joinsecretfile)  # a start without it must not look as if it were in force
     for key in ("localstatedir", "rundir", "logdir", "hooksdir"):
         if not getattr(config, key).startswith("/"):
             raise ConfigError(f"{key} is {getattr(config, key)!r}: an absolute path is needed")
     return config
 
 
-def check_secret(path: str) -> None:
-    """The file is read anew whenever it is needed; a start without it must not look as if it were in force."""
-    if not path:
-        return
+def read_secret(path: str) -> bytes:
+    """The join secret, never empty; read anew whenever it is needed. Raises ConfigError."""
     try:
         secret = Path(path).read_bytes().strip()
     except OSError as error:
         raise ConfigError(f"joinsecretfile {path} can't be read: {error.strerror}") from error
     if not secret:
         raise ConfigError(f"joinsecretfile {path} is empty: write a secret into it, the same on all peers, or leave the key out")
+    return secret
 
 
 def check_store(config: Config) -> None:

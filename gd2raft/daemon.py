@@ -22,7 +22,7 @@ from gd2raft import __version__, departures, services, stores
 from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
-from gd2raft.config import Config, split_address
+from gd2raft.config import Config, ConfigError, read_secret, split_address
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
@@ -393,11 +393,11 @@ class Daemon:
     def _join_secret(self) -> bytes | None:
         if not self.config.joinsecretfile:
             return None
-        with contextlib.suppress(OSError):
-            if secret := Path(self.config.joinsecretfile).read_bytes().strip():
-                return secret
-        log.error("the join secret can't be read: nobody can join", file=self.config.joinsecretfile)
-        return os.urandom(32)
+        try:
+            return read_secret(self.config.joinsecretfile)
+        except ConfigError as error:
+            log.error("nobody can join", cause=str(error))
+            return os.urandom(32)
 
     def seen_in_pool(self, index: int) -> None:
         self.tenure.seen_in_pool(index)
