@@ -61,13 +61,14 @@ def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: 
 
 
 @pytest.mark.timeout(300)
-def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader_is_the_one_that_leaves(five: Pool) -> None:
-    members = list(five.peers)
-    for left in (4, 3, 2, 1):
-        leaves = five.leader(members)
+def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader_is_the_one_that_leaves(make_pool: MakePool) -> None:
+    pool = make_pool(4).start().form()
+    members = list(pool.peers)
+    for left in (3, 2, 1):
+        leaves = pool.leader(members)
         members = [p for p in members if p is not leaves]
         members[0].must("DELETE", f"/v1/peers/{leaves.id}")
-        five.whole(members)
+        pool.whole(members)
         assert len(members) == left
 
 
