@@ -69,4 +69,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("passed", []):
         for name, text in report.user_properties if report.when == "call" else ():
             if name == "failed once":
-                terminalreporter.write_line(f"FAILED ONCE, then passed: {report.nodeid}: {str(text).strip().splitlines()[-1]}")
+                terminalreporter.write_line(f"FAILED ONCE, then passed: {report.nodeid}")
+                terminalreporter.write_line("    " + str(text).strip().replace("\n", "\n    "))

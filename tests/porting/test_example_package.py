@@ -37,8 +37,10 @@ def pool(tmp_path: Path) -> Pool:
         yield made
 
 
-def test_the_packages_own_tests_pass_where_it_is_installed(source: Path, installed: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(source), "test_label.py"]
+def test_the_packages_own_tests_pass_where_it_is_installed(source: Path, installed: Path, tmp_path: Path) -> None:
+    # A folder of its own: in the usual one pytest would first remove what earlier runs left, which can take minutes.
+    words = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(source), "--basetemp", str(tmp_path / "its")]
+    command = [sys.executable, "-m", "pytest", *words, "test_label.py"]
     done = run(*command, cwd=source, env={**os.environ, "PYTHONPATH": str(installed)})
     assert " passed" in done.stdout
     assert "failed" not in done.stdout
