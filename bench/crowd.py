@@ -26,22 +26,35 @@ from bench.ours import CLIENT_PORT, PEER_PORT, token
 from bench.sides import NotDone, wait_for
 
 NETWORK = "127.27"
-PEER_MIB = 11  # what a daemon may need, for the check before
+PEER_MIB, PEER_MIB_KSM = 16.0, 8.0  # what a daemon may need, for the check before,
+EACH_OTHER_MIB = 0.008  # and for each peer that it knows
 PIDS_EACH = 8
 CALL_S = 120.0
 END_S = 20.0
+LOAD_S = 60.0
 FDS = 65536
 
 Json = Any
 
 
-def why_not(size: int) -> str | None:
+def available_mib() -> float:
+    """What processes of this machine could still take."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) / 1024
+
+
+def needed_mib(size: int, *, merged: bool) -> float:
+    """What so many daemons may need in all; `merged`: with KSM."""
+    return size * ((PEER_MIB_KSM if merged else PEER_MIB) + EACH_OTHER_MIB * size)
+
+
+def why_not(size: int, *, merged: bool = False) -> str | None:
     """Why so many daemons must not be started here, in one line for a person."""
-    available = (
-        int(next(line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))) / 1024
-    )
-    if size * PEER_MIB > 0.9 * available:
-        return f"{size} peers need about {size * PEER_MIB / 1024:.1f} GiB of memory, {available / 1024:.1f} are free"
+    available = available_mib()
+    if (needed := needed_mib(size, merged=merged)) > 0.9 * available:
+        return f"{size} peers need about {needed / 1024:.1f} GiB of memory, {available / 1024:.1f} are free" + (
+            "" if merged else " (try --ksm)"
+        )
     pids = int(Path("/proc/sys/kernel/pid_max").read_text()) - sum(entry.isdigit() for entry in os.listdir("/proc"))
     if size * PIDS_EACH > pids:
         return f"{size} peers need about {size * PIDS_EACH} process ids, {pids} are free (kernel.pid_max)"
@@ -51,9 +64,11 @@ def why_not(size: int) -> str | None:
 class Crowd:
     """`size` daemons; a context manager that ends all of them, by pid. Nobody is started before start()."""
 
-    def __init__(self, size: int, folder: Path) -> None:
-        self.size, self.folder = size, folder
+    def __init__(self, size: int, folder: Path, *, merged: bool = False) -> None:
+        """`merged`: they ask for KSM (whoever starts this switches it on)."""
+        self.size, self.folder, self.merged = size, folder, merged
         self.pids: dict[int, int] = {}
+        self.ended: list[int] = []  # in order
         self._told = threading.Condition()
         self._secret: str | None = None
 
@@ -66,12 +81,12 @@ class Crowd:
         self._board_file = Path("/dev/shm") / f"gd2raft-bench-{os.getpid()}"
         self.board = Board.make(self._board_file, self.size)
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "bench.zygote", str(self._board_file)],
+            [sys.executable, "-m", "bench.zygote", str(self._board_file), *(["--ksm"] if self.merged else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self.folder / "zygote.log").open("ab"), start_new_session=True,
         )  # fmt: skip
         self._ready = threading.Event()
         threading.Thread(target=self._listen, name="zygote", daemon=True).start()
-        if not self._ready.wait(60):
+        if not self._ready.wait(LOAD_S):
             raise NotDone("the zygote does not load: " + (self.folder / "zygote.log").read_text()[-500:])
         return self
 
@@ -125,6 +140,7 @@ class Crowd:
                     self.pids[int(rest[0])] = int(rest[1])
                 else:
                     gone = int(rest[0])
+                    self.ended += [number for number, pid in self.pids.items() if pid == gone]
                     self.pids = {number: pid for number, pid in self.pids.items() if pid != gone}
                 self._told.notify_all()
 
@@ -132,12 +148,15 @@ class Crowd:
         """Fork them; they are not asked yet."""
         assert self._zygote.stdin
         wanted = list(numbers)
+        self.ended.clear()
         for number in wanted:
             self._zygote.stdin.write(f"start {number} {self.place(number)}/gd2raft.toml\n".encode())
         self._zygote.stdin.flush()
         with self._told:
-            if not self._told.wait_for(lambda: all(number in self.pids for number in wanted), CALL_S):
+            if not self._told.wait_for(lambda: self.ended or all(number in self.pids for number in wanted), CALL_S):
                 raise NotDone("the zygote does not fork")
+        if self.ended:
+            raise NotDone(f"daemon {self.ended[0]} ended at once: {(self.place(self.ended[0]) / 'daemon.log').read_text()[-500:]}")
 
     def kill(self, numbers: Iterable[int], how: signal.Signals = signal.SIGKILL) -> None:
         """Kill them and wait for their ends."""

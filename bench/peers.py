@@ -7,57 +7,48 @@ experiment prints what it found at once; raw results go to docs/plots/peers-N.js
 from __future__ import annotations
 
 import argparse
+import contextlib
+import datetime
 import http.client
 import json
-import random
 import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import arguments, report
-from bench.crowd import Crowd, Json, why_not
+from bench import arguments, ksm, report
+from bench.crowd import Crowd, available_mib, why_not
+from bench.peers_pool import Pool
 from bench.peers_report import write_docs
 from bench.report import percentile
 from bench.sides import NotDone
 
-OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.state", "follow.open", "follow.snapshot", "peer.state")
-"""What daemons say anyway: the log, its feed, leases. Not a command's own messages."""
-JOIN = ("join.ask", "join.invite", "peer.state", "step.run", "follow.open", "command.run", "store.forward", "store.read")
+JOIN = ("join.ask", "join.invite", "step.run", "follow.open", "follow.snapshot", "command.run", "store.forward", "store.read")
+"""What a join says besides; and `FEED` carries the change to everybody. (What others do at the same time is counted with it.)"""
+FEED = ("follow.frames",)
+BRICKS = 30
 PROBERS = 8
 COMMANDS = 5
 CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
 IDLE_S = 20.0
+KSM_S = 240.0
 BEHIND = 10_000
 MANY_VOLUMES = 5_000
 
 
-class Experiments:
-    """One pool from its forming to its end. `found` is what the JSON has."""
-
-    def __init__(self, crowd: Crowd, options: argparse.Namespace) -> None:
-        self.crowd, self.options, self.size = crowd, options, crowd.size
-        self.found: dict[str, Any] = {"name": "peers", "peers": crowd.size}
-        self.rng = random.Random(options.seed)
-        self._began = time.monotonic()
-
-    def say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._began:6.1f} s] {text}", file=sys.stderr, flush=True)
-
-    def note(self, **numbers: Any) -> None:
-        self.found |= numbers
-        self.say(", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()))
+class Experiments(Pool):
+    """One pool from its forming to its end."""
 
     def run(self) -> dict[str, Any]:
         steps: list[tuple[str, Callable[[], None]]] = [
-            ("start", self.start), ("form", self.form), ("rest", self.rest), ("commands", self.commands), ("spread", self.spread),
+            ("start", self.start), ("form", self.form), ("memory", self.memory), ("rest", self.rest), ("commands", self.commands), ("spread", self.spread),
             ("fast", self.fast), ("lists", self.lists), ("leader", self.kill_leader), ("relay", self.kill_relay), ("tenth", self.kill_tenth),
-            ("behind", self.behind), ("storm", self.storm), ("volumes", self.volumes),
+            ("behind", self.behind), ("storm", self.storm), ("thirty", self.thirty), ("volumes", self.volumes),
         ]  # fmt: skip
         chosen = (
             self.options.only.split(",") if self.options.only else [name for name, _ in steps if name not in self.options.skip.split(",")]
@@ -71,6 +62,7 @@ class Experiments:
     # forming
 
     def start(self) -> None:
+        self.free_before_mib = available_mib()
         began = time.monotonic()
         self.crowd.start(range(self.size))
         for number in range(self.size):
@@ -79,7 +71,7 @@ class Experiments:
 
     def form(self) -> None:
         """Probes from one peer, PROBERS at a time."""
-        waiting = list(range(1, self.size))
+        waiting = list(range(1, self.size - 1))
         problems: list[str] = []
         lock = threading.Lock()
 
@@ -100,7 +92,7 @@ class Experiments:
 
         before = self.crowd.cpu_s()
         began = time.monotonic()
-        probers = [threading.Thread(target=prober) for _ in range(min(PROBERS, self.size - 1))]
+        probers = [threading.Thread(target=prober) for _ in range(min(PROBERS, self.size - 2))]
         for thread in probers:
             thread.start()
         for thread in probers:
@@ -108,48 +100,23 @@ class Experiments:
         if problems:
             raise NotDone(problems[0])
         probed = time.monotonic() - began
-        self.everybody_current(120)
-        self.crowd.until("everybody is online and enough vote", self.is_whole, 120)
+        self.everybody_current(240)
+        self.crowd.until("everybody is online and enough vote", self.is_whole, 240)
         self.note(form_s=time.monotonic() - began, probed_s=probed, form_cpu_s=self.crowd.cpu_s() - before)
+        self.join_last()
 
-    def status(self, number: int = 0) -> Json:
-        return self.crowd.ask(number, "GET", "/v1/cluster/status")
-
-    def is_whole(self) -> bool:
-        status = self.status()
-        wanted = 1 if self.size < 3 else 3 if self.size < 7 else 5
-        return len(status["voters"]) == wanted and sum(p["online"] for p in status["peers"]) == self.size
-
-    def leader(self) -> int:
-        """Its number."""
-        known: list[str] = []
-
-        def found() -> bool:
-            known[:] = [self.crowd.ask(self.alive()[0], "GET", "/v1/cluster/status")["leader"]]
-            return bool(known[0])
-
-        self.crowd.until("somebody leads", found, 30)
-        return self.number_of(known[0])
-
-    def number_of(self, peer_id: str) -> int:
-        peers = self.crowd.ask(self.alive()[0], "GET", f"/v1/peers/{peer_id}")
-        host = peers["peer-addresses"][0].rsplit(":", 1)[0]
-        _, _, high, low = host.split(".")
-        return int(high) * 250 + int(low) - 1
-
-    def alive(self) -> list[int]:
-        return sorted(self.crowd.pids)
-
-    def revision(self) -> int:
-        return max(self.crowd.board.revision(number) for number in self.alive())
-
-    def everybody_current(self, seconds: float, numbers: Iterable[int] | None = None) -> float:
-        """Until every state has what the newest had when this was asked: seconds."""
-        wanted = self.revision()
-        chosen = list(self.alive() if numbers is None else numbers)
-        board = self.crowd.board
-        return self.crowd.until(
-            f"everybody has revision {wanted}", lambda: all(board.revision(number) >= wanted for number in chosen), seconds, 0.01
+    def join_last(self) -> None:
+        """The last peer joins alone, and every message of all peers is counted."""
+        before = self.said(self.alive(), JOIN), self.said(self.alive(), FEED)
+        began = time.monotonic()
+        self.crowd.ask(0, "POST", "/v1/peers", {"addresses": [self.crowd.address(self.size - 1)]})
+        took = time.monotonic() - began
+        self.joined = self.size
+        self.crowd.until("the last one is online, too", self.is_whole, 120)
+        after = self.said(self.alive(), JOIN), self.said(self.alive(), FEED)
+        (frames, sizes), (fed, fed_bytes) = ((new[0] - old[0], new[1] - old[1]) for old, new in zip(before, after, strict=True))
+        self.note(
+            join_ms=1000 * took, messages_per_join=frames, bytes_per_join=sizes, feed_messages_per_join=fed, feed_bytes_per_join=fed_bytes
         )
 
     # at rest
@@ -162,20 +129,17 @@ class Experiments:
         took = time.monotonic() - began
         cores = (self.crowd.cpu_s() - before) / took
         after = self.total(self.crowd.traffic(self.alive()))
-        sample = self.crowd.pss_mib(self.rng.sample(self.alive(), min(self.size, 100)))
-        leader = self.crowd.pss_mib([self.leader()])[0]
-        self.note(
-            idle_cores=cores, memory_gib=statistics.mean(sample) * self.size / 1024, memory_mib_median=statistics.median(sample),
-            memory_mib_leader=leader, idle_messages_per_s=sum((after - counted).values()) / took,
-        )  # fmt: skip
+        self.note(idle_cores=cores, idle_messages_per_s=sum((after - counted).values()) / took)
 
-    @staticmethod
-    def total(traffic: dict[int, dict[str, dict[str, int]]], what: str = "frames_out") -> Counter[str]:
-        total: Counter[str] = Counter()
-        for methods in traffic.values():
-            for method, tally in methods.items():
-                total[method] += tally[what]
-        return total
+    def memory(self) -> None:
+        """PSS: a page that several processes share counts in parts. And what the machine has less than before they were started."""
+        if self.crowd.merged:
+            self.note(ksm_s=ksm.merge(KSM_S))
+        each = self.crowd.pss_mib(self.alive())
+        self.note(
+            memory_gib=sum(each) / 1024, memory_mib_median=statistics.median(each), memory_mib_leader=self.crowd.pss_mib([self.leader()])[0],
+            memory_of_machine_gib=(self.free_before_mib - available_mib()) / 1024, ksm=self.crowd.merged,
+        )  # fmt: skip
 
     # commands
 
@@ -186,58 +150,44 @@ class Experiments:
         others = [n for n in self.alive() if n not in voters] or self.alive()
         hosts = others[:3] if len(others) >= 3 else self.alive()[:3]
         leader = self.leader()
-        times: dict[str, list[float]] = {"create": [], "start": [], "set": [], "stop": [], "delete": []}
         strangers = [n for n in self.alive() if n not in hosts and n not in voters][:10]
-        spoken: list[int] = []
-        told: list[int] = []
+        concerned = [leader, *hosts]
+        times: dict[str, list[float]] = defaultdict(list)
+        frames: dict[str, list[int]] = defaultdict(list)
+        sizes: dict[str, list[int]] = defaultdict(list)
         cpu: list[float] = []
+        bystanders = self.said(strangers)
         for number in range(COMMANDS):
-            name = f"bench{number}"
-            bricks = [f"{self.crowd.address(n)}:{self.crowd.place(n)}/bricks/{name}" for n in hosts]
-            for n in hosts:
-                (self.crowd.place(n) / "bricks").mkdir(exist_ok=True)
-            before = self.total(self.crowd.traffic([leader, *hosts, *strangers]))
-            used = self.crowd.cpu_s([leader])
-            began = time.monotonic()
-            self.crowd.ask(leader, "POST", "/v1/volumes", {"name": name, "replica": 3, "bricks": bricks, "force": True})
-            times["create"].append(time.monotonic() - began)
-            cpu.append(self.crowd.cpu_s([leader]) - used)
-            after = self.total(self.crowd.traffic([leader, *hosts, *strangers]))
-            spoken.append(sum(count for method, count in (after - before).items() if method not in OWN_RHYTHM))
-            for what, method, path, body in (
-                ("start", "POST", f"/v1/volumes/{name}/start", None),
-                ("set", "POST", f"/v1/volumes/{name}/options", {"options": {"performance.io-cache": "on"}}),
-                ("stop", "POST", f"/v1/volumes/{name}/stop", None),
-                ("delete", "DELETE", f"/v1/volumes/{name}", None),
-            ):
+            for what, method, path, body in self.life_of(f"bench{number}", hosts, 3):
+                before, used = self.said(concerned), self.crowd.cpu_s([leader])
                 began = time.monotonic()
                 self.crowd.ask(leader, method, path, body)
                 times[what].append(time.monotonic() - began)
-            told.append(sum(self.total(self.crowd.traffic(strangers)).values()))
+                if what == "create":
+                    cpu.append(self.crowd.cpu_s([leader]) - used)
+                after = self.said(concerned)
+                frames[what].append(after[0] - before[0])
+                sizes[what].append(after[1] - before[1])
         self.note(
             **{f"{what}_ms": 1000 * statistics.median(found) for what, found in times.items()},
-            messages_per_create=statistics.median(spoken),
+            **{f"messages_per_{what}": statistics.median(found) for what, found in frames.items()},
+            **{f"bytes_per_{what}": statistics.median(found) for what, found in sizes.items()},
+            messages_of_bystanders=self.said(strangers)[0] - bystanders[0],
             leader_cpu_ms_per_create=1000 * statistics.median(cpu),
         )
 
+    def thirty(self) -> None:
+        """Volumes of thirty bricks, on as many peers as there are for them."""
+        leader, hosts = self.leader(), self.alive()[-BRICKS:]
+        times: dict[str, list[float]] = defaultdict(list)
+        for number in range(3):
+            for what, method, path, body in self.life_of(f"thirty{number}", hosts, BRICKS):
+                began = time.monotonic()
+                self.crowd.ask(leader, method, path, body)
+                times[what].append(time.monotonic() - began)
+        self.note(**{f"{what}_thirty_ms": 1000 * statistics.median(found) for what, found in times.items()})
+
     # changes reach everybody
-
-    def change(self, connection: http.client.HTTPConnection, number: int, value: str) -> int:
-        """One commit that concerns nobody: the revision from which the state has it."""
-        headers_path = f"/v1/volumes/{self.quiet_volume}/edit"
-        self.crowd.ask_on(connection, number, "POST", headers_path, {"metadata": {"bench": value}})
-        return self.crowd.board.revision(number)
-
-    quiet_volume = "quiet"
-
-    def make_quiet_volume(self, number: int) -> None:
-        place = self.crowd.place(number) / "bricks"
-        place.mkdir(exist_ok=True)
-        try:
-            self.crowd.ask(number, "GET", f"/v1/volumes/{self.quiet_volume}")
-        except NotDone:
-            brick = f"{self.crowd.address(number)}:{place}/quiet"
-            self.crowd.ask(number, "POST", "/v1/volumes", {"name": self.quiet_volume, "bricks": [brick], "force": True})
 
     def spread(self) -> None:
         """One change a second: from the leader's apply to the last peer's."""
@@ -259,13 +209,6 @@ class Experiments:
             spread_p99_ms=1000 * percentile(lasts, 99),
             leader_cpu_ms_per_commit=1000 * statistics.median(cpu),
         )
-
-    def late(self, revision: int, leader: int) -> float:
-        """How much later than the leader the last peer reached the revision."""
-        board = self.crowd.board
-        first = board.time_of(leader, revision)
-        assert first is not None, "the leader's own time is forgotten"
-        return max((at - first for n in self.alive() if (at := board.time_of(n, revision)) is not None), default=0.0)
 
     def fast(self) -> None:
         """FAST_RATE changes a second: how far behind anybody ever is."""
@@ -293,18 +236,6 @@ class Experiments:
             self.note(**{name: 1000 * (time.monotonic() - began)})
 
     # deaths
-
-    def writes_again(self, through: list[int], seconds: float = 60.0) -> float:
-        """Until a write is acknowledged by one of these peers: seconds."""
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
-            for number in through:
-                try:
-                    self.crowd.ask(number, "POST", f"/v1/volumes/{self.quiet_volume}/edit?timeout=5", {"metadata": {"bench": "again"}}, 6.0)
-                    return time.monotonic() - began
-                except (NotDone, OSError, http.client.HTTPException):
-                    time.sleep(0.02)
-        raise NotDone(f"no write within {seconds} s")
 
     def kill_leader(self) -> None:
         leader = self.leader()
@@ -430,16 +361,6 @@ class Experiments:
             volumes_memory_mib=max(self.crowd.pss_mib([leader, restarted])), set_ms_few=times_few, set_ms_many=times_many,
         )  # fmt: skip
 
-    def set_times(self, leader: int) -> float:
-        self.make_quiet_volume(leader)
-        times = []
-        for number in range(10):
-            began = time.monotonic()
-            body = {"options": {"performance.io-cache": "on" if number % 2 else "off"}}
-            self.crowd.ask(leader, "POST", f"/v1/volumes/{self.quiet_volume}/options", body)
-            times.append(time.monotonic() - began)
-        return 1000 * statistics.median(times)
-
 
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench peers", description="A pool of many real daemons on this machine.")
@@ -452,19 +373,32 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the daemons' folders go (default: the system's for temporary files)"
     )
+    parser.add_argument(
+        "--ksm", action="store_true", help="let the kernel merge equal pages of the daemons (needs root; the table says so)"
+    )
     arguments.output(parser, "write docs/plots/peers-N.json")
+    parser.add_argument("--report", action="store_true", help="measure nothing: write table and plots of docs/ anew from the kept results")
     options = parser.parse_args(words)
-    if reason := why_not(options.peers):
+    if options.report:
+        write_docs()
+        return 0
+    if options.peers < 3:
+        parser.error("--peers: 3 or more")
+    if reason := why_not(options.peers, merged=options.ksm) or (ksm.why_not() if options.ksm else None):
         print(f"bench peers: {reason}", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder) as folder, Crowd(options.peers, Path(folder) / "p") as crowd:
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder))
+        if options.ksm:
+            stack.enter_context(ksm.switched_on())
+        crowd = stack.enter_context(Crowd(options.peers, Path(folder) / "p", merged=options.ksm))
         experiments = Experiments(crowd, options)
         try:
             found = experiments.run()
         except NotDone as error:
             print(f"bench peers: {error}", file=sys.stderr)
             found = experiments.found | {"failed": str(error)}
-        found |= {"commit": report.commit(), "machine": report.machine()}
+        found |= {"commit": report.commit(), "date": f"{datetime.datetime.now(datetime.UTC).date()}", "machine": report.machine()}
     rows = [
         ["what", str(options.peers)],
         *([name, f"{value:.4g}" if isinstance(value, float) else str(value)] for name, value in found.items()),

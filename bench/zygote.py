@@ -1,6 +1,6 @@
 """A process that has the daemon loaded and forks a real, whole one for each line it reads: a thousand then share one copy of the code.
 
-    python -m bench.zygote BOARD < commands
+    python -m bench.zygote BOARD [--ksm] < commands
 
 Commands, one a line: `start NUMBER CONFIG`. Prints `started NUMBER PID` and `ended PID STATUS`. Ends (and with it every daemon)
 when stdin closes. What is added to a daemon here is a probe that measures and changes nothing: it notes in a shared file when
@@ -9,28 +9,38 @@ this peer's state reached which revision (board.py), and writes its message coun
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
-import gc
 import json
 import os
 import select
 import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bench import holes, ksm, warm
 from bench.board import Board
 
+if TYPE_CHECKING:
+    from gd2raft.daemon import Daemon
+
 PR_SET_PDEATHSIG = 1
+WARM_ADDRESSES = ("127.27.255.1", "127.27.255.2")
 
 
 def main(arguments: list[str]) -> None:
-    board = Board(Path(arguments[0]))
+    if "--ksm" in arguments[1:]:
+        ksm.ask_for_it()
     _load()
-    gc.collect()
-    gc.freeze()  # or the collector's marks would copy every page of a child
+    probe = Probe(Board(Path(arguments[0])))
+    probe.attach()
+    with tempfile.TemporaryDirectory(prefix="gd2-zygote-") as folder:
+        warm.live_once(Path(folder), WARM_ADDRESSES)
+    holes.settle()
     print("ready", flush=True)
     waiting = b""
     while True:
@@ -42,7 +52,7 @@ def main(arguments: list[str]) -> None:
             *lines, waiting = (waiting + data).split(b"\n")
             for line in lines:
                 _, number, config = line.decode().split(" ", 2)
-                print(f"started {number} {_start(int(number), config, board)}", flush=True)
+                print(f"started {number} {_start(int(number), config, probe)}", flush=True)
         _reap()
 
 
@@ -61,7 +71,9 @@ def _load() -> None:
     option_table()
 
 
-def _start(number: int, config: str, board: Board) -> int:
+def _start(number: int, config: str, probe: Probe) -> int:
+    from gd2raft.main import main as run
+
     if pid := os.fork():
         return pid
     try:
@@ -71,7 +83,8 @@ def _start(number: int, config: str, board: Board) -> int:
         log = os.open(str(Path(config).parent / "daemon.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for descriptor, to in ((null, 0), (log, 1), (log, 2)):
             os.dup2(descriptor, to)
-        os._exit(_serve(number, config, board))
+        probe.number, probe.folder = number, Path(config).parent
+        os._exit(run(["--config", config]))
     except BaseException:
         import traceback
 
@@ -79,35 +92,40 @@ def _start(number: int, config: str, board: Board) -> int:
         os._exit(70)
 
 
-def _serve(number: int, config: str, board: Board) -> int:
-    from gd2raft import daemon, tenure
-    from gd2raft.main import main as run
+class Probe:
+    """What is added to each daemon. `number`: of the peer, None in the zygote itself."""
 
-    noted = tenure.Tenure._committed
-    rooms = daemon.Daemon._make_rooms
+    number: int | None = None
+    folder = Path()
 
-    def committed(self: tenure.Tenure, frames: Any, hint: Any, opened: Any) -> None:
-        noted(self, frames, hint, opened)
-        for store in opened:
-            board.reached(number, store.revision, time.monotonic())
+    def __init__(self, board: Board) -> None:
+        self._board = board
 
-    def make_rooms(self: daemon.Daemon) -> None:
-        import asyncio
+    def attach(self) -> None:
+        """To the classes, before they are used: a child then has nothing to change."""
+        from gd2raft import daemon, tenure
 
-        rooms(self)
-        counters = Path(config).parent / "traffic.json"
+        noted, rooms = tenure.Tenure._committed, daemon.Daemon._make_rooms
 
-        def tell() -> None:
-            said = {method: tally.as_dict() for method, tally in self.traffic.by_method.items()}
-            new = counters.with_suffix(".new")
-            new.write_text(json.dumps(said))
-            new.replace(counters)
+        def committed(tenure: tenure.Tenure, frames: Any, hint: Any, opened: Any) -> None:
+            noted(tenure, frames, hint, opened)
+            if self.number is not None:
+                for store in opened:
+                    self._board.reached(self.number, store.revision, time.monotonic())
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, tell)
+        def make_rooms(daemon: daemon.Daemon) -> None:
+            rooms(daemon)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, self._tell, daemon)
 
-    tenure.Tenure._committed = committed  # type: ignore[method-assign]
-    daemon.Daemon._make_rooms = make_rooms  # type: ignore[method-assign]
-    return run(["--config", config])
+        tenure.Tenure._committed = committed  # type: ignore[method-assign,assignment]
+        daemon.Daemon._make_rooms = make_rooms  # type: ignore[method-assign,assignment]
+
+    def _tell(self, daemon: Daemon) -> None:
+        said = {method: tally.as_dict() for method, tally in daemon.traffic.by_method.items()}
+        counters = self.folder / "traffic.json"
+        new = counters.with_suffix(".new")
+        new.write_text(json.dumps(said))
+        new.replace(counters)
 
 
 def _reap() -> None:

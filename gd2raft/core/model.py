@@ -32,6 +32,7 @@ from typing import Any, Literal, Protocol, TypeVar
 import msgspec
 
 from gd2raft.core.kv import Versioned
+from gd2raft.core.shared import shared
 
 OP_VERSION = 100000
 """The op-version of GlusterFS 10, what this daemon's volfiles are made for."""
@@ -98,6 +99,11 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     former: tuple[str, ...] = ()
     state: Literal["online", "offline", "failed"] = "online"
     tags: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        """A thousand peers mostly have the same steps and hooks, and each decoded record would have 2 KiB of its own for them."""
+        for name in ("steps", "hooks"):
+            msgspec.structs.force_setattr(self, name, shared(getattr(self, name)))
 
 
 class Brick(Record, frozen=True, kw_only=True, omit_defaults=True):

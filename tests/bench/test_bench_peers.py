@@ -32,9 +32,25 @@ def test_the_board_knows_when_each_peer_had_each_revision(tmp_path: Path) -> Non
 @pytest.mark.fast
 def test_more_peers_than_the_machine_can_hold_are_refused_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GiB" in (crowd.why_not(10_000_000) or "")
-    monkeypatch.setattr(crowd, "PEER_MIB", 0)
+    monkeypatch.setattr(crowd, "PEER_MIB", 0.0)
+    monkeypatch.setattr(crowd, "EACH_OTHER_MIB", 0.0)
     assert "process ids" in (crowd.why_not(1_000_000) or "")
     assert crowd.why_not(1) is None
+
+
+@pytest.mark.fast
+def test_no_small_hole_is_left_in_the_memory_of_a_process_that_settles() -> None:
+    program = """
+from bench import holes
+kept = [bytes(100) for _ in range(20000)]
+del kept[::2]
+before = sum(size * free for size, free in holes.free_blocks().items())
+holes.settle()
+print(before, sum(size * free for size, free in holes.free_blocks().items()))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    before, after = map(int, done.stdout.split())
+    assert before > 1_000_000 and after < before / 10, done.stderr  # what is left is in pools that were begun just now
 
 
 @pytest.mark.real
@@ -48,7 +64,7 @@ def test_a_small_pool_goes_through_the_experiments_and_nothing_is_left_behind(tm
         "--peers",
         "7",
         "--only",
-        "commands,leader,tenth,storm",
+        "memory,commands,leader,tenth,storm",
         "--json",
         "--folder",
         str(tmp_path),
@@ -57,7 +73,7 @@ def test_a_small_pool_goes_through_the_experiments_and_nothing_is_left_behind(tm
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["name"], found["peers"]) == ("peers", 7)
-    assert all(found[name] > 0 for name in ("form_s", "create_ms", "start_ms", "delete_ms", "leader_kill_s", "restart_all_s"))
+    assert all(found[name] > 0 for name in ("form_s", "memory_gib", "create_ms", "start_ms", "delete_ms", "leader_kill_s", "restart_all_s"))
     assert found["messages_per_create"] <= 8, "three peers are asked for one step before the changes, and answer"
     assert not os.listdir(tmp_path)
     left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(tmp_path).encode() in (p.read_bytes() if p.exists() else b"")]

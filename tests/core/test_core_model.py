@@ -194,3 +194,13 @@ def test_a_full_cache_is_emptied_not_grown(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(View, "CACHE_MAX", 2)
     cache: dict[str, Any] = {}
     assert len(View(Pool(5).state, cache).peers()) == 5 and len(cache) <= 2
+
+
+def test_records_of_peers_with_the_same_steps_share_them_and_others_have_their_own() -> None:
+    def read(steps: tuple[str, ...]) -> model.Peer:
+        peer = model.Peer(id="p", name="n", hostname="h", addresses=("h:1",), client_addresses=("h:2",), steps=steps, hooks=("start/pre",))
+        return model.load("peers/p", model.dump(peer), model.Peer)
+
+    first, second, other = read(("a", "b")), read(("a", "b")), read(("a", "c"))
+    assert first.steps is second.steps and first.hooks is other.hooks
+    assert (first.steps, other.steps) == (("a", "b"), ("a", "c"))
