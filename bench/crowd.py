@@ -153,7 +153,7 @@ class Crowd:
             self._zygote.stdin.write(f"start {number} {self.place(number)}/gd2raft.toml\n".encode())
         self._zygote.stdin.flush()
         with self._told:
-            if not self._told.wait_for(lambda: self.ended or all(number in self.pids for number in wanted), CALL_S):
+            if not self._told.wait_for(lambda: self.ended or all(number in self.pids for number in wanted), CALL_S + len(wanted) / 2):
                 raise NotDone("the zygote does not fork")
         if self.ended:
             raise NotDone(f"daemon {self.ended[0]} ended at once: {(self.place(self.ended[0]) / 'daemon.log').read_text()[-500:]}")

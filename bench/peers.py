@@ -33,6 +33,7 @@ JOIN = ("join.ask", "join.invite", "step.run", "follow.open", "follow.snapshot",
 FEED = ("follow.frames",)
 BRICKS = 30
 PROBERS = 8
+STARTED_AT_ONCE = 50
 COMMANDS = 5
 CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
 IDLE_S = 20.0
@@ -64,9 +65,13 @@ class Experiments(Pool):
     def start(self) -> None:
         self.free_before_mib = available_mib()
         began = time.monotonic()
-        self.crowd.start(range(self.size))
-        for number in range(self.size):
-            self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number))  # type: ignore[misc]
+        for first in range(0, self.size, STARTED_AT_ONCE):  # all at once, they would keep the zygote from the processor
+            batch = range(first, min(first + STARTED_AT_ONCE, self.size))
+            self.crowd.start(batch)
+            for number in batch:
+                self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number))  # type: ignore[misc]
+            if first and first % 250 == 0:
+                self.say(f"started {first}")
         self.note(start_all_s=time.monotonic() - began)
 
     def form(self) -> None:
