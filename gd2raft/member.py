@@ -18,7 +18,7 @@ from gd2raft import services
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Expect, Put
-from gd2raft.core.liveness import LOST_GRACE_S, Sight
+from gd2raft.core.liveness import LOST_GRACE_S, Sight, Told
 from gd2raft.core.membership import Candidate, VotersWished, upstreams
 from gd2raft.engine.calls import CommandCall, Done, RunStep
 from gd2raft.engine.initiator import Initiator
@@ -113,7 +113,8 @@ class Member:
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self.sight = Sight(identity.peer_id)
         self._online: frozenset[str] = frozenset({identity.peer_id})
-        self._told_online = self._online
+        self._logged_online = self._online
+        self._told = Told()
         self._pool_state: services.PoolState | None = None
         self._pool_state_at = 0.0
         self._known_since: dict[str, float] = {}
@@ -388,10 +389,7 @@ class Member:
                 self.log.note_leader("", 0, False)
             return
         self._pool_state, self._pool_state_at = state, self._now()
-        if state.online is not None:
-            self._online = frozenset(state.online)
-        elif state.came or state.went:
-            self._online = (self._online | frozenset(state.came)) - frozenset(state.went)
+        self._told.hear(state.online, state.came, state.went)
         if self.store.status().role == "learner":
             self.log.note_leader(state.leader, state.term, state.quorum)
 
@@ -445,8 +443,10 @@ class Member:
             self._online = self.sight.online(now) & (self.members() | {self.identity.peer_id})
         elif now - self._pool_state_at > STATE_VALID_S:
             self._online = self.sight.online(now)
+        else:
+            self._online = self._told.online
         now_online = self._online | {self.identity.peer_id}
-        if now_online != self._told_online:
+        if now_online != self._logged_online:
             self._tell_online(now_online)
         return now_online
 
@@ -457,11 +457,11 @@ class Member:
 
     def _tell_online(self, online: frozenset[str]) -> None:
         """Transitions that matter to an operator become log lines."""
-        for peer_id in sorted(online - self._told_online):
+        for peer_id in sorted(online - self._logged_online):
             log.info("peer is up", peer=peer_id)
-        for peer_id in sorted(self._told_online - online):
+        for peer_id in sorted(self._logged_online - online):
             log.warning("peer is down", peer=peer_id)
-        self._told_online = online
+        self._logged_online = online
 
     def soft_state(self) -> State:
         status = self.store.status()

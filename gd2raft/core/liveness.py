@@ -89,3 +89,17 @@ class Sight:
         for table in (self._leases, self._seen_since, self._gone_since):
             for peer in [p for p in table if p not in members]:
                 del table[peer]
+
+
+class Told:
+    """Who is in sight, as the upstream tells it: everybody once, then who came and went.
+
+    What this peer sees itself is kept elsewhere: while nothing is heard that counts, but the next difference is one to what was told last.
+    """
+
+    def __init__(self) -> None:
+        self.online: frozenset[str] = frozenset()
+
+    def hear(self, everybody: Iterable[str] | None, came: Iterable[str], went: Iterable[str]) -> None:
+        """`everybody` None: only the differences."""
+        self.online = frozenset(everybody) if everybody is not None else (self.online | frozenset(came)) - frozenset(went)

@@ -117,12 +117,22 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leftover(model.Record, frozen=True, kw_only=True, omit_defaults=True):
-    """leftovers/PEER-ID/TXN-ID: a transaction ended without this peer's undo. The peer does it when it can, and deletes the record."""
+    """leftovers/PEER-ID/TXN-ID: a transaction ended without this peer's undo. The peer does it when it can, and deletes the record.
+
+    `held`: the locks of the transaction and its claims on this peer. Until the undo is done, no step of a later transaction
+    that holds one of them is begun on the peer: the undo would come after it, and take back what is not its own.
+    """
 
     transaction: str
     command: str
     since: float
     undo: tuple[Undo, ...]  # in the order in which they are to be undone
+    held: tuple[str, ...] = ()
+
+
+def held_on(plan: Plan, peer_id: str) -> tuple[str, ...]:
+    """What a transaction with this plan holds that a step on this peer may touch: names of locks, keys of claims."""
+    return (*plan.locks, *(claim.key for claim in plan.claims if peer_id in claim.key))
 
 
 class StepProblem(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from gd2raft.core.phases import (
     Transaction,
     Undo,
     details_of,
+    held_on,
 )
 from gd2raft.core.phases import RESULTS_KEPT as RESULTS_KEPT
 from gd2raft.core.plan import Barrier, Change, Plan, Step, make_commit
@@ -303,7 +304,7 @@ class Life:
         record = self.record
         return {
             model.leftovers_prefix(peer) + record.id: Leftover(
-                transaction=record.id, command=record.command, since=record.started, undo=tuple(steps)
+                transaction=record.id, command=record.command, since=record.started, undo=tuple(steps), held=held_on(self.plan, peer)
             )
             for peer, steps in undo.items()
         }

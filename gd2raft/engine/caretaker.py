@@ -18,7 +18,7 @@ import structlog
 
 from gd2raft.core import model
 from gd2raft.core.kv import Event, Expect, Versioned
-from gd2raft.core.phases import Leftover, Undo
+from gd2raft.core.phases import Leftover, Transaction, Undo, held_on
 from gd2raft.core.plan import Change, StepKind, make_commit
 from gd2raft.engine.step_runner import Do, StepError
 from gd2raft.engine.turns import Turns
@@ -88,8 +88,24 @@ class Caretaker:
     def _has_leftovers(self) -> bool:
         return bool(self._leftovers())
 
+    async def make_way(self, transaction: str) -> None:
+        """Before a step of a transaction: what was left here is undone. StepError when it can't be and concerns the same things."""
+        await self.tidy()
+        left = [model.load(key, item.value, Leftover) for key, item in self._leftovers()]
+        item = self._store().get(model.TRANSACTIONS + transaction)
+        if not left or item is None:
+            return
+        record = model.load(model.TRANSACTIONS + transaction, item.value, Transaction)
+        held = set(held_on(record.decoded_plan(), self._peer_id()))
+        for leftover in left:
+            if held.intersection(leftover.held):
+                raise StepError(
+                    f"what {leftover.command} {leftover.transaction} left here is not undone yet",
+                    "`gd2 transaction list` shows it; the log of this peer's daemon says why; it is tried again and again",
+                )
+
     async def tidy(self) -> None:
-        """One try to undo everything that was left here. Steps of later transactions come after it."""
+        """One try to undo everything that was left here."""
         if not self._has_leftovers():
             return
         async with self._busy:

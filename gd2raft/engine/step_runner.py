@@ -35,7 +35,7 @@ class StepError(Exception):
 
 
 class StepRunner:
-    """`do` runs the code of a step; `kinds` are the steps that this peer has; `tidy` undoes what earlier transactions left here."""
+    """`do` runs the code of a step; `kinds` are the steps that this peer has; `make_way` undoes what earlier ones left here, or raises StepError."""
 
     def __init__(
         self,
@@ -44,9 +44,9 @@ class StepRunner:
         kinds: Mapping[str, StepKind[Any]],
         peer_id: Callable[[], str],
         turns: Turns,
-        tidy: Callable[[], Awaitable[None]] | None = None,
+        make_way: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        self._store, self._do, self._kinds, self._peer_id, self._turns, self._tidy = store, do, kinds, peer_id, turns, tidy
+        self._store, self._do, self._kinds, self._peer_id, self._turns, self._make_way = store, do, kinds, peer_id, turns, make_way
         self._tasks: set[asyncio.Task[StepOutcome]] = set()
 
     async def run(self, call: StepCall) -> StepOutcome:
@@ -89,8 +89,8 @@ class StepRunner:
             return self._problem(call, refusal)
         try:
             async with asyncio.timeout(call.timeout_s):
-                if self._tidy is not None and not call.undo:
-                    await self._tidy()
+                if self._make_way is not None and not call.undo:
+                    await self._make_way(call.transaction)
                 async with self._turns.take(call.transaction, call.kind, arguments):
                     if (refusal := self._fenced_off(call)) is not None:  # the record may have moved while it waited
                         return self._problem(call, refusal)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gd2raft.core.liveness import LEASE_S, LOST_GRACE_S, Sight
+from gd2raft.core.liveness import LEASE_S, LOST_GRACE_S, Sight, Told
 
 pytestmark = pytest.mark.fast
 
@@ -126,3 +126,15 @@ def test_nobody_is_in_sight_without_a_word_within_a_lease_and_nobody_is_both_see
             if peer in online:
                 assert now - heard[peer] < LEASE_S + 1e-6
             assert (seen.seen_s(peer, now) >= 0) and ((seen.gone_s(peer, now, 0.0) == 0) == (peer in online))
+
+
+def test_a_peer_that_heard_nothing_for_a_while_does_not_forget_what_it_was_told() -> None:
+    """A short cut: it saw nobody itself meanwhile, its connection held, and upstream nothing had changed."""
+    told = Told()
+    told.hear(["a", "b", "c"], (), ())
+    told.hear(None, (), ())
+    assert told.online == {"a", "b", "c"}
+    told.hear(None, ["d"], ["a"])
+    assert told.online == {"b", "c", "d"}
+    told.hear(["a"], (), ())
+    assert told.online == {"a"}

@@ -104,7 +104,7 @@ class Engine:
         self.caretaker = caretaker.Caretaker(
             lambda: store, self._do, KINDS, lambda: name, Path("/nowhere/notes"), lambda: self.current, turns
         )
-        self.runner = step_runner.StepRunner(lambda: store, self._do, KINDS, lambda: name, turns, self.caretaker.tidy)
+        self.runner = step_runner.StepRunner(lambda: store, self._do, KINDS, lambda: name, turns, self.caretaker.make_way)
         self.caretaker.start()
         self._leading = asyncio.get_running_loop().create_task(self._lead())
         self._becoming = asyncio.get_running_loop().create_task(self._become_current())

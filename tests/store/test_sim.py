@@ -83,10 +83,11 @@ def test_a_seed_that_once_failed_does_not_fail_again(seed: int) -> None:
     sim.run(seed, peers=sim.peers_of(seed))
 
 
-@pytest.mark.parametrize("seed", [7001364, 10001280])
+@pytest.mark.parametrize("seed", [7001364, 10001280, 20001992, 20018648])
 def test_a_seed_with_transactions_that_once_failed_does_not_fail_again(seed: int) -> None:
     """7001364: a peer that started again undid by its old state what it had undone before, and what a later command was built upon.
-    10001280: a command that came again was planned on an old state, planned anew, and refused for its own effect."""
+    10001280: a command that came again was planned on an old state, planned anew, and refused for its own effect.
+    20001992, 20018648: an undo that a peer could not do at first was tried again after a later command had changed the same thing there."""
     simtransactions.run(seed, peers=sim.peers_of(seed))
 
 

@@ -13,7 +13,7 @@ import pytest
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Put
 from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
-from gd2raft.core.plan import Arguments, Plan, StepKind
+from gd2raft.core.plan import Arguments, Change, Plan, StepKind
 from gd2raft.engine.calls import StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepError, StepRunner
@@ -47,7 +47,7 @@ class Peer:
         self.begun: Callable[[], None] = lambda: None
         turns, kinds = Turns(), {KIND.name: KIND}
         self.caretaker = Caretaker(lambda: self.store, self.do, kinds, lambda: ME, notes, lambda: self.current, turns)
-        self.runner = StepRunner(lambda: self.store, self.do, kinds, lambda: ME, turns, self.caretaker.tidy)
+        self.runner = StepRunner(lambda: self.store, self.do, kinds, lambda: ME, turns, self.caretaker.make_way)
 
     async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
         if arguments.path in self.broken:
@@ -61,10 +61,10 @@ class Peer:
     async def put(self, key: str, record: model.Record) -> int:
         return (await self.store.commit(Commit(put=(Put(key, model.dump(record)),)), timeout_s=1)).revision
 
-    async def leave(self, *paths: str, peer: str = ME, identity: str = ID) -> None:
+    async def leave(self, *paths: str, peer: str = ME, identity: str = ID, held: tuple[str, ...] = ()) -> None:
         undo = tuple(Undo(kind=KIND.name, arguments={"path": path}) for path in paths)
         key = model.leftovers_prefix(peer) + identity
-        await self.put(key, Leftover(transaction=identity, command="c", since=1.0, undo=undo))
+        await self.put(key, Leftover(transaction=identity, command="c", since=1.0, undo=undo, held=held))
         self.caretaker.on_events([Event(self.store.revision, key, b"")])
 
     def left(self) -> list[str]:
@@ -156,6 +156,28 @@ async def test_a_later_step_runs_after_what_was_left_is_undone(peer: Peer, notes
     outcome = await peer.runner.run(StepCall("t2", revision, KIND.name, b'{"path":"/a"}', False, "r", 5.0))
     assert outcome.problem is None
     assert peer.ran == [("/a", True), ("/a", False)]
+
+
+@with_peer
+async def test_a_step_is_not_begun_while_what_was_left_of_the_same_thing_can_not_be_undone(peer: Peer, notes: Path) -> None:
+    """The undo would come after it and take back what is not its own."""
+    claim = model.brick_key(ME, "/a")
+    plan = Plan(locks=("volume/v",), claims=(Change(claim, {}),))
+    record = Transaction(id="t2", command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(plan), initiator="i", started=0.0)
+    revision = await peer.put(model.TRANSACTIONS + "t2", record)
+    call = StepCall("t2", revision, KIND.name, b'{"path":"/new"}', False, "r", 5.0)
+    peer.broken = {"/a"}
+    for held in (("volume/v",), (claim,)):
+        await peer.leave("/a", held=held)
+        refused = await peer.runner.run(call)
+        assert refused.problem is not None and "is not undone yet" in refused.problem.error
+    assert peer.ran == []
+    await peer.leave("/a", held=("volume/other",))
+    assert (await peer.runner.run(call)).problem is None, "what concerns another volume holds nothing up"
+    await peer.leave("/a", held=("volume/v",))
+    peer.broken = set()
+    assert (await peer.runner.run(call)).problem is None
+    assert peer.ran == [("/new", False), ("/a", True), ("/new", False)]
 
 
 @with_peer
