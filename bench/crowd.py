@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.board import ROW, Board
-from bench.ours import CLIENT_PORT, PEER_PORT, token
+from bench.ours import CLIENT_PORT, RestFailed, decoded, request, settings
 from bench.sides import NotDone, wait_for
 
 NETWORK = "127.27"
@@ -124,10 +124,7 @@ class Crowd:
     def _configure(self, number: int) -> None:
         place, address = self.place(number), self.address(number)
         place.mkdir()
-        (place / "gd2raft.toml").write_text(
-            f'localstatedir = "{place}/state"\nrundir = "{place}/run"\nlogdir = "{place}/log"\nlogfile = "-"\nloglevel = "WARNING"\n'
-            f'peeraddress = "{address}:{PEER_PORT}"\nclientaddress = "{address}:{CLIENT_PORT}"\nrestauth = true\n'
-        )
+        (place / "gd2raft.toml").write_text(settings(place, address, "WARNING"))
 
     def _listen(self) -> None:
         assert self._zygote.stdout
@@ -183,16 +180,10 @@ class Crowd:
     def ask_on(
         self, connection: http.client.HTTPConnection, number: int, method: str, path: str, body: Mapping[str, Json] | None = None
     ) -> Json:
-        headers = {"Authorization": f"Bearer {token(self.secret(), method, path.partition('?')[0])}"}
-        data = None
-        if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        connection.request(method, path, data, headers)
-        reply = connection.getresponse()
-        answer = reply.read()
-        if reply.status >= 400:
-            raise NotDone(f"{method} {path} on peer {number}: {reply.status} {answer[:400].decode(errors='replace')}")
-        return json.loads(answer) if answer else None
+        try:
+            return decoded(request(connection, self.secret(), method, path, body, f"peer {number}"))
+        except RestFailed as error:
+            raise NotDone(str(error)) from error
 
     def secret(self) -> str:
         """Of the first peer's pool."""

@@ -46,6 +46,35 @@ class RestFailed(RuntimeError):
         self.status = status
 
 
+def request(
+    connection: http.client.HTTPConnection, secret: str, method: str, path: str, body: Mapping[str, Json] | None, who: str
+) -> bytes:
+    """The answer to one request as the user gd2. Raises RestFailed, OSError, HTTPException."""
+    headers = {"Authorization": f"Bearer {token(secret, method, path.partition('?')[0])}"}
+    data = None
+    if body is not None:
+        data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+    connection.request(method, path, data, headers)
+    reply = connection.getresponse()
+    answer = reply.read()
+    if reply.status >= 400:
+        raise RestFailed(f"{method} {path} on {who}", reply.status, answer)
+    return answer
+
+
+def decoded(answer: bytes) -> Json:
+    """None for an empty one."""
+    return json.loads(answer) if answer else None
+
+
+def settings(folder: Path, address: str, loglevel: str = "INFO") -> str:
+    """The daemon's configuration file: everything of it below the folder, its log on stdout."""
+    return (
+        f'localstatedir = "{folder}/state"\nrundir = "{folder}/run"\nlogdir = "{folder}/log"\nlogfile = "-"\nloglevel = "{loglevel}"\n'
+        f'peeraddress = "{address}:{PEER_PORT}"\nclientaddress = "{address}:{CLIENT_PORT}"\nrestauth = true\n'
+    )
+
+
 def binary() -> Path | None:
     """The daemon of this very Python environment, else of PATH."""
     beside = Path(sys.executable).parent / PROGRAM
@@ -82,10 +111,7 @@ class Peer:
         self.id = ""  # known after its first answer
         self._connection = Inside(host, self.call_s)
         self._secret: str | None = None
-        self._config().write_text(
-            f'localstatedir = "{self.folder}/state"\nrundir = "{self.folder}/run"\nlogdir = "{self.folder}/log"\nlogfile = "-"\n'
-            f'peeraddress = "{host.address}:{PEER_PORT}"\nclientaddress = "{host.address}:{CLIENT_PORT}"\nrestauth = true\n'
-        )
+        self._config().write_text(settings(self.folder, host.address))
 
     def _config(self) -> Path:
         return self.folder / "gd2raft.toml"
@@ -134,20 +160,13 @@ class Peer:
 
     def call(self, method: str, path: str, body: Mapping[str, Json] | None = None) -> Json:
         """The decoded answer; None for an empty one. Raises RestFailed, OSError, HTTPException."""
-        headers = {"Authorization": f"Bearer {self._token(method, path.partition('?')[0])}"}
-        data = None
-        if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        if self._secret is None:
+            self._secret = (self.state / "auth").read_text().strip()
         try:
-            self._connection.request(method, path, data, headers)
-            reply = self._connection.getresponse()
-            answer = reply.read()
+            return decoded(request(self._connection, self._secret, method, path, body, self.host.name))
         except (OSError, http.client.HTTPException):
             self._connection.close()
             raise
-        if reply.status >= 400:
-            raise RestFailed(f"{method} {path} on {self.host.name}", reply.status, answer)
-        return json.loads(answer) if answer else None
 
     def status(self) -> Json:
         """What it says about the cluster; None when it does not answer."""
@@ -156,11 +175,6 @@ class Peer:
             return self.call("GET", "/v1/cluster/status")
         except (RestFailed, OSError, http.client.HTTPException):
             return None
-
-    def _token(self, method: str, path: str) -> str:
-        if self._secret is None:
-            self._secret = (self.state / "auth").read_text().strip()
-        return token(self._secret, method, path)
 
     def close(self) -> None:
         self._connection.close()

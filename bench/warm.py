@@ -7,13 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import http.client
-import json
 import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.ours import CLIENT_PORT, token
+from bench.ours import CLIENT_PORT, RestFailed, request, settings
 
 READY_S = 30.0
 EVERY_S = 0.05
@@ -45,10 +44,7 @@ def live_once(folder: Path, addresses: tuple[str, str]) -> None:
 def _configured(place: Path, address: str) -> Path:
     place.mkdir(parents=True)
     path = place / "gd2raft.toml"
-    path.write_text(
-        f'localstatedir = "{place}/state"\nrundir = "{place}/run"\nlogdir = "{place}/log"\nlogfile = "-"\nloglevel = "WARNING"\n'
-        f'peeraddress = "{address}:24008"\nclientaddress = "{address}:{CLIENT_PORT}"\n'
-    )
+    path.write_text(settings(place, address, "WARNING"))
     return path
 
 
@@ -57,23 +53,17 @@ def _use(folder: Path, addresses: tuple[str, str]) -> None:
     first, last = addresses
     wait = threading.Event()
 
-    def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    def ask(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
         secret = (folder / "0" / "state" / "auth").read_text().strip()
         connection = http.client.HTTPConnection(address, CLIENT_PORT, timeout=READY_S)
         try:
-            headers = {"Authorization": f"Bearer {token(secret, method, path.partition('?')[0])}", "Content-Type": "application/json"}
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            reply = connection.getresponse()
-            answer = reply.read()
-            if reply.status >= 400:
-                raise RuntimeError(f"{method} {path}: {reply.status} {answer[:300]!r}")
-            return json.loads(answer) if answer.startswith((b"{", b"[")) else None
+            request(connection, secret, method, path, body, address)
         finally:
             connection.close()
 
     for address in addresses:
         while True:
-            with contextlib.suppress(OSError, RuntimeError):
+            with contextlib.suppress(OSError, RestFailed):
                 ask(address, "GET", "/ping")
                 break
             wait.wait(EVERY_S)
