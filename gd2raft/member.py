@@ -112,8 +112,7 @@ class Member:
         self.identity, self.store, self._around = identity, store, surroundings
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self.sight = Sight(identity.peer_id)
-        self._online: frozenset[str] = frozenset({identity.peer_id})
-        self._logged_online = self._online
+        self._last_online: frozenset[str] = frozenset({identity.peer_id})
         self._told = Told()
         self._pool_state: services.PoolState | None = None
         self._pool_state_at = 0.0
@@ -272,7 +271,7 @@ class Member:
             begins = status.role == "leader" and seen[:3] != self._seen_status[:3]  # not at each change of the voters: one of them is gone
             self._seen_status = seen
             if begins:  # at once: commands that come now ask who is in sight
-                self.sight.seed(self._online | set(status.voters), self._now())
+                self.sight.seed(self._told.online | set(status.voters), self._now())
             log.info(
                 "raft" if self.replicates else "etcd",
                 role=status.role,
@@ -440,28 +439,28 @@ class Member:
         """The peers in sight, as the leader sees them; this peer always is."""
         now = self._now()
         if self.leads():
-            self._online = self.sight.online(now) & (self.members() | {self.identity.peer_id})
+            seen = self.sight.online(now) & self.members()
         elif now - self._pool_state_at > STATE_VALID_S:
-            self._online = self.sight.online(now)
+            seen = self.sight.online(now)
         else:
-            self._online = self._told.online
-        now_online = self._online | {self.identity.peer_id}
-        if now_online != self._logged_online:
-            self._tell_online(now_online)
-        return now_online
+            seen = self._told.online
+        online = seen | {self.identity.peer_id}
+        if online != self._last_online:
+            self._log_transitions(online)
+            self._last_online = online
+        return online
 
     async def lose_sight(self, peer_id: str) -> None:
         """The peer was asked and isn't there: it has a moment left to show that it is, as when its connection breaks."""
         self.sight.lost(peer_id, self._now())
         await asyncio.sleep(LOST_GRACE_S)
 
-    def _tell_online(self, online: frozenset[str]) -> None:
+    def _log_transitions(self, online: frozenset[str]) -> None:
         """Transitions that matter to an operator become log lines."""
-        for peer_id in sorted(online - self._logged_online):
+        for peer_id in sorted(online - self._last_online):
             log.info("peer is up", peer=peer_id)
-        for peer_id in sorted(self._logged_online - online):
+        for peer_id in sorted(self._last_online - online):
             log.warning("peer is down", peer=peer_id)
-        self._logged_online = online
 
     def soft_state(self) -> State:
         status = self.store.status()
