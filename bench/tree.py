@@ -8,6 +8,7 @@ times is about hops and timers; a pool on one small machine is slower (compare w
 from __future__ import annotations
 
 import argparse
+import functools
 import heapq
 import json
 import random
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from bench import arguments, report
 from bench.report import percentile
 from gd2raft.core.liveness import Sight
-from gd2raft.core.membership import FAN_OUT, upstreams, voters_wanted
+from gd2raft.core.membership import FAN_OUT, choices, voters_wanted
 from gd2raft.peers.feed import STATE_AT_REST_S
 from gd2raft.peers.follow import LEASE_EVERY_S, RETRY_S
 
@@ -37,9 +38,9 @@ class Tree:
         self.ids = [f"{self.chance.getrandbits(64):016x}" for _ in range(peers)]
         self.voters = self.ids[: voters_wanted(peers)]
         self.leader = self.voters[0]
-        self.candidates = {
-            p: [self.leader] if p in self.voters else upstreams(p, self.voters, self.ids) for p in self.ids if p != self.leader
-        }
+        voters, learners = sorted(self.voters), sorted(set(self.ids) - set(self.voters))
+        self.candidates = {p: choices(rank, voters, learners) for rank, p in enumerate(learners)}
+        self.candidates |= {p: [self.leader] for p in voters if p != self.leader}
         self.upstream = {p: found[0] for p, found in self.candidates.items()}
         self.sights = {p: Sight(p) for p in {self.leader, *self.voters, *self.upstream.values()}}
         self.told: dict[str, frozenset[str]] = {}
@@ -119,7 +120,7 @@ class Tree:
         for orphan in orphans:
             to = next(p for p in self.candidates[orphan] if p not in self.dead)
             wait = self.delay(peer, orphan) + self.chance.uniform(*RETRY_S) + DIAL_TRIPS * self.delay(orphan, to)
-            self.after(wait, lambda orphan=orphan, to=to: self.rehome(orphan, to))  # type: ignore[misc]
+            self.after(wait, functools.partial(self.rehome, orphan, to))
 
     def rehome(self, peer: str, to: str) -> None:
         self.upstream[peer] = to
@@ -131,7 +132,7 @@ class Tree:
 
     def run(self) -> dict[str, object]:
         for peer in self.upstream:
-            self.after(self.chance.uniform(0, LEASE_EVERY_S), lambda peer=peer: self.lease(peer))  # type: ignore[misc]
+            self.after(self.chance.uniform(0, LEASE_EVERY_S), functools.partial(self.lease, peer))
         seen_s = self.until(lambda: len(self.online()) == len(self.ids))
         times = sorted(self.spread().values())
         counts = dict.fromkeys(self.ids, 0)
@@ -140,7 +141,7 @@ class Tree:
         relay = max((p for p in self.ids if p != self.leader), key=lambda p: (counts[p] > 0 and p not in self.voters, counts[p]))
         self.kill(relay)
         alive = len(self.ids) - 1
-        rehomed_s = self.until(lambda: len(self.spread()) == alive, 0.05)
+        rehomed_s = self.until(lambda: len(self.spread()) == alive)
         known_s = rehomed_s + self.until(lambda: relay not in self.online() and len(self.online()) == alive)
         before, began = self.messages, self.now
         self.until(lambda: self.now - began >= 10.0, 1.0)

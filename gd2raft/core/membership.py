@@ -97,19 +97,19 @@ def _crowd(known: Mapping[str, Candidate], voters: frozenset[str], voter: str) -
 
 
 def upstreams(peer: str, voters: Iterable[str], peers: Iterable[str], fan_out: int = FAN_OUT) -> list[str]:
-    """Whom a learner follows, the first choice first; the voters are everyone's last resort.
-
-    The first voters*fan_out learners follow voters, the others follow learners: a tree that every peer computes alike.
-    """
+    """Whom a peer follows, the first choice first; the voters are everyone's last resort."""
     ranked_voters = sorted(voters)
     learners = sorted(set(peers) - set(ranked_voters))
     if peer not in learners or not ranked_voters:
         return [v for v in ranked_voters if v != peer]
-    rank = learners.index(peer)
-    direct = len(ranked_voters) * fan_out
-    if rank < direct:
-        start = rank % len(ranked_voters)
-        return ranked_voters[start:] + ranked_voters[:start]
-    parent = learners[(rank - direct) // fan_out]
-    start = rank % len(ranked_voters)
-    return [parent, *ranked_voters[start:], *ranked_voters[:start]]
+    return choices(learners.index(peer), ranked_voters, learners, fan_out)
+
+
+def choices(rank: int, voters: list[str], learners: list[str], fan_out: int = FAN_OUT) -> list[str]:
+    """Whom the learner of this rank follows; both lists are sorted, there is a voter.
+
+    The first voters*fan_out learners follow voters, the others follow learners: a tree that every peer computes alike.
+    """
+    start, direct = rank % len(voters), len(voters) * fan_out
+    parent = [learners[(rank - direct) // fan_out]] if rank >= direct else []
+    return [*parent, *voters[start:], *voters[:start]]

@@ -101,7 +101,7 @@ class Peer(Record, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
 
     def __post_init__(self) -> None:
-        """A thousand peers mostly have the same steps and hooks, and each decoded record would have 2 KiB of its own for them."""
+        """A thousand peers mostly have the same steps and hooks, and each decoded record would have copies of its own."""
         for name in ("steps", "hooks"):
             msgspec.structs.force_setattr(self, name, shared(getattr(self, name)))
 
