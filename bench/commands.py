@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import http.client
 import json
 import os
@@ -50,8 +51,8 @@ class Round:
         self._start()
         for turn in range(SETS):
             value = VALUES[turn % 2]
-            self._timed("set", lambda value=value: side.set(volume, OPTION, value))  # type: ignore[misc]
-            self._check("the option is set on every peer", lambda value=value: self._options_are(value))  # type: ignore[misc]
+            self._timed("set", functools.partial(side.set, volume, OPTION, value))
+            self._check("the option is set on every peer", functools.partial(self._options_are, value))
         for _ in range(INFOS):
             self._timed("info", lambda: side.info(volume), settle=False)
         self._stop()

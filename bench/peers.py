@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import http.client
 import json
 import statistics
@@ -69,7 +70,7 @@ class Experiments(Pool):
             batch = range(first, min(first + STARTED_AT_ONCE, self.size))
             self.crowd.start(batch)
             for number in batch:
-                self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number))  # type: ignore[misc]
+                self.crowd.until(f"peer {number} answers", functools.partial(self.crowd.answers, number))
             if first and first % 250 == 0:
                 self.say(f"started {first}")
         self.note(start_all_s=time.monotonic() - began)
@@ -278,7 +279,7 @@ class Experiments(Pool):
         began = time.monotonic()
         self.crowd.start(doomed)
         for number in doomed:
-            self.crowd.until(f"peer {number} answers", lambda number=number: self.crowd.answers(number), 120)  # type: ignore[misc]
+            self.crowd.until(f"peer {number} answers", functools.partial(self.crowd.answers, number), 120)
         self.everybody_current(120)
         self.note(tenth_kill_rest_current_s=current, tenth_back_s=time.monotonic() - began)
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.crowd import Crowd, Json
+from bench.ours import VOTERS
 from bench.sides import NotDone
 
 OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.state", "follow.open", "follow.snapshot", "peer.state")
@@ -23,13 +24,15 @@ OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.s
 
 
 class Pool:
-    """`found` is what the JSON has; `joined`: how many of the daemons are in the pool, once it is formed."""
+    """`found` is what the JSON has; `joined`: how many of the daemons are in the pool, once it is formed; the last one joins later and alone."""
+
+    quiet_volume = "quiet"
 
     def __init__(self, crowd: Crowd, options: argparse.Namespace) -> None:
         self.crowd, self.options, self.size = crowd, options, crowd.size
         self.found: dict[str, Any] = {"name": "peers", "peers": crowd.size}
         self.rng = random.Random(options.seed)
-        self.joined = max(1, self.size - 1)  # how many are in the pool, once it is formed
+        self.joined = max(1, self.size - 1)
         self._began = time.monotonic()
 
     def say(self, text: str) -> None:
@@ -44,8 +47,7 @@ class Pool:
 
     def is_whole(self) -> bool:
         status = self.status()
-        wanted = 1 if self.joined < 3 else 3 if self.joined < 7 else 5
-        return len(status["voters"]) == wanted and sum(p["online"] for p in status["peers"]) == self.joined
+        return len(status["voters"]) == VOTERS.get(self.joined, 5) and sum(p["online"] for p in status["peers"]) == self.joined
 
     def leader(self) -> int:
         """Its number."""
@@ -113,8 +115,6 @@ class Pool:
         headers_path = f"/v1/volumes/{self.quiet_volume}/edit"
         self.crowd.ask_on(connection, number, "POST", headers_path, {"metadata": {"bench": value}})
         return self.crowd.board.revision(number)
-
-    quiet_volume = "quiet"
 
     def make_quiet_volume(self, number: int) -> None:
         place = self.crowd.place(number) / "bricks"
