@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 import uuid
@@ -22,6 +23,7 @@ ELECTION_WAIT_S = 3.0
 QUORUM_GRACE_S = 1.5
 RETRY_EVERY_S = 0.1
 LEADER_CHECK_S = 0.2
+DISK_CHECK_S = 0.5
 IDEMPOTENCY_KEY_MAX = 256
 
 log = structlog.get_logger("initiator")
@@ -66,6 +68,8 @@ class Initiator:
             expect=expect,
         )
         deadline = time.monotonic() + timeout_s
+        if self._store.status().disk_full:
+            raise disk_full()  # this peer could not hold the result: it would wait for its own state until the deadline
         done = await self._bring(call, deadline)
         await self._hold(done.revision, deadline)
         return done
@@ -134,20 +138,28 @@ class Initiator:
             answer.cancel()
 
     async def _hold(self, revision: int, deadline: float) -> None:
-        try:
-            await self._store.wait_revision(revision, timeout_s=max(0.5, deadline - time.monotonic()))
-        except TimeoutError:
+        """Wait until this peer's state holds what was done; the answer is true without it, so a peer that can't is no reason to withhold it."""
+        deadline = max(deadline, time.monotonic() + DISK_CHECK_S)
+        while self._store.revision < revision and (left := deadline - time.monotonic()) > 0 and not self._store.status().disk_full:
+            with contextlib.suppress(TimeoutError):
+                await self._store.wait_revision(revision, timeout_s=min(left, DISK_CHECK_S))
+        if self._store.revision < revision:
             log.warning("this peer lags behind an answered command", revision=revision, have=self._store.revision)
+
+
+def disk_full() -> CommandError:
+    """Why a peer takes no command while its own log can't be written."""
+    return Unavailable(
+        "the disk that holds the pool's configuration is full on this peer: nothing was changed",
+        hint="free some space there, it goes on by itself, or ask another peer; reads and mounted volumes go on meanwhile",
+        code="disk-full",
+    )
 
 
 def no_leader(status: StoreStatus) -> CommandError:
     """Why nobody takes the command, as far as this peer knows."""
     if status.disk_full:
-        return Unavailable(
-            "the disk that holds the pool's configuration is full on this peer, and no other peer leads: nothing was changed",
-            hint="free some space there, it goes on by itself; reads and mounted volumes go on meanwhile",
-            code="disk-full",
-        )
+        return disk_full()
     if status.quorum:
         return Unavailable("no leader was elected in time, nothing was changed", hint="try again in a few seconds", code="no-leader")
     return Unavailable(

@@ -213,6 +213,7 @@ def test_a_folder_of_logs_that_is_gone_is_not_made_anew(peer: Peer, history: obj
     kept = peer.state / "kept"
     (peer.state / "raft").rename(kept)
     fails(peer, "raft.wal", "missing", "peer replace")
+    assert {path.name for path in (peer.state / "raft").rglob("*") if path.is_file()} <= {"lock"}, "the refusal wrote something"
     shutil.rmtree(peer.state / "raft")
     kept.rename(peer.state / "raft")
     peer.start().ready()
@@ -300,6 +301,15 @@ def test_a_peer_with_a_full_disk_does_not_stop_the_others(make_pool: MakePool, t
             lambda: pool[2].call("POST", "/v1/volumes/v1/options", {"options": {"user.late": "x"}}).status == 200,
             "the peers with space go on",
         )
+
+        def noticed() -> bool:
+            """The log has space that was reserved before: it takes some changes to use that up."""
+            pool[2].call("POST", "/v1/volumes/v1/options", {"options": {"user.more": os.urandom(2000).hex()}})
+            return bool(pool[0].status["disk-full"])
+
+        until(noticed, "it knows that its disk is full")
+        refused = pool[0].gd2("--timeout", "8", "volume", "set", "v1", "user.full", "x")
+        assert refused.code == 6 and "full on this peer: nothing was changed" in refused.err, refused.err
         filler.unlink()
         if not pool[0].alive:
             pool[0].start()

@@ -66,10 +66,21 @@ class SharedStore(MemoryStore):
             raise OutcomeUnknown("the answer is lost")
         return result
 
+    @property
+    def revision(self) -> int:
+        return super().revision if self._peer not in self._pool.full else 0
+
     def status(self) -> StoreStatus:
         pool = self._pool
         role = "leader" if pool.leader == self._peer else "follower"
-        return StoreStatus(role, pool.leader, 1, pool.quorum, (), 0, 0, 0, self.revision)
+        return StoreStatus(role, pool.leader, 1, pool.quorum, (), 0, 0, 0, self.revision, disk_full=self._peer in pool.full)
+
+    async def wait_revision(self, revision: int, *, timeout_s: float) -> None:
+        """A peer with a full disk gets nothing new."""
+        if self._peer in self._pool.full:
+            await asyncio.sleep(timeout_s)
+            raise TimeoutError
+        await super().wait_revision(revision, timeout_s=timeout_s)
 
 
 class EnginePool:
@@ -79,6 +90,7 @@ class EnginePool:
         shared._state = self.records.state
         shared._history.revision = shared._history._forgotten = self.records.state.revision
         self.leader, self.quorum = peer_id(1), True
+        self.full: set[str] = set()  # peers whose log's disk is full
         self.world = World(self.records.state)
         self.fails: Callable[[Step, bool], StepProblem | None] = lambda step, undo: None
         self.before_step: Callable[[str, StepCall], Any] = self._nothing

@@ -40,6 +40,24 @@ async def test_a_refusal_changes_nothing_and_can_be_asked_again(pool: EnginePool
 
 
 @scenario
+async def test_a_peer_with_a_full_disk_refuses_at_once_and_others_go_on(pool: EnginePool) -> None:
+    pool.full.add(peer_id(3))
+    with pytest.raises(Unavailable, match="full on this peer: nothing was changed") as caught:
+        await pool.run("volume-create", 3, **CREATE)
+    assert caught.value.code == "disk-full" and not volume_there(pool) and pool.command_runs == 0
+    await pool.run("volume-create", 2, **CREATE)
+    assert volume_there(pool)
+
+
+@scenario
+async def test_a_peer_whose_disk_fills_during_a_command_still_answers_soon(pool: EnginePool) -> None:
+    pool.forwarding = lambda leader: pool.full.add(peer_id(3))
+    async with asyncio.timeout(10):
+        done = await pool.run("volume-create", 3, timeout_s=60, **CREATE)
+    assert done.result == {"volume": "v"} and volume_there(pool)
+
+
+@scenario
 async def test_a_failed_step_is_told_with_peer_step_cause_and_hint(pool: EnginePool) -> None:
     pool.fails = lambda step, undo: broken(step) if step.peer_id == peer_id(2) and not undo else None
     with pytest.raises(Failed, match="the disk is on fire") as caught:

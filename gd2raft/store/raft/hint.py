@@ -17,31 +17,38 @@ _ENTRY = struct.Struct("<QQ")
 
 
 class CommitHint:
-    """The file `path`. A missing, damaged or foreign one reads as (0, 0)."""
+    """The file `path`, made by the first write. A missing, damaged or foreign one reads as (0, 0)."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._path = path
+        self._descriptor = self._open() if path.exists() else -1
         self.closed = False
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def read(self, pool: str) -> tuple[int, int]:
         """(index, term) of an entry of the pool's log that was committed."""
-        data = os.pread(self._descriptor, _HINT.size, 0)
+        data = os.pread(self._descriptor, _HINT.size, 0) if self._descriptor >= 0 else b""
         if len(data) != _HINT.size:
             return 0, 0
         index, term, crc = _HINT.unpack(data)
         return (index, term) if crc == _crc(data[: _ENTRY.size], pool) else (0, 0)
 
     def write(self, pool: str, index: int, term: int) -> None:
-        """Never raises for a full disk: the file has its size already, and a hint may be old."""
+        """Never raises for a full disk: a hint may be old."""
         data = _ENTRY.pack(index, term)
         try:
+            if self._descriptor < 0:
+                self._descriptor = self._open()
             os.pwrite(self._descriptor, data + struct.pack("<I", _crc(data, pool)), 0)
         except OSError:
             return
 
     def close(self) -> None:
         self.closed = True
-        os.close(self._descriptor)
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
 
 
 def _crc(data: bytes, pool: str) -> int:
