@@ -84,6 +84,15 @@ def seen_differences(theirs: Seen, ours: Seen) -> Iterator[str]:
             yield f"info: option {key} = {ours.options.get(key)!r}, glusterd {theirs.options.get(key)!r}"
 
 
+def asked_xlators(theirs: Mapping[str, str]) -> frozenset[str]:
+    """The types of xlators that glusterd asks about a value: those in its volfiles of bricks and clients.
+
+    It asks none of the daemons beside them, whose files may also be left from an earlier volume.
+    """
+    asked = [text for name, text in theirs.items() if not name.endswith(MAY_BE_OLD)]
+    return frozenset(block.type for text in asked for block in blocks_of(text))
+
+
 NEVER_LOOKED_AT = frozenset(
     {
         "client.keepalive-count",
@@ -137,7 +146,7 @@ class Deviation(NamedTuple):
 
     why: str
     holds: Callable[[Words, Outcome, Outcome, frozenset[str]], bool]
-    """(command, glusterd's outcome, ours, types of the xlators in glusterd's volfiles before the command)."""
+    """(command, glusterd's outcome, ours, the xlators that glusterd asks: asked_xlators before the command)."""
     parts: bool = False
     """Afterwards the volumes are no longer alike, so that the life ends there."""
 
@@ -191,6 +200,14 @@ INTENDED: tuple[Deviation, ...] = (
         "a brick of a set that is being emptied is not replaced; glusterd puts a new brick there that the remove-brick doesn't know",
         lambda words, theirs, ours, xlators: words[0] == "replace-brick" and theirs.accepted and '"remove-brick-pending"' in ours.text,
     ),
+    Deviation(
+        "no other brick is removed by force while a remove-brick is pending; glusterd removes it, forgets that one is pending, and then commits "
+        "what is half moved without a look",
+        lambda words, theirs, ours, xlators: (
+            words[0] == "remove-brick" and words[-1] == "force" and theirs.accepted and '"remove-brick-pending"' in ours.text
+        ),
+        parts=True,
+    ),
 )
 
 
@@ -205,6 +222,15 @@ ONE_DEBUG_XLATOR = (
 )
 
 
-def volfiles_meant_to_differ(seen: Seen) -> str | None:
-    """Why the volfiles of a volume with these options differ on purpose."""
-    return ONE_DEBUG_XLATOR if sum(name in seen.options for name in DEBUG_XLATORS) > 1 else None
+HALF_WRITTEN = (
+    "a command that both refuse changes nothing; what glusterd notices only at its commit (two options that exclude each other) is in its "
+    "files of the bricks by then"
+)
+"""Until its next command that succeeds, which writes them anew."""
+
+
+def volfiles_meant_to_differ(seen: Seen, theirs: Outcome, ours: Outcome) -> str | None:
+    """Why the volfiles of a volume with these options differ on purpose, after a command with these outcomes."""
+    if sum(name in seen.options for name in DEBUG_XLATORS) > 1:
+        return ONE_DEBUG_XLATOR
+    return HALF_WRITTEN if not theirs.accepted and not ours.accepted and "Commit failed on" in theirs.text else None

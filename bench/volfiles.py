@@ -25,9 +25,10 @@ from bench.namespaces import why_not as why_no_rig
 from bench.volfile_cases import VOLUME, Case, Seen, Words
 from bench.volfile_compare import (
     COPIES_FIRST,
+    HALF_WRITTEN,
     INTENDED,
     ONE_DEBUG_XLATOR,
-    blocks_of,
+    asked_xlators,
     intended,
     seen_differences,
     volfile_differences,
@@ -131,9 +132,9 @@ class Pair:
         if not found and seen.state:
             files = self.their.volfiles(name)
             self.tally.volfiles += len(files)
-            self._xlators = frozenset(block.type for text in files.values() for block in blocks_of(text))
+            self._xlators = asked_xlators(files)
             found = list(volfile_differences(files, self.our.volfiles(name)))
-            if found and (why := volfiles_meant_to_differ(seen)):
+            if found and (why := volfiles_meant_to_differ(seen, first, second)):
                 self.tally.deviations[why] += 1
                 raise Parted(words)
         return first, found
@@ -275,7 +276,7 @@ def write_docs(tally: Tally, options: argparse.Namespace, took_s: float) -> None
         f"Repeat: `./dev bench volfiles --random {options.random} --seed {options.seed} --write-docs`; one case: `--case SEED`.",
         *(
             f"Meant to differ ({tally.deviations[why]} times here): {why}."
-            for why in (*(meant.why for meant in INTENDED), ONE_DEBUG_XLATOR)
+            for why in (*(meant.why for meant in INTENDED), ONE_DEBUG_XLATOR, HALF_WRITTEN)
         ),
     ]
     body = "\n".join(["## Volfiles and rules, against glusterd", "", *(f"- {line}" for line in facts), "", report.markdown(table(tally))])

@@ -63,8 +63,10 @@ def plan_commit(view: View, request: RemoveBrickCommit, ids: Ids) -> Plan:
 
 
 def check_forced(view: View, volume: Volume, leaving: list[Brick]) -> None:
-    """Force needs no finished migration; but what is being emptied can only go as it was started."""
-    if shrink.pending(volume):
+    """Force needs no finished migration; but what is being emptied can only go as it was started, and before anything else."""
+    if waiting := {b.id for b in shrink.pending(volume)}:
+        if any(b.id not in waiting for b in leaving):
+            raise shrink.still_pending(volume)
         shrink.check_pending(volume, leaving)
     elif (job := jobs.under_way(view, volume)) is not None:
         raise Refused(

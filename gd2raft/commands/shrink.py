@@ -109,7 +109,7 @@ def options_for(volume: Volume, kind: model.VolumeType) -> dict[str, str]:
 def check_nothing_pending(view: View, volume: Volume) -> None:
     """No remove-brick before its commit or stop, no rebalance under way. Raises Conflict."""
     if pending(volume):
-        raise _pending(volume)
+        raise still_pending(volume)
     _check_no_job(view, volume)
 
 
@@ -117,11 +117,11 @@ def check_not_migrating(view: View, volume: Volume, brick: Brick) -> None:
     """No files are on the move, and `brick` is not of a set that is being emptied; another set may have been. Raises Conflict."""
     leaving = next(s for s in volume.subvols if any(b.id == brick.id for b in s.bricks))
     if any(b.decommissioned for b in leaving.bricks):
-        raise _pending(volume)
+        raise still_pending(volume)
     _check_no_job(view, volume)
 
 
-def _pending(volume: Volume) -> Conflict:
+def still_pending(volume: Volume) -> Conflict:
     return Conflict(
         f"a remove-brick of volume {volume.name} is neither committed nor stopped",
         hint=f"commit or stop it first: gd2 volume remove-brick {volume.name} BRICK... commit|stop",

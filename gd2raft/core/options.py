@@ -42,6 +42,7 @@ class Option(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=
     set_by: str = ""
     needs: str = ""
     excludes: tuple[str, ...] = ()
+    overruled_by: str = ""
     never_reset: bool = False
     force: bool = False
     client: bool = False
@@ -92,7 +93,7 @@ def validate(option: Option, value: str, volume_type: VolumeType | None = None, 
 
 
 def check_together(table: OptionTable, options: Mapping[str, str], changed: Iterable[str]) -> None:
-    """Refuse the changed options that others forbid: one that needs another to be on, or excludes it.
+    """Refuse the changed options that others forbid: one that needs another to be on, excludes it, or has no say beside it.
 
     `options` is what the volume will have; only `changed` names are checked. Raises OptionRefused.
     """
@@ -105,6 +106,13 @@ def check_together(table: OptionTable, options: Mapping[str, str], changed: Iter
         on = [other for other in option.excludes if is_on(table, options, other)]
         if on and is_on(table, options, name):
             raise OptionRefused(f"option {name} can't be on together with {on[0]}: switch that off first")
+        if option.overruled_by and is_on(table, options, option.overruled_by):
+            raise OptionRefused(
+                f"option {name} has no effect while {option.overruled_by} is on: switch that off first, or leave this one out"
+            )
+        idle = [other for other in options if other in table.options and table.options[other].overruled_by == name]
+        if idle and is_on(table, options, name):
+            raise OptionRefused(f"option {name} can't be on while {idle[0]} is set, which it overrules: reset that first")
 
 
 def is_on(table: OptionTable, options: Mapping[str, str], name: str) -> bool:

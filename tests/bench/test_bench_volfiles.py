@@ -9,7 +9,7 @@ import pytest
 from bench import ours, theirs, volfiles
 from bench.namespaces import why_not
 from bench.volfile_cases import Case, Seen
-from bench.volfile_compare import file_differences, intended, seen_differences, volfile_differences, volfiles_meant_to_differ
+from bench.volfile_compare import asked_xlators, file_differences, intended, seen_differences, volfile_differences, volfiles_meant_to_differ
 from bench.volfile_sides import Outcome
 from gd2volgen.tables import option_table
 
@@ -49,9 +49,28 @@ def test_a_wrong_value_may_differ_only_where_glusterd_has_no_xlator_to_ask() -> 
 
 
 @pytest.mark.fast
-def test_volfiles_may_differ_only_with_two_debug_xlators() -> None:
-    assert volfiles_meant_to_differ(Seen("Created", options={"debug.trace": "posix", "features.shard": "on"})) is None
-    assert volfiles_meant_to_differ(Seen("Created", options={"debug.trace": "posix", "debug.delay-gen": "locks"})) is not None
+def test_glusterd_asks_the_xlators_of_bricks_and_clients_not_those_of_daemons_that_an_earlier_volume_may_have_left() -> None:
+    files = {"v.h.b.vol": VOLFILE, "v.tcp-fuse.vol": VOLFILE.replace("posix", "client")}
+    left = {"quotad.vol": VOLFILE.replace("posix", "quota"), "bitd-server.vol": VOLFILE.replace("posix", "bit-rot")}
+    assert asked_xlators(files | left) == {"storage/posix", "storage/client", "debug/io-stats"}
+
+
+@pytest.mark.fast
+def test_a_forced_removal_beside_a_pending_one_may_differ_and_no_other_removal() -> None:
+    yes, no = Outcome(True, ""), Outcome(False, '{"code":"remove-brick-pending"}')
+    assert intended(("remove-brick", "v", "h:/b", "force"), yes, no, frozenset()) is not None
+    assert intended(("remove-brick", "v", "h:/b", "start"), yes, no, frozenset()) is None
+    assert intended(("remove-brick", "v", "h:/b", "force"), yes, Outcome(False, '{"code":"not-decommissioned"}'), frozenset()) is None
+
+
+@pytest.mark.fast
+def test_volfiles_may_differ_only_with_two_debug_xlators_or_after_glusterd_failed_at_its_commit_what_ours_refused() -> None:
+    yes, no, late = Outcome(True, ""), Outcome(False, "no such option"), Outcome(False, "Commit failed on localhost.")
+    one, two = ({"debug.trace": "posix", name: "locks"} for name in ("features.shard", "debug.delay-gen"))
+    assert volfiles_meant_to_differ(Seen("Created", options=one), yes, yes) is None
+    assert volfiles_meant_to_differ(Seen("Created", options=two), yes, yes) is not None
+    assert volfiles_meant_to_differ(Seen("Created"), late, no) is not None
+    assert volfiles_meant_to_differ(Seen("Created"), no, no) is volfiles_meant_to_differ(Seen("Created"), late, yes) is None
 
 
 @pytest.mark.fast

@@ -151,6 +151,18 @@ def test_all_bricks_that_were_started_must_be_committed_together(pool: Pool) -> 
         pool.plan("remove-brick-commit", volume="v", bricks=bricks(2))
 
 
+def test_beside_a_pending_removal_no_other_brick_goes_even_with_force(pool: Pool) -> None:
+    started(pool, *bricks(1, 2, 3, 4))
+    pool.do("remove-brick-start", volume="v", bricks=bricks(2))
+    ended(pool)
+    for others in (bricks(3), bricks(2, 3)):
+        with pytest.raises(Conflict, match="neither committed nor stopped") as refused:
+            pool.plan("remove-brick-commit", volume="v", bricks=others, force=True)
+        assert "commit or stop it first" in refused.value.hint
+    assert pool.do("remove-brick-commit", volume="v", bricks=bricks(2), force=True).outcome == "done"
+    assert pool.do("remove-brick-commit", volume="v", bricks=bricks(3), force=True).outcome == "done"
+
+
 def test_all_bricks_of_a_volume_are_not_removed(pool: Pool) -> None:
     started(pool, *bricks(1, 2))
     with pytest.raises(Refused, match="all the bricks"):

@@ -281,6 +281,24 @@ def test_read_only_and_worm_exclude_each_other() -> None:
     check_together(TABLE, options, ["user.unrelated"])
 
 
+def test_nufa_and_switch_exclude_each_other() -> None:
+    both = {"cluster.nufa": "on", "cluster.switch": "enable"}
+    for name in both:
+        with pytest.raises(OptionRefused, match=f"option {name} can't be on together with"):
+            check_together(TABLE, both, [name])
+    check_together(TABLE, both | {"cluster.nufa": "off"}, list(both))
+
+
+def test_an_option_that_another_overrules_is_not_set_beside_it_whatever_its_value() -> None:
+    both = {"server.root-squash": "on", "performance.read-after-open": "yes"}
+    with pytest.raises(OptionRefused, match=r"read-after-open has no effect while server\.root-squash is on: switch that off"):
+        check_together(TABLE, both, ["performance.read-after-open"])
+    with pytest.raises(OptionRefused, match=r"root-squash can't be on while performance\.read-after-open is set.*reset that first"):
+        check_together(TABLE, both, ["server.root-squash"])
+    check_together(TABLE, both | {"server.root-squash": "off"}, list(both))
+    check_together(TABLE, both, ["performance.open-behind", "user.unrelated"])
+
+
 def test_the_bounds_of_brick_multiplexing_need_it() -> None:
     with pytest.raises(OptionRefused, match=r"needs cluster\.brick-multiplex"):
         check_together(TABLE, {"cluster.max-bricks-per-process": "10"}, ["cluster.max-bricks-per-process"])
@@ -332,7 +350,7 @@ def test_every_default_that_volfiles_carry_is_a_value_that_the_option_takes() ->
 
 def test_options_that_others_name_are_there() -> None:
     for option in TABLE.options.values():
-        for other in [option.needs, *option.excludes]:
+        for other in [option.needs, option.overruled_by, *option.excludes]:
             assert not other or other in TABLE.options, option.name
     assert targets()[("brick", "storage/posix")]
 
