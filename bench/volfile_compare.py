@@ -153,6 +153,13 @@ class Deviation(NamedTuple):
 
 INTENDED: tuple[Deviation, ...] = (
     Deviation(
+        "config.transport is tcp only, as GlusterFS 10.3 has no rdma any more; glusterd makes volfiles for it, and leaves them there",
+        lambda words, theirs, ours, xlators: (
+            words[0] == "set" and theirs.accepted and "option config.transport: " in ours.text and "rdma' is not valid" in ours.text
+        ),
+        parts=True,
+    ),
+    Deviation(
         "a value of the wrong type or range is refused; glusterd takes any text where no xlator of the volume's graph declares the option",
         lambda words, theirs, ours, xlators: (
             words[0] == "set"

@@ -76,11 +76,12 @@ class Pair:
         self._dead: list[str] = []  # volumes that glusterd died with
         self._used_all = False
         self._xlators: frozenset[str] = frozenset()  # of the volume, as glusterd had it before the command
+        self._before = Seen()  # the volume, before the command
 
     def live(self, commands: Case | list[Words]) -> Life:
         """Until the first difference, or the end. The volume is gone afterwards."""
         self._lives += 1
-        self._xlators = frozenset()
+        self._xlators, self._before = frozenset(), Seen()
         name = f"v{self._lives}"  # short: glusterd 10.3 fails to create a thin arbiter when its bricks have long names
         life = Life([], [])
         fixed = iter(commands) if isinstance(commands, list) else None
@@ -123,6 +124,8 @@ class Pair:
             self.tally.deviations[meant.why] += 1
             if meant.parts:
                 raise Parted(words)
+            if first.accepted:
+                self._take_back(words)
         if words[1] == "all":
             return first, []
         seen = self.their.seen(name)
@@ -137,7 +140,18 @@ class Pair:
             if found and (why := volfiles_meant_to_differ(seen, first, second)):
                 self.tally.deviations[why] += 1
                 raise Parted(words)
+        self._before = seen
         return first, found
+
+    def _take_back(self, words: Words) -> None:
+        """What only glusterd took is taken from it again, so that the life goes on; where that fails, the sides are seen to differ."""
+        name = words[1]
+        if words[0] == "create":
+            self.their.run(("delete", name))
+        if words[0] == "set":
+            old, new = self._before.options, self.their.seen(name).options
+            for option in sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)):
+                self.their.run(("set", name, option, old[option]) if option in old else ("reset", name, option, "force"))
 
     def _clean(self, name: str) -> None:
         for side in (self.their, self.our):

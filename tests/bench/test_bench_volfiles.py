@@ -56,6 +56,13 @@ def test_glusterd_asks_the_xlators_of_bricks_and_clients_not_those_of_daemons_th
 
 
 @pytest.mark.fast
+def test_rdma_has_a_line_of_its_own_among_the_wrong_values() -> None:
+    no = Outcome(False, '{"message":"option config.transport: \'tcp,rdma\' is not valid, allowed are tcp","code":"bad-option"}')
+    meant = intended(("set", "v", "config.transport", "tcp,rdma"), Outcome(True, ""), no, frozenset())
+    assert meant is not None and meant.parts and "rdma" in meant.why
+
+
+@pytest.mark.fast
 def test_a_forced_removal_beside_a_pending_one_may_differ_and_no_other_removal() -> None:
     yes, no = Outcome(True, ""), Outcome(False, '{"code":"remove-brick-pending"}')
     assert intended(("remove-brick", "v", "h:/b", "force"), yes, no, frozenset()) is not None
