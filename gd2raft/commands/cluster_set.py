@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from gd2raft.commands import lookup
 from gd2raft.commands.hooked import pairs, pool_wide
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -19,11 +20,10 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
     if not request.options:
         raise Refused("no options are given", code="bad-option")
     stored = dict(view.global_options())
-    cluster = view.cluster()
     names: list[str] = []
     try:
         for name, value in request.options.items():
-            full, kept = options.resolve(view.options, name, value, None, op_version=cluster.op_version if cluster else model.OP_VERSION)
+            full, kept = options.resolve(view.options, name, value, None, op_version=lookup.op_version(view))
             stored[full] = kept
             names.append(full)
         options.check_together(view.options, stored, names)

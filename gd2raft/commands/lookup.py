@@ -19,6 +19,12 @@ def volume(view: View, name: str) -> Volume:
     raise NotFound(f"volume {name[:300]} does not exist", hint="`gd2 volume list` shows the volumes", code="volume-not-found")
 
 
+def op_version(view: View) -> int:
+    """Of the pool; a pool that has no record of it yet has this daemon's."""
+    cluster = view.cluster()
+    return cluster.op_version if cluster else model.OP_VERSION
+
+
 def started_volume(view: View, name: str) -> Volume:
     found = volume(view, name)
     if found.state is not VolumeState.STARTED:

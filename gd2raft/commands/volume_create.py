@@ -365,8 +365,7 @@ def with_options(
     """`stored` plus the wanted options, checked one by one and together; Refused with the reason."""
     changed = dict(stored)
     names = []
-    cluster = view.cluster()
-    op_version = cluster.op_version if cluster else model.OP_VERSION
+    op_version = lookup.op_version(view)
     try:
         for name, value in wanted.items():
             full, kept = options.resolve(

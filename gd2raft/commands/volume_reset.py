@@ -53,6 +53,8 @@ def named(view: View, volume: model.Volume, name: str, request: VolumeReset) -> 
         raise not_set(volume, name)
     try:
         option = options.find(view.options, name)
+        if option.name not in volume.options:
+            options.check_op_version(option, lookup.op_version(view))
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option") from error
     if option.scope != "volume":

@@ -80,8 +80,8 @@ def validate(option: Option, value: str, volume_type: VolumeType | None = None, 
     _check_scope(option, volume_type)
     if option.set_by:
         raise OptionRefused(f"option {option.name} is not set by hand: use {option.set_by!r}")
-    if op_version is not None and option.op_version > op_version:
-        raise OptionRefused(f"option {option.name} needs op-version {option.op_version}, the pool has {op_version}")
+    if op_version is not None:
+        check_op_version(option, op_version)
     _check_text(option, value)
     try:
         check_value(option.type, value, option.values, option.min, option.max)
@@ -90,6 +90,12 @@ def validate(option: Option, value: str, volume_type: VolumeType | None = None, 
     if option.name == "cluster.quorum-count" and replicas and integer(value) > replicas:
         raise OptionRefused(f"option {option.name}: {value!r} is out of range, allowed is 1 to {replicas}, the replica count")
     return value
+
+
+def check_op_version(option: Option, op_version: int) -> None:
+    """An option of a later GlusterFS than the pool's is not there yet. Raises OptionRefused."""
+    if option.op_version > op_version:
+        raise OptionRefused(f"option {option.name} needs op-version {option.op_version}, the pool has {op_version}")
 
 
 def check_together(table: OptionTable, options: Mapping[str, str], changed: Iterable[str]) -> None:

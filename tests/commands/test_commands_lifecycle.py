@@ -338,6 +338,7 @@ def test_an_option_that_is_not_set_may_be_reset_when_the_request_says_so(name: s
         ("no.such", "does not exist"),
         ("user.y", "is not set"),
         ("cluster.brick-multiplex", "not valid for a single volume"),
+        ("feature.simple-quota.use-backend", "needs op-version 110000, the pool has 100000"),
     ],
 )
 def test_what_glusterd_refuses_to_reset_is_refused_also_where_unset_options_may_be_named(name: str, says: str) -> None:
