@@ -96,11 +96,11 @@ def reset(session: Session, words: Parsed) -> None:
     name, key = words.name(0), words.name(1)
     where = "the pool" if name == POOL else f"volume {name}"
     session.confirm(f"{f'Option {key}' if key and key != 'all' else 'All options'} of {where} will be as if never set.")
+    body: dict[str, Any] = {"options": [key]} if key and key != "all" else {"all": True}
     if name == POOL:
-        answer = session.write("DELETE", "cluster", "options", body={"options": [key] if key and key != "all" else [], "if-set": True})
+        answer = session.write("DELETE", "cluster", "options", body={**body, "if-set": True})
         session.show(answer, lambda _: "volume reset: success")
         return
-    body: dict[str, Any] = {"options": [key]} if key and key != "all" else {"all": True}
     answer = session.write("DELETE", "volumes", name, "options", body={**body, "force": words.flag("force"), "if-set": True})
     session.show(answer, lambda _: "volume reset: success")
 

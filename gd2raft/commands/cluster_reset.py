@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from gd2raft.commands.hooked import pool_wide
+from gd2raft.commands.volume_reset import check_chosen
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
 class ClusterReset(Request, frozen=True, kw_only=True):
-    """`options`: which; none: all that are set. One that isn't set is refused, or with `if_set` left as it is."""
+    """`options`: which; or `all` that are set. One that isn't set is refused, or with `if_set` left as it is."""
 
     options: list[str] = []
+    all: bool = False
     if_set: bool = False
 
 
 def plan_reset(view: View, request: ClusterReset, ids: Ids) -> Plan:
+    check_chosen(request.options, request.all)
     stored = dict(view.global_options())
     chosen = [named(view, stored, name, request.if_set) for name in request.options] or list(stored)
     kept = {name: value for name, value in stored.items() if name not in chosen}

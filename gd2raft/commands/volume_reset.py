@@ -11,7 +11,7 @@ from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
 
 class VolumeReset(Request, frozen=True, kw_only=True):
-    """`all` (or no options): every option that isn't protected; `force`: the protected ones too. Never-reset ones stay.
+    """`options`, or `all`: every option that isn't protected; `force`: the protected ones too. Never-reset ones stay.
 
     An option that exists and isn't set is refused, as GlusterD2 does, or with `if_set` left as it is, as glusterd does.
     """
@@ -25,10 +25,9 @@ class VolumeReset(Request, frozen=True, kw_only=True):
 
 def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     volume = lookup.volume(view, request.volume)
-    if request.options and request.all:
-        raise Refused("both options and all are given", hint="give one of them", code="bad-option")
+    check_chosen(request.options, request.all)
     chosen = [named(view, volume, name, request) for name in request.options]
-    if not chosen:
+    if request.all:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
     restored = options.restored_on_reset(volume.kind, volume.state is model.VolumeState.STARTED)
@@ -44,6 +43,14 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
         result={"volume": volume.name},
         hook=around("reset", volume),
     )
+
+
+def check_chosen(names: list[str], everything: bool) -> None:
+    """Raise Refused unless the request says which options it means: silence never means all of them."""
+    if names and everything:
+        raise Refused("both options and all are given", hint="give one of them", code="bad-option")
+    if not names and not everything:
+        raise Refused("no option is named", hint='give "options", or "all": true to reset every one', code="bad-option")
 
 
 def named(view: View, volume: model.Volume, name: str, request: VolumeReset) -> str:

@@ -46,7 +46,7 @@ OPTION_HELP = {
         ),
         ("volume set v1 c.d -1", "POST /v1/volumes/v1/options", {"options": {"c.d": "-1"}}, (200, volume_info()), "success"),
         ("volume set all c.r 51", "POST /v1/cluster/options", {"options": {"c.r": "51"}}, (200, []), "success"),
-        ("volume reset all", "DELETE /v1/cluster/options", {"options": [], "if-set": True}, (200, []), "success"),
+        ("volume reset all", "DELETE /v1/cluster/options", {"all": True, "if-set": True}, (200, []), "success"),
         ("volume reset all c.r", "DELETE /v1/cluster/options", {"options": ["c.r"], "if-set": True}, (200, []), "success"),
         (
             "volume reset v1",

@@ -262,7 +262,7 @@ def test_options_of_the_pool_are_reset_one_by_one_or_all() -> None:
     assert pool.view().global_options() == {"cluster.localtime-logging": "enable"}
     with pytest.raises(Refused, match="not set on the pool"):
         pool.plan("cluster-reset", options=["cluster.server-quorum-ratio"])
-    assert pool.do("cluster-reset", None).outcome == "done"
+    assert pool.do("cluster-reset", None, all=True).outcome == "done"
     assert pool.view().global_options() == {}
 
 
@@ -289,7 +289,7 @@ def test_a_reset_of_all_keeps_what_is_never_reset_what_is_protected_and_what_a_n
 
 def test_a_reset_by_force_takes_the_protected_ones_too_but_never_the_never_reset_ones() -> None:
     pool = reset_pool()
-    assert pool.do("volume-reset", None, volume="v", force=True).outcome == "done"
+    assert pool.do("volume-reset", None, volume="v", all=True, force=True).outcome == "done"
     assert "features.bitrot" not in options(pool) and options(pool)["features.quota"] == "on"
 
 
@@ -362,6 +362,15 @@ def test_options_of_users_and_of_newer_daemons_can_be_reset_by_name() -> None:
 
 def test_options_and_all_at_once_are_refused() -> None:
     assert "both options and all" in refused(reset_pool(), "volume-reset", options=["io-cache"], all=True).message
+
+
+def test_a_reset_that_names_nothing_is_refused_it_does_not_mean_everything() -> None:
+    error = refused(reset_pool(), "volume-reset", force=True)
+    assert (error.http, error.message) == (400, "no option is named") and '"all": true' in error.hint
+    pool = Pool()
+    pool.do("cluster-set", None, options={"cluster.server-quorum-ratio": "60"})
+    with pytest.raises(Refused, match="no option is named"):
+        pool.plan("cluster-reset")
 
 
 def test_one_bad_name_resets_nothing() -> None:

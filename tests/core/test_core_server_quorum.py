@@ -87,7 +87,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "volume-stop": {"volume": "v1"},
     "volume-start": {"volume": "v1", "force-start-bricks": True},
     "volume-set": {"volume": "v1", "options": {"performance.io-cache": "on"}},
-    "volume-reset": {"volume": "v1"},
+    "volume-reset": {"volume": "v1", "all": True},
     "volume-expand": {"volume": "v1", "bricks": ["p1:/n1", "p1:/n2", "p1:/n3"], "force": True},
     "remove-brick-commit": {"volume": "v1", "bricks": ["p3:/b"], "replica": 2, "force": True},
     "volume-profile-start": {"volume": "v1"},

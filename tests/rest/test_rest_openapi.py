@@ -96,7 +96,8 @@ BODIES: dict[str, Any] = {
     "volume-edit": {"metadata": {"a": "b"}},
     "cluster-voters": {"voters": 3},
     "placement": {"name": "v3", "bricks": ["node1:/p", "node2:/p"], "replica": 2, "force": True},
-    "cluster-reset": {},
+    "cluster-reset": {"all": True},
+    "volume-reset": {"all": True},
     "cluster-set": {"options": {"cluster.server-quorum-ratio": "51%"}},
 }
 JOBS = ("rebalance-start", "rebalance-stop", "rebalance-status", "remove-brick-start", "remove-brick-stop", "remove-brick-commit",

@@ -107,6 +107,15 @@ def test_an_option_that_is_not_set_is_reset_only_when_the_request_says_if_set(re
     good(rest, "DELETE", path, template, {"options": [option], "if-set": True})
 
 
+@pytest.mark.parametrize("path", ["/v1/volumes/v1/options", "/v1/cluster/options"])
+def test_a_reset_without_a_body_is_refused_and_says_how_all_are_meant(rest: Rest, path: str) -> None:
+    started(rest)
+    for body in (None, {}, {"options": []}, {"all": False}):
+        answer = rest.ask("DELETE", path, body)
+        assert (answer.status, answer.error["fields"]["code"]) == (400, "bad-option") and '"all": true' in str(answer.error)
+    assert rest.ask("DELETE", path, {"all": True}).status == 200
+
+
 # what a volume's volfiles are made from
 
 

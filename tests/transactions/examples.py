@@ -108,7 +108,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "bitrot-edit": (Example({"volume": "v1", "signing-time": 10, "scrub": "pause"}, (CREATED, STARTED, BITROT)),),
     "bitrot-enable": (Example({"volume": "v1"}, (CREATED, STARTED)),),
     "cluster-voters": (Example({"voters": 3}),),
-    "cluster-reset": (Example({}, (("cluster-set", {"options": {"cluster.server-quorum-ratio": "51%"}}),)),),
+    "cluster-reset": (Example({"all": True}, (("cluster-set", {"options": {"cluster.server-quorum-ratio": "51%"}}),)),),
     "cluster-set": (Example({"options": {"cluster.server-quorum-ratio": "51%"}}),),
     "device-add": (Example({"peer": "node2", "device": "/disk", "provisioner": "loop"}),),
     "device-edit": (Example({**DEVICE, "state": "failed"}, (devices_everywhere,)),),
@@ -166,7 +166,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "volume-reset-brick-commit": (Example({**BRICK_2, "force": True}, (CREATED, STARTED, ("volume-reset-brick-start", BRICK_2))),),
     "volume-reset-brick-start": (Example(BRICK_2, (CREATED, STARTED)),),
     "volume-reset": (
-        Example({"volume": "v1"}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)),
+        Example(
+            {"volume": "v1", "all": True}, (CREATED, ("volume-set", {"volume": "v1", "options": {"performance.io-cache": "on"}}), STARTED)
+        ),
     ),
     "volume-set": (
         Example({"volume": "v1", "options": {"performance.io-cache": "on"}}, (CREATED, STARTED)),
