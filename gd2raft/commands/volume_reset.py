@@ -30,12 +30,12 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     if request.all:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
-    restored = options.restored_on_reset(volume.kind, volume.state is model.VolumeState.STARTED)
+    restored = options.restored_on_reset(volume.kind, volume.state is not model.VolumeState.CREATED)
     if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
         restored[quotas.DEEM_STATFS] = "on"
     kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
     if set(chosen) & volume.options.keys():
-        kept[options.FIPS] = restored[options.FIPS]  # whichever option is reset (seen)
+        kept |= {k: v for k, v in restored.items() if k in (options.FIPS, options.GRANULAR_HEAL)}  # whichever option is reset (seen)
     updated = msgspec.structs.replace(volume, options=kept)
     return Plan(
         locks=(f"volume/{volume.name}",),

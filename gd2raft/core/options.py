@@ -19,6 +19,7 @@ VolumeType = Literal["distribute", "replicate", "disperse"]
 VALUE_BYTES_MAX = 4096
 NAME_CHARS_MAX = 255
 FIPS = "storage.fips-mode-rchecksum"
+GRANULAR_HEAL = "cluster.granular-entry-heal"
 
 
 class OptionRefused(ValueError):
@@ -143,13 +144,13 @@ def defaults_on_create(volume_type: VolumeType) -> dict[str, str]:
     """The options that a new volume of this type starts with."""
     options = {FIPS: "on", "transport.address-family": "inet", "nfs.disable": "on"}
     if volume_type == "replicate":
-        options |= {"cluster.granular-entry-heal": "on", "performance.client-io-threads": "off"}
+        options |= {GRANULAR_HEAL: "on", "performance.client-io-threads": "off"}
     return options
 
 
-def restored_on_reset(volume_type: VolumeType, started: bool) -> dict[str, str]:
-    """Of those, what a reset brings back (seen): client-io-threads is given once, on create; granular-entry-heal not while the volume runs."""
-    left = {"performance.client-io-threads", *(["cluster.granular-entry-heal"] if started else [])}
+def restored_on_reset(volume_type: VolumeType, ever_started: bool) -> dict[str, str]:
+    """Of those, what a reset brings back (seen): client-io-threads is given once, on create; granular-entry-heal until the first start."""
+    left = {"performance.client-io-threads", *([GRANULAR_HEAL] if ever_started else [])}
     return {name: value for name, value in defaults_on_create(volume_type).items() if name not in left}
 
 

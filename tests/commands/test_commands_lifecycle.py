@@ -383,3 +383,13 @@ def test_a_reset_of_anything_that_is_set_turns_the_checksums_of_fips_on_again_as
     pool.store("volumes/v", msgspec.structs.replace(volume(pool), options=options(pool) | {"storage.fips-mode-rchecksum": "OFF"}))
     assert pool.do("volume-reset", None, volume="v", options=[reset], if_set=True).outcome == "done"
     assert options(pool)["storage.fips-mode-rchecksum"] == kept
+
+
+@pytest.mark.parametrize(("state", "kept"), [(VolumeState.CREATED, "on"), (VolumeState.STOPPED, "off"), (VolumeState.STARTED, "off")])
+def test_a_reset_of_anything_that_is_set_turns_granular_heal_on_again_until_the_first_start_as_in_glusterd(
+    state: VolumeState, kept: str
+) -> None:
+    pool = pool_with_volume(state, replica=len(BRICKS), force=True)
+    pool.do("volume-set", None, volume="v", options={"cluster.granular-entry-heal": "off", "performance.io-cache": "on"})
+    assert pool.do("volume-reset", None, volume="v", options=["io-cache"]).outcome == "done"
+    assert options(pool)["cluster.granular-entry-heal"] == kept
