@@ -29,14 +29,7 @@ def plan_reset(view: View, request: VolumeReset, ids: Ids) -> Plan:
     chosen = [named(view, volume, name, request) for name in request.options]
     if request.all:
         chosen = [key for key in volume.options if resettable(view, key, request.force)]
-    kept = {k: v for k, v in volume.options.items() if k not in chosen}
-    restored = options.restored_on_reset(volume.kind, volume.state is not model.VolumeState.CREATED)
-    if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
-        restored[quotas.DEEM_STATFS] = "on"
-    kept |= {k: v for k, v in restored.items() if k not in kept}  # a volume that became replicated has them from now on
-    if set(chosen) & volume.options.keys():
-        kept |= {k: v for k, v in restored.items() if k in (options.FIPS, options.GRANULAR_HEAL)}  # whichever option is reset (seen)
-    updated = msgspec.structs.replace(volume, options=kept)
+    updated = msgspec.structs.replace(volume, options=without(volume, set(chosen)))
     return Plan(
         locks=(f"volume/{volume.name}",),
         changes=(plan.put(view, model.volume_key(volume.name), updated),),
@@ -51,6 +44,18 @@ def check_chosen(names: list[str], everything: bool) -> None:
         raise Refused("both options and all are given", hint="give one of them", code="bad-option")
     if not names and not everything:
         raise Refused("no option is named", hint='give "options", or "all": true to reset every one', code="bad-option")
+
+
+def without(volume: model.Volume, chosen: set[str]) -> dict[str, str]:
+    """What is left of the volume's options, with those that a reset brings back: when it took any away, whichever (seen)."""
+    if not chosen & volume.options.keys():
+        return volume.options
+    kept = {k: v for k, v in volume.options.items() if k not in chosen}
+    restored = options.restored_on_reset(volume.kind, volume.state is not model.VolumeState.CREATED)
+    if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:
+        restored[quotas.DEEM_STATFS] = "on"
+    again = (options.FIPS, options.GRANULAR_HEAL)
+    return kept | {k: v for k, v in restored.items() if k not in kept or k in again}
 
 
 def named(view: View, volume: model.Volume, name: str, request: VolumeReset) -> str:

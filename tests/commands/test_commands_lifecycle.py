@@ -393,3 +393,12 @@ def test_a_reset_of_anything_that_is_set_turns_granular_heal_on_again_until_the_
     pool.do("volume-set", None, volume="v", options={"cluster.granular-entry-heal": "off", "performance.io-cache": "on"})
     assert pool.do("volume-reset", None, volume="v", options=["io-cache"]).outcome == "done"
     assert options(pool)["cluster.granular-entry-heal"] == kept
+
+
+@pytest.mark.parametrize(("name", "after"), [("performance.read-ahead", None), ("performance.io-cache", "on")])
+def test_a_volume_that_became_replicated_gets_the_options_of_one_when_a_reset_takes_any_away(name: str, after: str | None) -> None:
+    pool = pool_with_volume(replica=len(BRICKS), force=True)
+    had = {k: v for k, v in options(pool).items() if k != "cluster.granular-entry-heal"}
+    pool.store("volumes/v", msgspec.structs.replace(volume(pool), options=had | {"performance.io-cache": "on"}))
+    assert pool.do("volume-reset", None, volume="v", options=[name], if_set=True).outcome == "done"
+    assert options(pool).get("cluster.granular-entry-heal") == after
