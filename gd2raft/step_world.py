@@ -12,10 +12,11 @@ from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
+from gd2raft.process import procfs
 from gd2raft.process.mount import MountFailed
 from gd2raft.provision.run import ProvisionFailed
 from gd2raft.steps.registry import steps
-from gd2raft.steps.step import StepFailed
+from gd2raft.steps.step import RunningBrick, StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Context:
                 yield root
         except MountFailed as error:
             raise StepFailed(str(error), hint=f"gd2 volume status {volume}") from error
+
+    def running_bricks(self) -> list[RunningBrick]:
+        return [RunningBrick(pid, line.brick_name, line.volfile_id) for pid, line in procfs.bricks()]
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:
         return await self._daemon.gluster.brick_online(path, timeout_s)

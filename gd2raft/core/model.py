@@ -210,7 +210,7 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BrickClaim(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """Who uses a path on a peer. `fsid`: id of its file system (statvfs), for shared-brick-count; 0 while unknown.
+    """Who uses a path on a peer. `fsid`: id of its file system (statvfs), for shared-brick-count; `inode`: of its folder; 0 while unknown.
 
     `leaving`: the volume is without it already, but its process runs until the clients have left it.
     """
@@ -218,6 +218,7 @@ class BrickClaim(Record, frozen=True, kw_only=True, omit_defaults=True):
     volume: str
     brick: str
     fsid: int = 0
+    inode: int = 0
     leaving: bool = False
 
 

@@ -39,6 +39,13 @@ def pids_where(fits: Callable[[CommandLine], bool]) -> Iterator[int]:
             yield int(name)
 
 
+def bricks() -> Iterator[tuple[int, CommandLine]]:
+    """Every running glusterfsd that serves a brick, of whichever daemon."""
+    for name in os.listdir("/proc"):
+        if name.isascii() and name.isdigit() and (line := command_line_of(int(name))) and line.brick_name.startswith("/"):
+            yield int(name), line
+
+
 def pids_of_pid_file(pid_file: str) -> list[int]:
     """Who runs with exactly this pid file, whatever the file says: it may be missing, garbage, or name a stranger."""
     claimed = read_pid_file(pid_file)

@@ -39,12 +39,12 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
         own = os.path.realpath(folder)
         if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
             raise StepFailed(f"brick path {path} is in the daemon's own folder {folder} (or contains it)", hint="use a folder elsewhere")
-    mine = _names(path)
+    mine = names(path)
     for other in claimed:
         if other == path:
             continue
         held = os.path.realpath(other)
-        if real == held or real.startswith(held + "/") or held.startswith(real + "/") or _meet(mine, _names(other)):
+        if real == held or real.startswith(held + "/") or held.startswith(real + "/") or meet(mine, names(other)):
             raise StepFailed(
                 f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
             )
@@ -54,7 +54,7 @@ Name = tuple[int, int] | tuple[int, int, str]
 """(device, inode) of a folder that is there, (device, inode of its parent, name) too: bind mounts give a folder several paths."""
 
 
-def _names(path: str) -> tuple[set[Name], set[Name]]:
+def names(path: str) -> tuple[set[Name], set[Name]]:
     """What the folder is known by, and what the folders above it are known by."""
     own, above = _identities(path), set[Name]()
     for folder in Path(path).parents:
@@ -73,7 +73,7 @@ def _identities(path: str) -> set[Name]:
     return found
 
 
-def _meet(one: tuple[set[Name], set[Name]], other: tuple[set[Name], set[Name]]) -> bool:
+def meet(one: tuple[set[Name], set[Name]], other: tuple[set[Name], set[Name]]) -> bool:
     """Whether they are the same folder, or one is above the other."""
     return bool(one[0] & other[0] or one[0] & other[1] or one[1] & other[0])
 

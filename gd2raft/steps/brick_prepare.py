@@ -13,7 +13,7 @@ import uuid
 import msgspec
 
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
-from gd2raft.steps import brick_paths, notes
+from gd2raft.steps import brick_paths, brick_use, notes
 from gd2raft.steps.brick_paths import VOLUME_ID, explain
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
 from gd2raft.steps.threads import in_thread
@@ -34,9 +34,23 @@ class Note(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
 
 
+class Known(msgspec.Struct, frozen=True):
+    """What the state says: paths of this peer's bricks, bricks of others near by, and whether the volume is only being made."""
+
+    claims: list[str]
+    elsewhere: list[brick_use.Elsewhere]
+    fresh: bool
+
+
 async def do(context: StepContext, arguments: PrepareBrick) -> Facts:
-    claims = list(context.view().brick_claims(context.peer_id))
-    return await in_thread(_prepare, context, arguments, claims)
+    view = context.view()
+    volume = view.volume(arguments.volume)
+    known = Known(
+        claims=list(view.brick_claims(context.peer_id)),
+        elsewhere=brick_use.elsewhere(view, context.peer_id, arguments.path),
+        fresh=volume is None or volume.id != arguments.volume_id,
+    )
+    return await in_thread(_prepare, context, arguments, known)
 
 
 async def undo(context: StepContext, arguments: PrepareBrick) -> Facts:
@@ -44,7 +58,12 @@ async def undo(context: StepContext, arguments: PrepareBrick) -> Facts:
     return {}
 
 
-def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -> Facts:
+def _prepare(context: StepContext, arguments: PrepareBrick, known: Known) -> Facts:
+    with brick_use.alone_in(os.path.dirname(arguments.path)):
+        return _check_and_mark(context, arguments, known)
+
+
+def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known) -> Facts:
     path = arguments.path
     ours = uuid.UUID(arguments.volume_id).bytes
     empty = arguments.empty and notes.read(context, _name_of(arguments), Note) is None
@@ -52,15 +71,19 @@ def _prepare(context: StepContext, arguments: PrepareBrick, claims: list[str]) -
         empty = False
     if empty:
         brick_paths.check_empty(path)
-    brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), claims)
+    brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), known.claims)
     if empty or brick_paths.volume_id_of(path) != ours:
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
         )
+        brick_use.check_unserved(path, context.running_bricks())
+        brick_use.check_not_elsewhere(path, known.elsewhere)
         if not (arguments.reuse or arguments.force):
             brick_paths.check_free(path)
         mark = brick_paths.volume_id_of(path)
         _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path)))
+    elif known.fresh and notes.read(context, _name_of(arguments), Note) is None:
+        raise brick_use.same_folder(path)
     try:
         return _mark(path, ours, arguments.gid)
     except OSError as error:
@@ -90,7 +113,7 @@ def _mark(path: str, volume_id: bytes, gid: int) -> Facts:
         os.chmod(path, GROUP_MODE)
     os.setxattr(path, VOLUME_ID, volume_id)
     os.makedirs(os.path.join(path, INDICES), mode=0o700, exist_ok=True)  # features/index starts before posix makes it
-    return {"fsid": os.statvfs(path).f_fsid}
+    return {"fsid": os.statvfs(path).f_fsid, "inode": os.stat(path).st_ino}
 
 
 def _restore(context: StepContext, arguments: PrepareBrick) -> None:

@@ -17,6 +17,14 @@ from gd2raft.core.plan import Arguments, StepKind
 Facts = dict[str, Any]
 
 
+class RunningBrick(msgspec.Struct, frozen=True):
+    """A glusterfsd of this machine, whosever it is: the folder that it serves, by its own name for it."""
+
+    pid: int
+    brick: str
+    volfile_id: str
+
+
 class StepFailed(Exception):
     """The world did it: what happened, where, and what to do about it."""
 
@@ -56,6 +64,10 @@ class StepContext(Protocol):
 
     def mounted(self, volume: str, client_pid: int, timeout_s: float) -> AbstractAsyncContextManager[Path]:
         """The volume, mounted on this peer as a client with that pid; StepFailed when it can't be."""
+        ...
+
+    def running_bricks(self) -> list[RunningBrick]:
+        """Blocks shortly: call it in a thread."""
         ...
 
     async def brick_online(self, path: str, timeout_s: float) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kit.machine import tmpfs
+from kit.machine import USUAL, tmpfs
 from kit.peer import Answer
 from kit.pool import Pool, mark_of
 from kit.waiting import until
@@ -189,6 +189,28 @@ def test_a_brick_of_another_volume_or_inside_of_one_is_refused_and_that_volume_s
     assert not mark_of(pool[0].brick_folder("good"))
     assert not mark_of(pool[2].brick_folder("good"))
     (held / "sub").rmdir()
+
+
+@pytest.mark.usefixtures("clean")
+def test_one_folder_that_two_peers_see_is_never_two_bricks_even_with_force(pool: Pool) -> None:
+    if USUAL != "loopback":
+        pytest.skip("these peers share no file system")
+    folder = pool[0].brick_folder("shared")
+    both = [f"{peer.address}:{folder}" for peer in (pool[0], pool[1])]
+    answer = pool[0].call("POST", "/v1/volumes", {"name": "v", "force": True, "bricks": both})
+    refused(pool, answer, 500, "both see the same file system")
+    assert not folder.exists()
+    pool[0].must("POST", "/v1/volumes", {"name": "holder", "force": True, "bricks": both[:1]})
+    before = mark_of(folder)
+    for started, says in ((False, "a brick of volume holder on peer"), (True, "is in use: glusterfsd with pid")):
+        if started:
+            pool[0].must("POST", "/v1/volumes/holder/start")
+        answer = pool[0].call("POST", "/v1/volumes", {"name": "v", "force": True, "bricks": both[1:]})
+        assert answer.status == 500 and says in answer.message, answer.message
+        assert set(pool.settled()) == {"holder"} and mark_of(folder) == before
+    pool.remove("holder")
+    pool[0].must("POST", "/v1/volumes", {"name": "v", "force": True, "bricks": both[1:]})
+    assert mark_of(folder) != before, "what a deleted volume left may be taken"
 
 
 @pytest.mark.usefixtures("clean")

@@ -9,15 +9,17 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from gd2raft.commands.step_kinds import CheckBrick, PrepareBrick
 from gd2raft.core import model
+from gd2raft.core.kv import Versioned
 from gd2raft.steps import brick_check, brick_prepare, notes
 from gd2raft.steps.brick_paths import VOLUME_ID
-from gd2raft.steps.step import StepFailed
+from gd2raft.steps.step import RunningBrick, StepFailed
 
 ME = "p"
 OURS = str(uuid.UUID(int=1))
@@ -25,8 +27,25 @@ OTHER = uuid.UUID(int=2)
 
 
 class Claims:
+    """The part of the state that these steps read: the bricks of this peer, and the volumes and bricks of the others."""
+
     def __init__(self) -> None:
         self.claims: dict[str, model.BrickClaim] = {}
+        self.others: list[tuple[str, model.BrickClaim]] = []
+        self.volume_ids: dict[str, str] = {}
+        self.reader = self
+
+    def list(self, prefix: str) -> list[tuple[str, Versioned]]:
+        assert prefix == model.BRICKS
+        guard = (model.BRICKS + "q", Versioned(b"1", 1, 1))
+        return [guard, *((model.brick_key("q", path), Versioned(model.dump(claim), 1, 1)) for path, claim in self.others)]
+
+    def volume(self, name: str) -> Any:
+        found = self.volume_ids.get(name)
+        return None if found is None else SimpleNamespace(id=found, name=name)
+
+    def host(self, peer_id: str) -> str:
+        return f"host-{peer_id}"
 
     def brick_claims(self, peer_id: str) -> dict[str, model.BrickClaim]:
         assert peer_id == ME
@@ -42,6 +61,10 @@ class Context:
         self.localstatedir.mkdir(exist_ok=True)
         self.rundir.mkdir(exist_ok=True)
         self.known = Claims()
+        self.running: list[RunningBrick] = []
+
+    def running_bricks(self) -> list[RunningBrick]:
+        return self.running
 
     def view(self) -> Any:
         return self.known

@@ -33,7 +33,7 @@ def place(tmp_path: Path) -> Place:
 
 def test_a_missing_folder_is_made_and_marked(place: Place) -> None:
     facts = place.do()
-    assert facts == {"fsid": os.statvfs(place.brick).f_fsid}
+    assert facts == {"fsid": os.statvfs(place.brick).f_fsid, "inode": place.brick.stat().st_ino}
     assert os.getxattr(place.brick, VOLUME_ID) == uuid.UUID(OURS).bytes and (place.brick / ".glusterfs/indices").is_dir()
     place.check()
 
@@ -154,11 +154,10 @@ def test_a_crash_anywhere_is_undone_or_done_again(
         place.brick.mkdir()
         mark(place.brick)
     before = picture(place.bricks)
-    claims = list(place.context.known.claims)
     with monkeypatch.context() as patch:
         crash_at(patch, module, name)
         with contextlib.suppress(KeyboardInterrupt):
-            brick_prepare._prepare(place.context, place.arguments(reuse=True), claims)  # type: ignore[arg-type]
+            brick_prepare._prepare(place.context, place.arguments(reuse=True), brick_prepare.Known([], [], True))  # type: ignore[arg-type]
     again = Place.__new__(Place)
     again.context, again.bricks, again.brick = place.context, place.bricks, place.brick
     again.undo()
