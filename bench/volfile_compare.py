@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bench.volfile_cases import Seen, Words
 from bench.volfile_sides import Outcome
+from gd2raft.core.option_values import truth
 from gd2volgen.tables import option_table
 
 OF_THE_DISKS = frozenset({"shared-brick-count"})
@@ -141,12 +143,19 @@ def _unchecked(text: str, xlators: frozenset[str]) -> bool:
 COPIES_FIRST = '"copies-first"'
 
 
+class Before(NamedTuple):
+    """What a volume was like: the xlators that glusterd asks about a value (asked_xlators), and its options."""
+
+    xlators: frozenset[str] = frozenset()
+    options: Mapping[str, str] = MappingProxyType({})
+
+
 class Deviation(NamedTuple):
     """We refuse what glusterd accepts (or the reverse), and mean it. `why` is shown in the summary."""
 
     why: str
-    holds: Callable[[Words, Outcome, Outcome, frozenset[str]], bool]
-    """(command, glusterd's outcome, ours, the xlators that glusterd asks: asked_xlators before the command)."""
+    holds: Callable[[Words, Outcome, Outcome, Before], bool]
+    """(command, glusterd's outcome, ours, the volume before the command)."""
     parts: bool = False
     """Afterwards the volumes are no longer alike, so that the life ends there."""
 
@@ -154,72 +163,82 @@ class Deviation(NamedTuple):
 INTENDED: tuple[Deviation, ...] = (
     Deviation(
         "config.transport is tcp only, as GlusterFS 10.3 has no rdma any more; glusterd makes volfiles for it, and leaves them there",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "set" and theirs.accepted and "option config.transport: " in ours.text and "rdma' is not valid" in ours.text
         ),
         parts=True,
     ),
     Deviation(
         "a value of the wrong type or range is refused; glusterd takes any text where no xlator of the volume's graph declares the option",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "set"
             and theirs.accepted
             and '"bad-option"' in ours.text
             and _wrong_value(ours.text)
-            and _unchecked(ours.text, xlators)
+            and _unchecked(ours.text, before.xlators)
         ),
     ),
     Deviation(
         "features.limit-usage is set by `volume quota`; glusterd takes it, does not show it, and puts it into volfiles where nothing reads it",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "set" and theirs.accepted and "option features.limit-usage is not set by hand" in ours.text
         ),
         parts=True,
     ),
     Deviation(
         "a distribute volume that runs gets its second copies before its third ones; glusterd adds both to a single brick, and fails half-way otherwise",
-        lambda words, theirs, ours, xlators: words[0] == "add-brick" and COPIES_FIRST in ours.text,
+        lambda words, theirs, ours, before: words[0] == "add-brick" and COPIES_FIRST in ours.text,
         parts=True,
     ),
     Deviation(
         "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "create" and "transport" in words and theirs.accepted and '"bad-transport"' in ours.text
         ),
     ),
     Deviation(
         "cluster.granular-entry-heal is set as any other option; glusterd has it set by `volume heal` only",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "set" and ours.accepted and "cluster.granular-entry-heal {enable, disable}" in theirs.text
         ),
     ),
     Deviation(
         "cluster.rebal-throttle takes any number of threads; glusterd knows the cores of its own machine only",
-        lambda words, theirs, ours, xlators: (
+        lambda words, theirs, ours, before: (
             words[0] == "set" and ours.accepted and "cluster.rebal-throttle should be within" in theirs.text
         ),
     ),
     Deviation(
         "a user.* option can be reset alone; glusterd sets it, and then says that it does not exist",
-        lambda words, theirs, ours, xlators: words[0] == "reset" and words[2].startswith("user.") and "does not exist" in theirs.text,
+        lambda words, theirs, ours, before: words[0] == "reset" and words[2].startswith("user.") and "does not exist" in theirs.text,
     ),
     Deviation(
         "a brick of a set that is being emptied is not replaced; glusterd puts a new brick there that the remove-brick doesn't know",
-        lambda words, theirs, ours, xlators: words[0] == "replace-brick" and theirs.accepted and '"remove-brick-pending"' in ours.text,
+        lambda words, theirs, ours, before: words[0] == "replace-brick" and theirs.accepted and '"remove-brick-pending"' in ours.text,
     ),
     Deviation(
-        "no other brick is removed by force while a remove-brick is pending; glusterd removes it, forgets that one is pending, and then commits "
-        "what is half moved without a look",
-        lambda words, theirs, ours, xlators: (
+        "no other brick is removed by force while a remove-brick is pending; glusterd removes it, says of the pending one that "
+        "it was never started, and commits it all the same",
+        lambda words, theirs, ours, before: (
             words[0] == "remove-brick" and words[-1] == "force" and theirs.accepted and '"remove-brick-pending"' in ours.text
+        ),
+        parts=True,
+    ),
+    Deviation(
+        "config.memory-accounting changes nothing; with it, glusterd starts bricks with an argument that glusterfsd 10.3 doesn't know, so that none runs",
+        lambda words, theirs, ours, before: (
+            words[0] == "start"
+            and ours.accepted
+            and "Commit failed on" in theirs.text
+            and truth(before.options.get("config.memory-accounting", "")) is True
         ),
         parts=True,
     ),
 )
 
 
-def intended(words: Words, theirs: Outcome, ours: Outcome, xlators: frozenset[str]) -> Deviation | None:
-    return next((d for d in INTENDED if d.holds(words, theirs, ours, xlators)), None)
+def intended(words: Words, theirs: Outcome, ours: Outcome, before: Before) -> Deviation | None:
+    return next((d for d in INTENDED if d.holds(words, theirs, ours, before)), None)
 
 
 DEBUG_XLATORS = ("debug.trace", "debug.error-gen", "debug.delay-gen")

@@ -28,6 +28,7 @@ from bench.volfile_compare import (
     HALF_WRITTEN,
     INTENDED,
     ONE_DEBUG_XLATOR,
+    Before,
     asked_xlators,
     intended,
     seen_differences,
@@ -119,7 +120,7 @@ class Pair:
         self.tally.commands[words[0]] += 1
         self.tally.refused[words[0]] += not first.accepted
         if first.accepted != second.accepted or COPIES_FIRST in second.text:  # glusterd's refusal leaves half of it done
-            if (meant := intended(words, first, second, self._xlators)) is None:
+            if (meant := intended(words, first, second, Before(self._xlators, self._before.options))) is None:
                 return first, [f"glusterd {_said(first)}; ours {_said(second)}"]
             self.tally.deviations[meant.why] += 1
             if meant.parts:

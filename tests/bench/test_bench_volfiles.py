@@ -9,7 +9,15 @@ import pytest
 from bench import ours, theirs, volfiles
 from bench.namespaces import why_not
 from bench.volfile_cases import Case, Seen
-from bench.volfile_compare import asked_xlators, file_differences, intended, seen_differences, volfile_differences, volfiles_meant_to_differ
+from bench.volfile_compare import (
+    Before,
+    asked_xlators,
+    file_differences,
+    intended,
+    seen_differences,
+    volfile_differences,
+    volfiles_meant_to_differ,
+)
 from bench.volfile_sides import Outcome
 from gd2volgen.tables import option_table
 
@@ -35,17 +43,17 @@ def test_a_changed_option_a_missing_block_and_a_missing_file_are_told() -> None:
 @pytest.mark.fast
 def test_only_what_is_listed_may_differ() -> None:
     yes, no = Outcome(True, ""), Outcome(False, '{"message":"option a.b: it is wrong","code":"bad-option"}')
-    assert intended(("reset", "v", "x.y"), yes, Outcome(False, '"not-set"'), frozenset()) is None
-    assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full"), frozenset()) is None
-    assert intended(("start", "v"), no, yes, frozenset()) is None
+    assert intended(("reset", "v", "x.y"), yes, Outcome(False, '"not-set"'), Before()) is None
+    assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full"), Before()) is None
+    assert intended(("start", "v"), no, yes, Before()) is None
 
 
 @pytest.mark.fast
 def test_a_wrong_value_may_differ_only_where_glusterd_has_no_xlator_to_ask() -> None:
     command, yes = ("set", "v", "performance.nl-cache-timeout", "7x"), Outcome(True, "")
     no = Outcome(False, '{"message":"option performance.nl-cache-timeout: \'7x\' is not a valid time","code":"bad-option"}')
-    assert intended(command, yes, no, frozenset({"protocol/client"})) is not None
-    assert intended(command, yes, no, frozenset({"protocol/client", "performance/nl-cache"})) is None
+    assert intended(command, yes, no, Before(frozenset({"protocol/client"}))) is not None
+    assert intended(command, yes, no, Before(frozenset({"protocol/client", "performance/nl-cache"}))) is None
 
 
 @pytest.mark.fast
@@ -58,16 +66,24 @@ def test_glusterd_asks_the_xlators_of_bricks_and_clients_not_those_of_daemons_th
 @pytest.mark.fast
 def test_rdma_has_a_line_of_its_own_among_the_wrong_values() -> None:
     no = Outcome(False, '{"message":"option config.transport: \'tcp,rdma\' is not valid, allowed are tcp","code":"bad-option"}')
-    meant = intended(("set", "v", "config.transport", "tcp,rdma"), Outcome(True, ""), no, frozenset())
+    meant = intended(("set", "v", "config.transport", "tcp,rdma"), Outcome(True, ""), no, Before())
     assert meant is not None and meant.parts and "rdma" in meant.why
 
 
 @pytest.mark.fast
 def test_a_forced_removal_beside_a_pending_one_may_differ_and_no_other_removal() -> None:
     yes, no = Outcome(True, ""), Outcome(False, '{"code":"remove-brick-pending"}')
-    assert intended(("remove-brick", "v", "h:/b", "force"), yes, no, frozenset()) is not None
-    assert intended(("remove-brick", "v", "h:/b", "start"), yes, no, frozenset()) is None
-    assert intended(("remove-brick", "v", "h:/b", "force"), yes, Outcome(False, '{"code":"not-decommissioned"}'), frozenset()) is None
+    assert intended(("remove-brick", "v", "h:/b", "force"), yes, no, Before()) is not None
+    assert intended(("remove-brick", "v", "h:/b", "start"), yes, no, Before()) is None
+    assert intended(("remove-brick", "v", "h:/b", "force"), yes, Outcome(False, '{"code":"not-decommissioned"}'), Before()) is None
+
+
+@pytest.mark.fast
+def test_a_start_may_fail_in_glusterd_alone_only_with_memory_accounting() -> None:
+    yes, no = Outcome(True, ""), Outcome(False, "volume start: v: failed: Commit failed on localhost.")
+    assert intended(("start", "v"), no, yes, Before(options={"config.memory-accounting": "Enable"})) is not None
+    assert intended(("start", "v"), no, yes, Before(options={"config.memory-accounting": "off"})) is None
+    assert intended(("start", "v"), no, yes, Before()) is None
 
 
 @pytest.mark.fast
@@ -83,8 +99,8 @@ def test_volfiles_may_differ_only_with_two_debug_xlators_or_after_glusterd_faile
 @pytest.mark.fast
 def test_that_second_copies_come_first_is_meant_for_add_brick_only() -> None:
     no = Outcome(False, '{"code":"copies-first"}')
-    assert intended(("add-brick", "v", "replica", "3", "h:/b"), Outcome(True, ""), no, frozenset()) is not None
-    assert intended(("set", "v", "x.y", "1"), Outcome(True, ""), no, frozenset()) is None
+    assert intended(("add-brick", "v", "replica", "3", "h:/b"), Outcome(True, ""), no, Before()) is not None
+    assert intended(("set", "v", "x.y", "1"), Outcome(True, ""), no, Before()) is None
 
 
 @pytest.mark.real
