@@ -12,7 +12,7 @@ import msgspec
 
 from gd2raft import __version__
 from gd2raft.cluster_status import cluster_status
-from gd2raft.commands import quota
+from gd2raft.commands import peer_add, peer_edit, quota
 from gd2raft.commands.peer_add import PeerAdd
 from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_replace import PeerReplace
@@ -113,6 +113,10 @@ class DaemonApi:
             raise Unavailable(str(error), hint="read without ?consistency=linearizable: this peer's own state", code=code) from error
 
     async def run(self, command: str, request: object, context: RequestContext) -> Done:
+        if isinstance(request, PeerAdd):
+            peer_add.check_request(request)
+        if isinstance(request, PeerEdit):
+            peer_edit.check_request(request)
         if isinstance(request, PeerAdd | PeerReplace):
             request = await self._found(request)
         if isinstance(request, PeerEdit) and request.address:

@@ -6,6 +6,8 @@ decides. So the decision is made from data, by the leader, and can be tested wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from gd2raft.commands.layout import check_host
@@ -15,6 +17,7 @@ from gd2raft.core import model, plan
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
 
 PEERS_MAX = 10_000
+ADDRESSES_MAX = 16
 
 
 class FoundPeer(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +61,23 @@ class PeerAdd(Request, frozen=True, kw_only=True):
     found: FoundPeer | None = None
 
 
+def check_request(request: PeerAdd) -> None:
+    """What can be said of the body alone; before anybody is asked. Raises Refused."""
+    check_metadata(request.metadata)
+    check_addresses(request.addresses)
+
+
+def check_addresses(addresses: Sequence[str]) -> None:
+    if not addresses:
+        raise Refused("no address is given", hint="name the peer: HOST or HOST:PORT", code="no-address")
+    if len(addresses) > ADDRESSES_MAX:
+        raise Refused(f"{len(addresses)} addresses, at most {ADDRESSES_MAX} are possible", code="too-many-addresses")
+
+
 def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     found = request.found
     assert found is not None, "the daemon asks the address before it asks for a plan"
-    check_metadata(request.metadata)
+    check_request(request)
     check_found(view, found)
     for host in (found.hostname, model.host_of(found.client_address)):
         check_host(host)

@@ -42,6 +42,12 @@ class PeerEdit(Request, frozen=True, kw_only=True):
     trades: FoundPeer | None = None
 
 
+def check_request(request: PeerEdit) -> None:
+    """What can be said of the body alone; before anybody is asked. Raises Refused."""
+    check_metadata(request.metadata)
+    check_tags(request.tags or {})
+
+
 def plan_edit(view: View, request: PeerEdit, ids: Ids) -> Plan:
     peer = lookup.peer(view, request.peer)
     metadata = {**peer.metadata, **request.metadata}

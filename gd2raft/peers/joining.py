@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from gd2raft import services
-from gd2raft.commands.peer_add import FoundPeer
+from gd2raft.commands.peer_add import FoundPeer, check_addresses
 from gd2raft.config import PEER_PORT, join_address
 from gd2raft.core import devices, model
 from gd2raft.core.plan import Failed, Refused
@@ -25,7 +25,6 @@ from gd2raft.rpc.hello import JoinDial
 from gd2raft.rpc.pool import ConnectionPool
 
 ASK_TIMEOUT_S = 5.0
-ADDRESSES_MAX = 16
 WELCOME_EVERY_S = 0.05
 
 log = structlog.get_logger("joining")
@@ -39,13 +38,10 @@ class Prober:
 
     async def find(self, addresses: Sequence[str]) -> FoundPeer:
         """Ask the addresses in turn who answers there; the first answer counts. Raises Refused or Failed."""
-        if not addresses:
-            raise Refused("no address is given", hint="name the peer: HOST or HOST:PORT", code="no-address")
-        if len(addresses) > ADDRESSES_MAX:
-            raise Refused(f"{len(addresses)} addresses, at most {ADDRESSES_MAX} are possible", code="too-many-addresses")
+        check_addresses(addresses)
+        places = [parse_address(text) for text in addresses]  # all of them before the first is asked
         problems = []
-        for text in addresses:
-            host, port = parse_address(text)
+        for text, (host, port) in zip(addresses, places, strict=True):
             try:
                 reply, _ = await self._ask(host, port)
                 return found_peer(host, port, reply, self._store)

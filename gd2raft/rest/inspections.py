@@ -7,6 +7,7 @@ from typing import Any
 
 from gd2raft.commands import lookup
 from gd2raft.core import model
+from gd2raft.core.beside import expected
 from gd2raft.core.plan import Failed, Refused, Request
 from gd2raft.rest import body, shapes
 from gd2raft.rest.api import Answered
@@ -39,7 +40,10 @@ class BrickAnswer(shapes.Shape, frozen=True, kw_only=True):
 
 
 class ServiceStatus(shapes.Shape, frozen=True, kw_only=True):
-    """A daemon that a volume has on a peer beside its bricks. `error`: why nothing is known of that peer's (`name` is empty then)."""
+    """A daemon that a volume has on a peer beside its bricks. `error`: that peer didn't answer, and why: this one should run there.
+
+    When nothing should, `name` is empty.
+    """
 
     peer_id: str
     host: str
@@ -86,12 +90,13 @@ async def get_services(call: Call) -> Reply:
     volume = lookup.volume(view, call.fields["volume"])
     hosts = shapes.hosts_of_volume(view, volume)
     found = await ask(call, volume, "services", {}, SERVICES_S)
-    return Reply(body=[service for peer, answered in found.items() for service in services_of(peer, hosts.get(peer, ""), answered)])
+    names = expected(volume) or [""]
+    return Reply(body=[s for peer, answered in found.items() for s in services_of(peer, hosts.get(peer, ""), answered, names)])
 
 
-def services_of(peer_id: str, host: str, answered: Answered) -> list[ServiceStatus]:
+def services_of(peer_id: str, host: str, answered: Answered, names: list[str]) -> list[ServiceStatus]:
     if answered.error:
-        return [ServiceStatus(peer_id=peer_id, host=host, error=answered.error)]
+        return [ServiceStatus(peer_id=peer_id, host=host, name=name, error=answered.error) for name in names]
     found = answered.value["services"]
     return [ServiceStatus(peer_id=peer_id, host=host, name=s["name"], online=s["online"], pid=s["pid"]) for s in found]
 

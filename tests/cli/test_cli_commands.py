@@ -186,10 +186,13 @@ def test_volume_status_of_all_asks_for_started_volumes_only(gd2, peer):
     peer.answers["GET /v1/volumes"] = (200, [volume_info(), volume_info(name="v2", state="Created")])
     peer.answers["GET /v1/volumes/v1/bricks"] = (200, [brick_status("node1", "/b"), brick_status("node2", "/b", online=False)])
     shd = {"peer-id": PEER_2, "host": "node2", "name": "Self-heal Daemon", "online": True, "pid": 77, "error": ""}
-    peer.answers["GET /v1/volumes/v1/services"] = (200, [shd, {**shd, "name": "", "host": "node3", "error": "the peer is down"}])
+    peer.answers["GET /v1/volumes/v1/services"] = (
+        200,
+        [shd, {**shd, "host": "node3", "online": False, "pid": 0, "error": "the peer is down"}],
+    )
     result = gd2("volume", "status", peers=peer)
     assert "Self-heal Daemon on node2  N/A    Y       77" in result.out
-    assert "node3" not in result.out
+    assert "Self-heal Daemon on node3  N/A    N       N/A" in result.out, "its peer doesn't answer"
     rows = [line.split() for line in result.out.splitlines()]
     assert ["Brick", "node1:/b", "49152", "Y", "4711"] in rows
     assert ["Brick", "node2:/b", "N/A", "N", "N/A"] in rows

@@ -40,6 +40,11 @@ def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool) -> None:
         assert "port" in message
 
     free = f"{second.address.rpartition('.')[0]}.99"
+    for bad in ({"metadata": {"_x": "1"}}, {"metadata": {"x": "v" * 5000}}, {"addresses": []}, {"addresses": [free, "no spaces here"]}):
+        answer = first.call("POST", "/v1/peers", {"addresses": [free]} | bad)
+        assert answer.status == 400, "a bad body is refused before anybody is asked: " + answer.message
+    answer = first.call("POST", f"/v1/peers/{second.id}", {"address": free, "metadata": {"_x": "1"}})
+    assert answer.status == 400 and "reserved" in answer.message
     status, message = probe(first, free)
     assert status == 500
     assert f"could not connect to host {free}" in message

@@ -94,11 +94,14 @@ def test_status_asks_each_peer_with_bricks_once(rest: Rest) -> None:
 
 
 def test_the_daemons_beside_the_bricks_are_named_peer_by_peer(rest: Rest) -> None:
-    started(rest)
+    rest.ask("POST", "/v1/volumes", {"name": "v1", "bricks": ["node1:/b1", "node2:/b2"], "replica": 2, "force": True})
+    assert [s["name"] for s in rest.get(f"{V1}/services").json] == ["", ""], "of a volume that isn't started nothing should run"
+    rest.ask("POST", f"{V1}/start")
     rest.api.answers[PEER] = Answered(value={"services": [{"name": "Self-heal Daemon", "online": True, "pid": 7}]})
     found = good(rest, "GET", f"{V1}/services", "/v1/volumes/{volume}/services")
     assert {s["peer-id"]: (s["name"], s["pid"], s["error"]) for s in found}[PEER] == ("Self-heal Daemon", 7, "")
-    assert all(s["error"] == "the peer is down" for s in found if s["peer-id"] != PEER)
+    silent = [(s["name"], s["online"], s["pid"], s["error"]) for s in found if s["peer-id"] != PEER]
+    assert silent == [("Self-heal Daemon", False, 0, "the peer is down")], "that one should run there, and who didn't answer is told"
     assert code_of(rest, "GET", "/v1/volumes/nope/services")[0] == 404
 
 
