@@ -160,16 +160,29 @@ class Deviation(NamedTuple):
     """Afterwards the volumes are no longer alike, so that the life ends there."""
 
 
+def _set_to(words: Words, option: str) -> str | None:
+    """What a set gives this option, by its full or short name, be it one of several."""
+    pairs = dict(zip(words[2::2], words[3::2], strict=False)) if words[0] == "set" else {}
+    return pairs.get(option, pairs.get(option.split(".", 1)[1]))
+
+
 INTENDED: tuple[Deviation, ...] = (
     Deviation(
         "config.transport is tcp only, as GlusterFS 10.3 has no rdma any more; glusterd makes volfiles for it, and leaves them there",
         lambda words, theirs, ours, before: (
-            words[0] == "set" and theirs.accepted and "option config.transport: " in ours.text and "rdma' is not valid" in ours.text
+            theirs.accepted and '"bad-option"' in ours.text and "rdma" in (_set_to(words, "config.transport") or "")
         ),
         parts=True,
     ),
     Deviation(
-        "a value of the wrong type or range is refused; glusterd takes any text where no xlator of the volume's graph declares the option",
+        "features.limit-usage is set by `volume quota`; glusterd takes it, does not show it, and puts it into volfiles where nothing reads it",
+        lambda words, theirs, ours, before: (
+            theirs.accepted and '"bad-option"' in ours.text and _set_to(words, "features.limit-usage") is not None
+        ),
+        parts=True,
+    ),
+    Deviation(
+        "a value of the wrong type or range is refused; glusterd takes any text where no xlator of the volume's bricks and clients declares the option",
         lambda words, theirs, ours, before: (
             words[0] == "set"
             and theirs.accepted
@@ -177,13 +190,6 @@ INTENDED: tuple[Deviation, ...] = (
             and _wrong_value(ours.text)
             and _unchecked(ours.text, before.xlators)
         ),
-    ),
-    Deviation(
-        "features.limit-usage is set by `volume quota`; glusterd takes it, does not show it, and puts it into volfiles where nothing reads it",
-        lambda words, theirs, ours, before: (
-            words[0] == "set" and theirs.accepted and "option features.limit-usage is not set by hand" in ours.text
-        ),
-        parts=True,
     ),
     Deviation(
         "a distribute volume that runs gets its second copies before its third ones; glusterd adds both to a single brick, and fails half-way otherwise",

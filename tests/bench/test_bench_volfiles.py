@@ -71,6 +71,14 @@ def test_rdma_has_a_line_of_its_own_among_the_wrong_values() -> None:
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("name", ["features.limit-usage", "limit-usage"])
+def test_what_glusterd_keeps_where_it_shows_it_nowhere_ends_a_life_whichever_option_ours_refused_first(name: str) -> None:
+    no = Outcome(False, '{"message":"option performance.nl-cache-timeout: \'7x\' is not a valid time","code":"bad-option"}')
+    meant = intended(("set", "v", "performance.nl-cache-timeout", "7x", name, "text"), Outcome(True, ""), no, Before())
+    assert meant is not None and meant.parts and "limit-usage" in meant.why
+
+
+@pytest.mark.fast
 def test_a_forced_removal_beside_a_pending_one_may_differ_and_no_other_removal() -> None:
     yes, no = Outcome(True, ""), Outcome(False, '{"code":"remove-brick-pending"}')
     assert intended(("remove-brick", "v", "h:/b", "force"), yes, no, Before()) is not None
