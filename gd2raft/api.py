@@ -93,6 +93,13 @@ class DaemonApi:
     def cluster_status(self) -> Mapping[str, Any]:
         return cluster_status(self._daemon.member)
 
+    async def full_disks(self) -> frozenset[str]:
+        member = self._daemon.member
+        voters = [p for p in (member.known_voters() if member.replicates else ()) if p != self.peer_id and p in member.online()]
+        full = await asyncio.gather(*(Remote(self._daemon).disk_full(p) for p in voters))
+        mine = {self.peer_id} if member.store.status().disk_full else set()
+        return frozenset(mine | {p for p, is_full in zip(voters, full, strict=True) if is_full})
+
     def export(self) -> Iterator[bytes]:
         log = self._daemon.member.log
         if isinstance(log, NoLog):

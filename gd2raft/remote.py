@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
 
 ALIVE_S = 2.0
+DISK_S = 1.0
 COMMAND_REFUSED = "command"
 FAMILIES = (plan.NotFound, plan.Conflict, plan.Moved, plan.Unavailable, plan.OutcomeUnknown, plan.Failed, NotLeader, plan.Refused)
 
@@ -136,7 +137,8 @@ class Remote:
     def on_state(self, connection: Connection, request: services.Empty) -> services.PeerState:
         store = self._daemon.member.store
         index, term = store.last_applied
-        return services.PeerState(store.status().role, index, term, store.revision)
+        status = store.status()
+        return services.PeerState(status.role, index, term, store.revision, status.disk_full)
 
     async def on_bricks(self, connection: Connection, request: services.VolumeQuery) -> services.Answer:
         volume = self._daemon.view().volume(request.volume)
@@ -240,6 +242,14 @@ class Remote:
         except RpcError:
             return None
         return msgspec.json.decode(reply.payload, type=jobs.Progress) if reply.payload else None
+
+    async def disk_full(self, peer_id: str) -> bool:
+        """Whether the peer says that the disk of its log is full; False too when it can't be asked in time."""
+        try:
+            state: services.PeerState = await self._call(peer_id, services.PEER_STATE, services.Empty(), DISK_S)
+        except RpcError:
+            return False
+        return state.disk_full
 
     async def answers(self, peer: model.Peer) -> bool:
         """Whether the peer's daemon is there now, asked on a connection of its own."""

@@ -200,10 +200,13 @@ class Moved(Message, frozen=True, array_like=True):
 
 
 class PeerState(Message, frozen=True, array_like=True):
+    """`disk_full`: of its log; it neither leads nor acknowledges before there is space again."""
+
     role: Name
     index: Index
     term: Index
     revision: Index
+    disk_full: bool = False
 
 
 class VolumeQuery(Message, frozen=True, array_like=True):

@@ -119,7 +119,14 @@ def members_table(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: P
     if cluster["leader"] in roles:
         roles[cluster["leader"]] = "leader"
     first = sorted(roles, key=lambda i: (roles[i] not in ("leader", "voter"), online.get(i, True), roles[i], names.get(i, ""), i))
-    rows = [[i, names.get(i, "?"), roles[i], online_cell(online[i]) if i in online else Cell("?", "warn")] for i in first[:ROWS_MAX]]
+    full = {p["id"] for p in cluster.get("peers", []) if p.get("disk-full")}
+
+    def state(peer: str) -> Cell:
+        if peer in full:
+            return Cell("DISK FULL", "bad")
+        return online_cell(online[peer]) if peer in online else Cell("?", "warn")
+
+    rows = [[i, names.get(i, "?"), roles[i], state(i)] for i in first[:ROWS_MAX]]
     text = table(["UUID", "Name", "Role", "State"], rows, paint)
     more = len(first) - ROWS_MAX
     return f"{text}\n... and {more} more: gd2 peer list" if more > 0 else text

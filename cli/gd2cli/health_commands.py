@@ -50,11 +50,10 @@ def health(session: Session, words: Parsed) -> None:
 
 
 def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
-    found = (
-        [Finding("DISK_FULL", f"the disk that holds the pool's state is full on peer {name_of_asked(cluster)}")]
-        if cluster.get("disk-full")
-        else []
+    full = [str(p["name"]) for p in cluster.get("peers", []) if p.get("disk-full")] or [name_of_asked(cluster)] * bool(
+        cluster.get("disk-full")
     )
+    found = [Finding("DISK_FULL", f"the disk that holds the pool's state is full on peer {name}") for name in full]
     if not cluster["quorum"]:
         return [*found, Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
     return found if cluster["leader"] else [*found, Finding("NO_LEADER", "no leader is known")]

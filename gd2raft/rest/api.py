@@ -140,6 +140,10 @@ class Api(Protocol):
         """Body of GET /v1/cluster/status: leader, term, quorum, voters, learners, log-index, applied, revision, and more."""
         ...
 
+    async def full_disks(self) -> frozenset[str]:
+        """Ids of this peer and of the voters in sight whose logs' disks are full, asked now. Never raises; one that is slow to answer counts as having space."""
+        ...
+
     def export(self) -> Iterator[bytes]:
         """This peer's state, now, as the pieces of a log snapshot file. Raises CommandError."""
         ...

@@ -98,7 +98,10 @@ async def get_global_options(call: Call) -> Reply:
 
 
 async def get_cluster_status(call: Call) -> Reply:
-    return Reply(body=dict(call.api.cluster_status()))
+    full = await call.api.full_disks()
+    status = dict(call.api.cluster_status())
+    status["peers"] = [{**peer, "disk-full": peer["id"] in full} for peer in status.get("peers", [])]
+    return Reply(body=status)
 
 
 async def get_voters(call: Call) -> Reply:

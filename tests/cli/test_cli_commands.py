@@ -274,6 +274,17 @@ def test_a_full_disk_has_a_code_of_its_own_and_check_tells_it_by_the_exit_code(g
     assert gd2("health", "--check", peers=peer).code == 0
 
 
+def test_a_full_disk_of_another_voter_is_shown_too(gd2, peer):
+    peers = [{"id": PEER_1, "name": "node1", "disk-full": False}, {"id": PEER_2, "name": "node2", "disk-full": True}]
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status(**{"peer-id": PEER_1, "disk-full": False, "peers": peers}))
+    peer.answers["GET /v1/peers"] = (200, [peer_info(), peer_info(PEER_2, "node2")])
+    peer.answers["GET /v1/volumes"] = (200, [])
+    found = json.loads(gd2("health", "--json", peers=peer).out)["findings"]
+    assert [(f["code"], f["what"].endswith("full on peer node2")) for f in found] == [("DISK_FULL", True)]
+    rows = [line.split() for line in gd2("cluster", "status", peers=peer).out.splitlines()]
+    assert [PEER_2, "node2", "learner", "DISK", "FULL"] in rows and [PEER_1, "node1", "leader", "Online"] in rows
+
+
 def test_a_healthy_pool_is_one_line(gd2, peer):
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info()])

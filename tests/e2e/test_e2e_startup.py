@@ -308,6 +308,9 @@ def test_a_peer_with_a_full_disk_does_not_stop_the_others(make_pool: MakePool, t
             return bool(pool[0].status["disk-full"])
 
         until(noticed, "it knows that its disk is full")
+        told = {p["id"]: p["disk-full"] for p in pool[1].status["peers"]}
+        assert told == {p.id: p is pool[0] for p in pool.peers}, "another peer tells whose disk is full"
+        assert "DISK_FULL" in pool[2].gd2_done("health").out
         refused = pool[0].gd2("--timeout", "8", "volume", "set", "v1", "user.full", "x")
         assert refused.code == 6 and "full on this peer: nothing was changed" in refused.err, refused.err
         filler.unlink()

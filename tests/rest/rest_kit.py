@@ -126,8 +126,14 @@ class MemoryApi:
     def cluster_status(self) -> Mapping[str, Any]:
         revision = self.state.revision
         return {
+            "peers": [{"id": PEER, "name": "node1"}, {"id": OTHER, "name": "node2"}],
             "leader": PEER, "term": 3, "quorum": True, "voters": [PEER], "learners": [OTHER], "log-index": 9, "applied": 9, "revision": revision,
         }  # fmt: skip
+
+    async def full_disks(self) -> frozenset[str]:
+        return self.full
+
+    full: frozenset[str] = frozenset()
 
     def export(self) -> Iterator[bytes]:
         yield from (b"a log ", b"snapshot")

@@ -201,6 +201,9 @@ def test_options_of_the_pool_are_read_and_set(rest: Rest) -> None:
 def test_cluster_status_is_what_the_daemon_says(rest: Rest) -> None:
     status = rest.get("/v1/cluster/status").json
     assert (status["leader"], status["quorum"], status["voters"], status["learners"]) == (PEER, True, [PEER], [OTHER])
+    assert {p["id"]: p["disk-full"] for p in status["peers"]} == {PEER: False, OTHER: False}
+    rest.api.full = frozenset({OTHER})
+    assert {p["id"]: p["disk-full"] for p in rest.get("/v1/cluster/status").json["peers"]} == {PEER: False, OTHER: True}
 
 
 def test_a_transaction_that_is_stuck_is_shown_with_its_problems_but_without_its_plan(rest: Rest) -> None:

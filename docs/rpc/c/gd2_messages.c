@@ -763,6 +763,12 @@ static bool complete_peer_state(struct gd2_peer_state *m, bool strict)
 {
 	if (gd2_characters(&m->role) > 255)
 		return false;
+	if (!m->disk_full_present) {
+		if (strict && (m->unknown_count))
+			return false;
+		m->disk_full = false;
+		m->disk_full_present = true;
+	}
 	(void)strict;
 	m->unknown_count = 0;
 	return true;

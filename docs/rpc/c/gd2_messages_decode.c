@@ -882,6 +882,7 @@ static bool decode_gd2_peer_state(
 	&& ((((*result).term <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
 	&& ((zcbor_uint64_decode(state, (&(*result).revision)))
 	&& ((((*result).revision <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
+	&& ((*result).disk_full_present = ((zcbor_bool_decode(state, (&(*result).disk_full)))), 1)
 	&& zcbor_multi_decode(0, 64, &(*result).unknown_count, (zcbor_decoder_t *)zcbor_any_skip, state, NULL, 0)) || (zcbor_list_map_end_force_decode(state), false)) && zcbor_list_end_decode(state))));
 
 	if (false) {

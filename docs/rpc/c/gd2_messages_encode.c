@@ -724,7 +724,7 @@ static bool encode_gd2_peer_state(
 {
 	zcbor_log("%s\r\n", __func__);
 
-	bool res = (((zcbor_list_start_encode(state, 68) && (((((((*input).role.len >= 0)
+	bool res = (((zcbor_list_start_encode(state, 69) && (((((((*input).role.len >= 0)
 	&& ((*input).role.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_tstr_encode(state, (&(*input).role))))
 	&& (((((*input).index <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
@@ -733,7 +733,8 @@ static bool encode_gd2_peer_state(
 	&& (zcbor_uint64_encode(state, (&(*input).term))))
 	&& (((((*input).revision <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_uint64_encode(state, (&(*input).revision))))
-	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 68))));
+	&& (!(*input).disk_full_present || zcbor_bool_encode(state, (&(*input).disk_full)))
+	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 69))));
 
 	log_result(state, res, __func__);
 	return res;

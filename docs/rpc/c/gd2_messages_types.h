@@ -135,6 +135,8 @@ struct gd2_peer_state {
 	uint64_t index;
 	uint64_t term;
 	uint64_t revision;
+	bool disk_full;
+	bool disk_full_present;
 	size_t unknown_count;
 };
 
