@@ -78,6 +78,8 @@ HELP = {
 STORES = ("raft", "etcd")
 ONLY_WITH_ETCD = ("etcdendpoints", "etcdprefix", "etcdcafile", "etcdcertfile", "etcdkeyfile")
 
+TOML_TYPES = {str: "a text in quotes", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "a table"}
+
 MEANINGLESS = frozenset({"noembed", "etcdcurls", "etcdpurls", "etcdlogfile", "finder", "templatesdir", "profiling", "statedump"})
 """GlusterD2's keys that have no meaning here: accepted with a warning."""
 
@@ -135,16 +137,13 @@ def read_file(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def checked(values: dict[str, Any], path: str) -> Config:
-    where = f" (in {path} or as a flag)" if path else ""
     for key, value in values.items():
         if isinstance(value, str) and key == "restauth":
             values[key] = _truth(key, value)
         elif isinstance(value, list) and key == "etcdendpoints":
             values[key] = ",".join(map(str, value))
-    try:
-        config = msgspec.convert(values, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"configuration: {error}{where}") from error
+    check_types(values, path)
+    config = msgspec.convert(values, Config)
     for key in ("peeraddress", "clientaddress"):
         split_address(getattr(config, key), key)
     if config.peeraddress == config.clientaddress:
@@ -160,6 +159,16 @@ def checked(values: dict[str, Any], path: str) -> Config:
         if not getattr(config, key).startswith("/"):
             raise ConfigError(f"{key} is {getattr(config, key)!r}: an absolute path is needed")
     return config
+
+
+def check_types(values: dict[str, Any], path: str) -> None:
+    """Flags are texts; so a value of another type comes from the file. Raises ConfigError."""
+    for key, value in values.items():
+        wanted = type(default_of(key))
+        if not isinstance(value, wanted):
+            example = f"{key} = {str(default_of(key)).lower()}" if wanted is bool else f'{key} = "{default_of(key) or "..."}"'
+            found = f"{TOML_TYPES.get(type(value), 'a ' + type(value).__name__)}, {str(value)[:60]!r}"
+            raise ConfigError(f"{path}: {key} should be {TOML_TYPES[wanted]}, as in {example}, but is {found}")
 
 
 def read_secret(path: str) -> bytes:

@@ -34,6 +34,7 @@ def _facts(brick: model.Brick, processes: ProcessManager, disk: BrickFacts) -> B
         mount_opts=disk.mount_opts,
         device=disk.device,
         size=disk.size,
+        error="" if status.online else status.last_error,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gd2raft import config as configuration
 from gd2raft import recovery
+from gd2raft.core.wording import counted
 from gd2raft.peers.identity import IdentityError
 from gd2raft.recovery import RecoveryRefused
 from gd2raft.store.raft import salvage
@@ -94,7 +95,7 @@ def show(state: Path, options: argparse.Namespace) -> Outcome:
 def begin(state: Path, options: argparse.Namespace) -> Outcome:
     with recovery.stopped(state):
         _, found = recovery.look(state)
-        summary = f"term {found.term}, index {found.index}, {len(recovery.volumes_of(found.frozen))} volumes"
+        summary = f"term {found.term}, index {found.index}, {counted(len(recovery.volumes_of(found.frozen)), 'volume')}"
         print(WARNING.format(summary=summary), file=sys.stderr)
         if not options.yes:
             print("Type RECOVER to go on: ", end="", file=sys.stderr, flush=True)

@@ -62,6 +62,9 @@ class Tenure:
             self.secret = identities.load_secret(self._state, first_start=True)  # before the identity: a crash in between is a first start
         self.identity = self._load_identity()
         self.secret = identities.load_secret(self._state, first_start=False)
+        secrets = [self._state / identities.AUTH, self._state / identities.FILE]
+        joins = self._daemon.config.joinsecretfile
+        identities.warn_if_open([*secrets, *([Path(joins)] if joins else [])])
 
     async def open(self) -> None:
         """Open the log; from here on other peers may ask."""

@@ -8,7 +8,7 @@ from gd2cli.peer_commands import online_cell
 from gd2cli.problems import Problem, clean
 from gd2cli.session import emit
 from gd2cli.spec import Spec
-from gd2cli.tables import Cell, Paint, table
+from gd2cli.tables import Cell, Paint, counted, table
 from gd2cli.words import Grammar, Parsed, Word, count
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def unfinished_lines(cluster: dict[str, Any], paint: Paint) -> list[str]:
         held = f"{lock['name']}, for {lock['age-s']:.0f} s by {lock['owner']} (transaction {lock['transaction']})"
         lines.append("Locked:    " + paint("warn" if lock["age-s"] > LOCK_OLD_S else "", clean(held)))
     if count := len(cluster.get("transactions", [])):
-        lines.append(f"Unfinished: {count} commands: gd2 transaction list")
+        lines.append(f"Unfinished: {counted(count, 'command')}: gd2 transaction list")
     if count := len(cluster.get("leftovers", [])):
-        lines.append(f"Leftovers: {count} undos that peers have to do when they are back: gd2 transaction list")
+        lines.append(f"Leftovers: {counted(count, 'undo')} to be done by peers when they are back: gd2 transaction list")
     return lines
 
 

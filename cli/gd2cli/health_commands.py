@@ -75,12 +75,16 @@ def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:
 
 
 def volume_findings(volume: dict[str, Any], bricks: list[dict[str, Any]]) -> list[Finding]:
-    down = [b["info"] for b in bricks if not b["online"] and b.get("known", True)]  # of a peer that is away nobody knows
-    found = [Finding("BRICK_OFFLINE", f"volume {volume['name']}: brick {brick_name(b)}") for b in down]
-    lost = {b["id"] for b in down}
+    down = [b for b in bricks if not b["online"] and b.get("known", True)]  # of a peer that is away nobody knows
+    found = [Finding("BRICK_OFFLINE", f"volume {volume['name']}: brick {brick_name(b['info'])}{cause_of(b)}") for b in down]
+    lost = {b["info"]["id"] for b in down}
     if any(not serves(s, lost) for s in volume["subvols"]):
         found.append(Finding("VOLUME_OFFLINE", f"volume {volume['name']}: a part of its files can't be reached"))
     return found
+
+
+def cause_of(brick: dict[str, Any]) -> str:
+    return f": {error}" if (error := str(brick.get("error", ""))) else ""
 
 
 def serves(subvol: dict[str, Any], lost: set[str]) -> bool:

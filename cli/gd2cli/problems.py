@@ -77,7 +77,10 @@ def _details(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     lines = []
     for item in items:
         fields = _fields(item)
-        lines += [(label, _text(fields.get(name))) for name, label in labels.items() if fields.get(name) != item.get("message")]
+        told = _text(item.get("message"))
+        lines += [
+            (label, text) for name, label in labels.items() if (text := _text(fields.get(name))) and not (name == "error" and text in told)
+        ]
         lines += [("also", text) for text in _others(fields)]
         lines += [(name, _text(value)) for name, value in sorted(fields.items()) if name not in known]
     return lines

@@ -8,6 +8,7 @@ from gd2raft.commands.step_kinds import BLAME_BRICK, FOLLOW_VOLUME, KEEP_HEALING
 from gd2raft.commands.volume_create import normalise
 from gd2raft.core import model, plan
 from gd2raft.core.plan import Refused, View
+from gd2raft.core.wording import counted
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -61,8 +62,8 @@ def check_sources(view: View, volume: model.Volume, position: Position) -> None:
     online = [b for b in sources(position) if b.peer_id in view.online]
     if len(online) < others_needed(position):
         raise Refused(
-            f"brick {position.brick.path} of volume {volume.name} can't be filled: {len(online)} peers with other bricks of its set are "
-            f"online, {others_needed(position)} are needed",
+            f"brick {position.brick.path} of volume {volume.name} can't be filled: online are {counted(len(online), 'peer')} with other bricks of its set, "
+            f"{others_needed(position)} are needed",
             hint="start their daemons first; `gd2 peer status` shows who is online",
             code="peer-offline",
         )

@@ -6,6 +6,7 @@ from gd2raft.commands import lookup
 from gd2raft.commands.step_kinds import DROP_DEVICE, DropDevice
 from gd2raft.core import devices, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+from gd2raft.core.wording import counted
 
 
 class DeviceRemove(Request, frozen=True, kw_only=True):
@@ -44,14 +45,14 @@ def check_empty(device: devices.Device, held: list[devices.Space], force: bool) 
     if bricks := [space for space in held if not space.leaving]:
         volumes = sorted({space.volume for space in bricks})
         raise Refused(
-            f"device {device.path} has {len(bricks)} bricks, of {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
+            f"device {device.path} has {counted(len(bricks), 'brick')}, of {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
             hint="delete these volumes, or move the bricks away: gd2 device set DEVICE failed",
             code="has-bricks",
             http=403,
         )
     if held and not force:
         raise Refused(
-            f"{len(held)} bricks of deleted volumes are still being taken off device {device.path}",
+            f"{counted(len(held), 'brick')} of deleted volumes {'is' if len(held) == 1 else 'are'} still being taken off device {device.path}",
             hint="wait for that (gd2 device info), or force: then they stay on the disk",
             code="has-bricks",
             http=403,

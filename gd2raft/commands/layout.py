@@ -9,6 +9,7 @@ import msgspec
 
 from gd2raft.core.model import Brick, Subvolume, SubvolumeType, ThinArbiter
 from gd2raft.core.plan import Refused
+from gd2raft.core.wording import counted
 
 if TYPE_CHECKING:
     from gd2raft.commands.volume_create import SubvolRequest, VolumeCreate
@@ -121,13 +122,13 @@ def _thin_arbiter(bricks: tuple[BrickPlace, ...], replica: int, thin: int) -> La
             hint="GlusterFS 10 fails there too: use 2 bricks and the thin arbiter, or replica 2 arbiter 1",
             code="bad-layout",
         )
-    raise Refused(f"{len(bricks)} bricks: a thin-arbiter volume has 2 bricks and the thin arbiter, 3 in all", code="bad-layout")
+    raise Refused(f"{counted(len(bricks), 'brick')}: a thin-arbiter volume has 2 bricks and the thin arbiter, 3 in all", code="bad-layout")
 
 
 def check_multiple(bricks: int, size: int, word: str) -> None:
     if bricks % size:
         raise Refused(
-            f"number of bricks is not a multiple of {word} count ({bricks} bricks, {word} {size})",
+            f"number of bricks is not a multiple of {word} count ({counted(bricks, 'brick')}, {word} {size})",
             hint=f"give {size} bricks for each set",
             code="bad-layout",
         )
@@ -226,7 +227,7 @@ def _of_subvol(subvol: SubvolRequest) -> Layout:
             raise Refused("a disperse subvolume has no arbiter", code="bad-layout")
         layout = _disperse(bricks, subvol.disperse_count, subvol.disperse_data, subvol.disperse_redundancy)
         if layout.set_size != len(bricks):
-            raise Refused(f"a disperse subvolume of {len(bricks)} bricks, wanted {layout.set_size}", code="bad-layout")
+            raise Refused(f"a disperse subvolume of {counted(len(bricks), 'brick')}, wanted {layout.set_size}", code="bad-layout")
         return layout
     raise Refused(f"subvolume type {shown(subvol.type)!r} is not known", hint="distribute, replicate or disperse", code="bad-layout")
 
@@ -246,7 +247,7 @@ def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arb
             raise Refused("an arbiter subvolume has replica 2, arbiter 1 and exactly one brick of type arbiter", code="bad-layout")
         if len(bricks) != 3:
             raise Refused(
-                f"number of bricks is not a multiple of replica count ({len(bricks)} bricks, replica 2 arbiter 1 wants 3)",
+                f"number of bricks is not a multiple of replica count ({counted(len(bricks), 'brick')}, replica 2 arbiter 1 wants 3)",
                 code="bad-layout",
             )
         if arbiters[0] != 2:  # the arbiter is the last brick of its set for every client
@@ -257,7 +258,7 @@ def _subvol_replicate(subvol: SubvolRequest, bricks: tuple[BrickPlace, ...], arb
         raise Refused(f"replica count must be greater than 1, not {replica}", code="bad-layout")
     if replica != len(bricks):
         raise Refused(
-            f"number of bricks is not a multiple of replica count ({len(bricks)} bricks in a subvolume, replica {replica})",
+            f"number of bricks is not a multiple of replica count ({counted(len(bricks), 'brick')} in a subvolume, replica {replica})",
             code="bad-layout",
         )
     return Layout(type=SubvolumeType.REPLICATE, set_size=replica, bricks=bricks)

@@ -6,6 +6,7 @@ from gd2raft.commands import lookup
 from gd2raft.commands.step_kinds import DISMISS_PEER, DismissPeer
 from gd2raft.core import devices, model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
+from gd2raft.core.wording import counted
 
 
 class PeerRemove(Request, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ def check_removable(view: View, peer: model.Peer, force: bool) -> None:
     if claims := view.brick_claims(peer.id):
         volumes = sorted({c.volume for c in claims.values()})
         raise Refused(
-            f"peer {peer.hostname} has {len(claims)} bricks of volumes {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
+            f"peer {peer.hostname} has {counted(len(claims), 'brick')} of {'volume' if len(volumes) == 1 else 'volumes'} {', '.join(volumes[:5])}{', ...' if len(volumes) > 5 else ''}",
             hint="delete these volumes or replace the bricks first",
             code="has-bricks",
             http=403,

@@ -15,6 +15,7 @@ from gd2raft.commands.step_kinds import BRICK_EMPTIED, LEAVE_BRICK, BrickEmptied
 from gd2raft.core import devices, jobs, model, plan
 from gd2raft.core.model import Brick, Volume
 from gd2raft.core.plan import Change, Command, Ids, Plan, Refused, Request, Route, View
+from gd2raft.core.wording import counted
 
 
 class RemoveBrickCommit(Request, frozen=True, kw_only=True):
@@ -92,7 +93,7 @@ def check_moved(view: View, job: jobs.Job | None) -> None:
         count = sum(r.failures + r.skipped for r in missed.values())
         names = ", ".join(map(view.host, missed))
         raise Refused(
-            f"{count} files failed to move or were skipped on {names}",
+            f"{counted(count, 'file')} failed to move or {'was' if count == 1 else 'were'} skipped on {names}",
             hint="the rebalance log there names them; stop it and start it again (force would lose them)",
             code="files-left",
         )

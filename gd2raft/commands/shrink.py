@@ -9,6 +9,7 @@ from gd2raft.commands.volume_create import normalise
 from gd2raft.core import jobs, model
 from gd2raft.core.model import Brick, BrickType, Subvolume, SubvolumeType, Volume
 from gd2raft.core.plan import Conflict, Refused, View
+from gd2raft.core.wording import counted
 
 CLIENT_IO_THREADS = "performance.client-io-threads"
 
@@ -70,8 +71,8 @@ def _smaller_sets(volume: Volume, ids: set[str], replica: int) -> tuple[Subvolum
         bricks = tuple(b for b in subvol.bricks if b.id not in ids)
         if len(bricks) != replica:
             raise Refused(
-                f"set {number} would have {len(bricks)} bricks, not {replica}",
-                hint=f"name {volume.replicas - replica} bricks of each set",
+                f"set {number} would have {counted(len(bricks), 'brick')}, not {replica}",
+                hint=f"name {counted(volume.replicas - replica, 'brick')} of each set",
                 code="bad-layout",
             )
         if subvol.arbiter_count and any(b.type is BrickType.ARBITER for b in bricks):
@@ -150,7 +151,7 @@ def check_pending(volume: Volume, leaving: list[Brick]) -> None:
             )
     if len(waiting) != len(leaving):
         raise Refused(
-            f"remove-brick was started for {len(waiting)} bricks, {len(leaving)} are named",
+            f"remove-brick was started for {counted(len(waiting), 'brick')}, the request names {len(leaving)}",
             hint="name all of them",
             code="not-decommissioned",
         )

@@ -10,7 +10,9 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -21,6 +23,7 @@ from gd2raft.steps.durable import write_durably
 FILE = "peer.json"
 AUTH = "auth"
 SECRET_DIGITS = 64
+OTHERS = stat.S_IROTH | stat.S_IWOTH
 
 log = structlog.get_logger("identity")
 
@@ -123,6 +126,18 @@ def load_secret(folder: Path, *, first_start: bool) -> str:
             f"{path} is damaged: it should hold a secret of {SECRET_DIGITS} hexadecimal digits. Copy the file from another peer of the pool"
         )
     return text
+
+
+def warn_if_open(paths: Iterable[Path]) -> None:
+    """Say which of these files with secrets every user of the machine can get at."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(path.stat().st_mode)
+            if mode & OTHERS:
+                log.warning(
+                    f"{path} holds a secret and is open to every user of this machine (mode {mode:o}): chmod 600 {path}; "
+                    "whoever has read it can command the pool"
+                )
 
 
 def new_secret(folder: Path) -> str:

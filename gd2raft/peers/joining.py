@@ -14,14 +14,16 @@ import structlog
 
 from gd2raft import services
 from gd2raft.commands.peer_add import FoundPeer, check_addresses
-from gd2raft.config import PEER_PORT, join_address
+from gd2raft.config import CLIENT_PORT, PEER_PORT, join_address
 from gd2raft.core import devices, model
 from gd2raft.core.plan import Failed, Refused
+from gd2raft.core.wording import counted
 from gd2raft.engine.step_runner import StepError
 from gd2raft.peers.identity import Identity, new_identity
+from gd2raft.peers.strangers import who_answers
 from gd2raft.rpc.connection import Connection
-from gd2raft.rpc.errors import RemoteError, RpcError, RpcRefusal
-from gd2raft.rpc.hello import JoinDial
+from gd2raft.rpc.errors import DialFailed, HelloRefused, RemoteError, RpcError, RpcRefusal
+from gd2raft.rpc.hello import H_CLOSED, H_NOT_GD2R, JoinDial
 from gd2raft.rpc.pool import ConnectionPool
 
 ASK_TIMEOUT_S = 5.0
@@ -46,7 +48,7 @@ class Prober:
                 reply, _ = await self._ask(host, port)
                 return found_peer(host, port, reply, self._store)
             except (RpcError, OSError, TimeoutError) as error:
-                problems.append(f"could not connect to host {text}: {error or type(error).__name__}")
+                problems.append(f"could not connect to host {text}: {await cause_of(error, host, port)}")
         raise Failed(
             "; ".join(problems),
             hint=f"is its gd2raft running, and is port {PEER_PORT} open? Only daemons of one protocol version can talk",
@@ -107,6 +109,16 @@ class Prober:
         raise StepError(
             f"peer {address} did not catch up within {timeout_s:.0f} s: {last}", "it goes on trying; `gd2 peer status` shows it"
         )
+
+
+async def cause_of(error: Exception, host: str, port: int) -> str:
+    """Why nobody could be asked; and who is there instead, at that port or at the one of all GlusterFS daemons."""
+    cause = (error.cause if isinstance(error, RpcError) else "") or str(error) or type(error).__name__
+    if isinstance(error, HelloRefused) and error.code in (H_NOT_GD2R, H_CLOSED):
+        return f"at port {port} answers {who}" if (who := await who_answers(host, port)) else cause
+    if isinstance(error, DialFailed) and port != CLIENT_PORT and (who := await who_answers(host, CLIENT_PORT)):
+        return f"port {port}: {cause}; at port {CLIENT_PORT} answers {who}"
+    return cause
 
 
 def parse_address(text: str) -> tuple[str, int]:
@@ -171,9 +183,9 @@ class Probed:
         if identity.pool_id == pool_id and identity.role == "invited":
             return ""
         if volumes := view.volumes():
-            return f"it has {len(volumes)} volume{'s' * (len(volumes) > 1)} ({', '.join(v.name for v in volumes[:3])})"
+            return f"it has {counted(len(volumes), 'volume')} ({', '.join(v.name for v in volumes[:3])})"
         if found := devices.all_devices(view):
-            return f"it has {len(found)} device{'s' * (len(found) > 1)} ({', '.join(d.path for d in found[:3])}): gd2 device remove"
+            return f"it has {counted(len(found), 'device')} ({', '.join(d.path for d in found[:3])}): gd2 device remove"
         if (peers := len(view.peers())) > 1:
             return f"it is in another pool, of {peers} peers ({identity.pool_id})"
         if identity.role != "founder":

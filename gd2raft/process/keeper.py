@@ -165,9 +165,7 @@ class Keeper:
         if self._refusal is not None:
             return Problem(self.key, f"{self.key} can't be started", self._refusal.cause, self._refusal.hint)
         if self._failed_starts >= _STARTS_BEFORE_A_PROBLEM or patience_ended:
-            return self._cannot(
-                f"{self.key} does not come online", f"see {self.wanted.log_file}; it is tried again by itself, at once with start force"
-            )
+            return self._cannot(f"{self.key} does not come online", f"see {self.wanted.log_file}")
         return None
 
     def _cannot(self, what: str, hint: str) -> Problem:

@@ -63,7 +63,7 @@ class SizeInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BrickFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a peer says of one of its bricks. The default: nothing is known (the peer can't be reached), so it is offline."""
+    """What a peer says of one of its bricks. The default: nothing is known (the peer can't be reached), so it is offline. `error`: why it is."""
 
     online: bool = False
     pid: int = 0
@@ -72,6 +72,7 @@ class BrickFacts(msgspec.Struct, frozen=True, kw_only=True):
     mount_opts: str = ""
     device: str = ""
     size: SizeInfo = SizeInfo()
+    error: str = ""
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):

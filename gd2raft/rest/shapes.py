@@ -72,7 +72,10 @@ class BrickInfo(Shape, frozen=True, kw_only=True):
 
 
 class BrickStatus(Shape, frozen=True, kw_only=True):
-    """`known` False: the brick's peer didn't answer; the brick may well run, its processes outlive the daemon."""
+    """`known` False: the brick's peer didn't answer; the brick may well run, its processes outlive the daemon.
+
+    `error`: why one that should run doesn't: how it ended, and the first errors of its log.
+    """
 
     info: BrickInfo
     online: bool
@@ -83,6 +86,7 @@ class BrickStatus(Shape, frozen=True, kw_only=True):
     mount_opts: str
     device: str
     size: SizeInfo
+    error: str = ""
 
 
 class SubvolumeInfo(Shape, frozen=True, kw_only=True):
@@ -269,6 +273,7 @@ def brick_status(volume: model.Volume, brick: model.Brick, hosts: Mapping[str, s
         mount_opts=facts.mount_opts,
         device=facts.device,
         size=facts.size,
+        error=facts.error,
     )
 
 

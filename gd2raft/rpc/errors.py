@@ -27,7 +27,9 @@ TOO_LARGE = "too-large"
 
 
 class RpcError(Exception):
-    """Anything that the peer RPC raises on purpose."""
+    """Anything that the peer RPC raises on purpose. `cause`: of a dial that failed, without the address and the way out."""
+
+    cause = ""
 
 
 class RpcRefusal(RpcError):

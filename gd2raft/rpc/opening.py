@@ -6,6 +6,7 @@ This file must not know handlers, pools of connections, or servers.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import socket
 import ssl
@@ -16,7 +17,7 @@ import structlog
 from gd2raft.rpc import handshake, hello
 from gd2raft.rpc.connection import Connection, OnClose
 from gd2raft.rpc.dispatch import Endpoint
-from gd2raft.rpc.errors import DialFailed, HelloRefused
+from gd2raft.rpc.errors import DialFailed, HelloRefused, RpcError
 from gd2raft.rpc.handshake import Agreed, Handshake
 from gd2raft.rpc.hello import HelloPolicy, JoinDial
 
@@ -162,13 +163,22 @@ def check_peer(connection: Connection, peer_id: str | None, address: str) -> Non
 
 def _dial_error(address: str, timeout_s: float, error: BaseException) -> BaseException:
     """The same failure with the address and the way out in its text."""
+    made: RpcError
     if isinstance(error, HelloRefused) and error.code != hello.H_TIMEOUT:
-        return HelloRefused(error.code, f"peer RPC at {address}: {error.message}")
-    if isinstance(error, (TimeoutError, HelloRefused)):
-        return DialFailed(f"peer RPC at {address}: no connection within {timeout_s:g} s: is the peer up, and is no firewall between?")
-    if isinstance(error, OSError):
-        return DialFailed(f"peer RPC at {address}: {error.strerror or error}: is gd2raft running there?")
-    return error
+        cause = error.message
+        made = HelloRefused(error.code, f"peer RPC at {address}: {cause}")
+    elif isinstance(error, (TimeoutError, HelloRefused)):
+        cause = f"no connection within {timeout_s:g} s"
+        made = DialFailed(f"peer RPC at {address}: {cause}: is the peer up, and is no firewall between?")
+    elif isinstance(error, OSError):
+        cause = (
+            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+        )  # asyncio's has the address in it
+        made = DialFailed(f"peer RPC at {address}: {cause}: is gd2raft running there?")
+    else:
+        return error
+    made.cause = cause
+    return made
 
 
 def _abandon(opening: Opening, outcome: asyncio.Future[Connection]) -> None:

@@ -10,7 +10,8 @@ async def do(context: StepContext, arguments: FollowVolume) -> Facts:
     problems = await context.follow_volume(arguments.volume, FOLLOW_VOLUME.timeout_s - 5, arguments.bricks)
     if problems:
         raise StepFailed(
-            "; ".join(problems[:5]), hint="the daemon keeps trying; `gd2 volume status` shows what runs, the brick's log says more"
+            "; ".join(problems[:5]),
+            hint=f"it is tried again by itself, with pauses; `gd2 volume start {arguments.volume} force` tries at once, `gd2 volume status` shows what runs",
         )
     return {}
 

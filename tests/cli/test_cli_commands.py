@@ -257,7 +257,9 @@ def test_health_names_what_is_wrong_by_stable_codes_worst_first(gd2, peer):
     found = json.loads(gd2("health", "--json", peers=peer).out)
     codes = [f["code"] for f in found["findings"]]
     assert (found["healthy"], codes) == (False, ["NO_QUORUM", "VOLUME_OFFLINE", "PEER_OFFLINE", *["BRICK_OFFLINE"] * 3])
-    assert "volume start VOLUME force" in gd2("health", peers=peer).out
+    bricks[0]["error"] = "exited with code 1: Failed to find parent dir"
+    told = gd2("health", peers=peer).out
+    assert "volume start VOLUME force" in told and "brick node1:/b: exited with code 1: Failed to find parent dir" in told
     peer.answers["GET /v1/volumes/v1/bricks"] = (200, [*bricks[:2], brick_status("node3", "/b")])
     assert "VOLUME_OFFLINE" not in gd2("health", peers=peer).out, "one copy of three serves"
 

@@ -203,7 +203,7 @@ def test_a_device_with_bricks_is_not_removed() -> None:
     pool = equipped()
     volume = pool_after(pool, sized(replica=3))
     why = refused(pool, "device-remove", peer=host(1), device="/disk", force=True)
-    assert why.code == "has-bricks" and "1 bricks, of v" in why.message
+    assert why.code == "has-bricks" and "1 brick, of v" in why.message
     assert pool.do("volume-delete", None, volume=volume.name).outcome == "done"
     assert "still being taken off" in refused(pool, "device-remove", peer=host(1), device=device(1).id).message
     assert pool.do("device-remove", None, peer=host(1), device="/disk", force=True).outcome == "done"

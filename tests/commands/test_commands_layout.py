@@ -26,7 +26,7 @@ def test_a_replica_count_below_two_is_refused(replica: int) -> None:
 @pytest.mark.parametrize(("replica", "bricks"), [(3, 4), (2, 3), (3, 1), (2, 1), (4, 6)])
 def test_a_number_of_bricks_that_is_no_multiple_of_replica_is_refused(replica: int, bricks: int) -> None:
     error = refused(replica=replica, bricks=spread(bricks))
-    assert f"number of bricks is not a multiple of replica count ({bricks} bricks, replica {replica})" in error.message
+    assert f"number of bricks is not a multiple of replica count ({bricks} brick{'s' * (bricks != 1)}, replica {replica})" in error.message
 
 
 def test_two_copies_on_one_peer_are_refused_without_force() -> None:

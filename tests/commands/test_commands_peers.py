@@ -145,7 +145,7 @@ def test_a_peer_with_bricks_cant_leave_even_by_force(force: bool) -> None:
     pool = Pool()
     pool.volume("v", "node1:/b/1", "node2:/b/1", "node2:/b/2")
     error = refused(pool, "peer-remove", peer="node2", force=force)
-    assert error.http == 403 and "has 2 bricks of volumes v" in error.message
+    assert error.http == 403 and "has 2 bricks of volume v" in error.message
 
 
 def test_a_peer_whose_volume_is_gone_can_leave() -> None:

@@ -147,7 +147,7 @@ def test_all_bricks_that_were_started_must_be_committed_together(pool: Pool) -> 
     started(pool, *bricks(1, 2, 3, 4))
     pool.do("remove-brick-start", volume="v", bricks=bricks(2, 3))
     ended(pool)
-    with pytest.raises(Refused, match="started for 2 bricks, 1 are named"):
+    with pytest.raises(Refused, match="started for 2 bricks, the request names 1"):
         pool.plan("remove-brick-commit", volume="v", bricks=bricks(2))
 
 

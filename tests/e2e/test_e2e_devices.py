@@ -173,7 +173,7 @@ def test_a_device_is_removed_only_without_bricks_and_leaves_nothing_behind(equip
     equipped[0].must("POST", "/v1/volumes", {"name": "v3", "size": GIB, "replica": 3})
     place = f"{peer.address}:{disk_of(peer)}"
     refused = equipped[0].gd2("-y", "device", "remove", place)
-    assert refused.code == 1 and "has 1 bricks, of v3" in refused.err
+    assert refused.code == 1 and "has 1 brick, of v3" in refused.err
     too_large = equipped[0].gd2("volume", "create", "big", "--size", "50GiB", "--replica", "3")
     assert too_large.code == 1 and "No space" in too_large.err and too_large.err.count("rejected because") == 3
     equipped.remove("v3")

@@ -54,7 +54,7 @@ def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool) -> None:
     assert "could not connect to host" in message
     status, message = probe(first, f"{second.address}:24007")  # REST answers there, not the peer RPC
     assert status == 500
-    assert "could not connect" in message
+    assert f"could not connect to host {second.address}:24007: at port 24007 answers the REST of a gd2raft" in message
 
     assert len(pool.settled()) == 0
     assert len(first.peers()) == 3

@@ -56,7 +56,7 @@ def fails(peer: Peer, *words: str, code: int = 1) -> str:
         ('loglevel = "LOUD"', ("loglevel", "LOUD", "INFO")),
         (f'zone = "{"z" * 256}"', ("zone", "256", "255")),
         ('localstatedir = "here"', ("localstatedir", "here", "absolute")),
-        ("localstatedir = 7", ("localstatedir",)),
+        ("localstatedir = 7", ("gd2raft.toml", "localstatedir should be a text in quotes", "but is a number, '7'")),
         ('restauth = "perhaps"', ("restauth", "perhaps")),
         ("\x00\xff", ("not valid TOML",)),
     ],

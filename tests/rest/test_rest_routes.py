@@ -146,6 +146,7 @@ def test_bricks_of_peers_that_do_not_answer_are_offline(rest: Rest) -> None:
         "mount-opts": "rw",
         "device": "/dev/sda",
         "size": {"capacity": 3, "used": 1, "free": 2},
+        "error": "",
     }
     assert (down["online"], down["pid"], down["port"]) == (False, 0, 0)
 

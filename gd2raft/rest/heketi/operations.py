@@ -26,6 +26,7 @@ from gd2raft.commands.volume_stop import VolumeStop
 from gd2raft.core import devices, model
 from gd2raft.core.devices import State, hex_of
 from gd2raft.core.plan import CommandError, Failed, NotFound, Refused
+from gd2raft.core.wording import counted
 from gd2raft.rest.heketi.work import Operate, Work
 
 EMPTY_S = 60.0
@@ -122,7 +123,7 @@ async def _emptied(work: Work, identity: str) -> None:
             left, since = now_left, loop.time()
         elif loop.time() - since > NO_PROGRESS_S:
             raise Failed(
-                f"{left} bricks of device {device.path} could not be moved: {device.note or 'the pool is still at it'}",
+                f"{counted(left, 'brick')} of device {device.path} could not be moved: {device.note or 'the pool is still at it'}",
                 hint="it is tried again by itself; or add devices, or set it online again",
             )
         await _next(work)
