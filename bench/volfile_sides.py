@@ -136,7 +136,7 @@ class Ours:
         self._verbs: dict[str, Callable[[Words], tuple[str, str, Any]]] = {
             "create": _create,
             "start": _start,
-            "stop": lambda w: ("POST", f"/v1/volumes/{w[1]}/stop", {}),
+            "stop": lambda w: ("POST", f"/v1/volumes/{w[1]}/stop", {"force": w[-1] == "force"}),
             "delete": lambda w: ("DELETE", f"/v1/volumes/{w[1]}", None),
             "set": _set,
             "reset": _reset,
