@@ -23,8 +23,10 @@ from gd2raft.rpc.connection import Connection
 from gd2raft.steps.registry import steps
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
+from gd2raft.store.raft.errors import WalCorrupt
 from gd2raft.store.raft.hint import CommitHint
 from gd2raft.store.raft.node import Frame, Links, RaftStore
+from gd2raft.store.raft.storage import WAL
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
@@ -101,6 +103,12 @@ class Tenure:
         folder = identities.raft_folder(self._state, self.identity.pool_id)
         config, run_step = self._daemon.config, self._daemon.run_step
         stores.check_folder(folder, config.store)
+        if (
+            config.store == "raft" and self.identity.joined_index > 0 and not folder.exists()
+        ):  # else the refusal would leave a folder and a lock
+            raise WalCorrupt(
+                str(folder / WAL), 0, "it is missing with its folder, while this peer is a member of a pool (was its disk replaced?)"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         if config.store == "etcd":
             self.courier = Courier(self._dial_voter, lambda peer: "")  # nobody votes

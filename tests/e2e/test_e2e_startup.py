@@ -213,8 +213,7 @@ def test_a_folder_of_logs_that_is_gone_is_not_made_anew(peer: Peer, history: obj
     kept = peer.state / "kept"
     (peer.state / "raft").rename(kept)
     fails(peer, "raft.wal", "missing", "peer replace")
-    assert {path.name for path in (peer.state / "raft").rglob("*") if path.is_file()} <= {"lock"}, "the refusal wrote something"
-    shutil.rmtree(peer.state / "raft")
+    assert not (peer.state / "raft").exists(), "the refusal wrote something"
     kept.rename(peer.state / "raft")
     peer.start().ready()
     assert peer.volumes() == history
