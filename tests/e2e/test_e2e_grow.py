@@ -6,7 +6,7 @@ import hashlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 FILES = 300
 FOLDERS = 10
 JOB_S = 120.0
+MISSING_S = 10.0
 NOT_DATA = {".glusterfs", ".trashcan"}
 
 
@@ -56,12 +57,25 @@ class Writer(threading.Thread):
         assert not self.is_alive(), "a write hangs"
         assert not self.errors, self.errors[:5]
 
-    def check(self) -> None:
-        """Every file is there with its checksum, and listed."""
-        wrong = [n for n, wanted in self.sums.items() if hashlib.md5((self.mount / n).read_bytes()).hexdigest() != wanted]
+    def check(self, bricks: Sequence[Path] = ()) -> None:
+        """Every file is there with its checksum, and listed. What is not found is looked for again, and on the `bricks`, to say more."""
+        found = {name: self._found(name) for name in self.sums}
+        if missing := [name for name, checksum in found.items() if checksum is None]:
+            pause(MISSING_S)
+            still = [name for name in missing if self._found(name) is None]
+            copies = [str(path) for brick in bricks for name in missing[:5] for path in [brick / name] if path.exists()]
+            pytest.fail(f"not found: {missing[:5]}, {MISSING_S:.0f} s later: {still[:5]}, on the bricks: {copies}")
+        wrong = [name for name, checksum in found.items() if checksum != self.sums[name]]
         assert not wrong, f"{len(wrong)} of {len(self.sums)} files have other bytes: {wrong[:5]}"
         listed = {str(p.relative_to(self.mount)) for p in self.mount.rglob("*") if p.is_file() and ".meta" not in p.parts}
         assert listed == self.sums.keys(), f"missing in listings: {sorted(self.sums.keys() - listed)[:5]}"
+
+    def _found(self, name: str) -> str | None:
+        """The checksum of what is read through the mount; None when there is no such file."""
+        try:
+            return hashlib.md5((self.mount / name).read_bytes()).hexdigest()
+        except FileNotFoundError:
+            return None
 
 
 @pytest.fixture
@@ -145,7 +159,7 @@ def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(
     until(lambda: pool[1].call("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [leaving]}).status == 200, "the commit is done")
 
     one.end()
-    one.check()
+    one.check([peer.brick_folder("v") for peer in pool.peers])
     assert data_files(pool[0].brick_folder("v")) == []
     left = pool.online("v")
     assert left == {name: pid for name, pid in pids.items() if name != leaving}, "a brick that stays was restarted"
