@@ -122,13 +122,30 @@ def _check_root(path: str, device: int) -> None:
 
 def check_free(path: str) -> None:
     """Neither the path nor a folder above it is a brick already."""
-    for folder in dict.fromkeys((Path(path), *Path(path).parents, *Path(os.path.realpath(path)).parents)):
+    for folder in _upwards(path):
         if (mark := mark_of(str(folder))) is not None:
             where = f"brick path {path}" if str(folder) == path else f"parent directory {folder}"
             raise StepFailed(
                 f"{where} is already part of a volume ({mark})",
                 hint="use an empty folder, or say force or the flag reuse-bricks to take it over",
             )
+
+
+def untouched(path: str) -> bool:
+    """Whether the folder is empty or not there, and bears no mark, nor any above it: no brick is here, since none is served without a mark."""
+    try:
+        if os.listdir(path):
+            return False
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return all(mark_of(str(folder)) is None for folder in _upwards(path))
+
+
+def _upwards(path: str) -> Iterable[Path]:
+    """The folder and all above it, also where a symlink leads."""
+    return dict.fromkeys((Path(path), *Path(path).parents, *Path(os.path.realpath(path)).parents))
 
 
 def mark_of(path: str) -> str | None:

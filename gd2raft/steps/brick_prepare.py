@@ -76,7 +76,8 @@ def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known)
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
         )
-        brick_use.check_unserved(path, context.running_bricks())
+        if not brick_paths.untouched(path):  # else the processes of a large machine are looked through for nothing
+            brick_use.check_unserved(path, context.running_bricks())
         brick_use.check_not_elsewhere(path, known.elsewhere)
         if not (arguments.reuse or arguments.force):
             brick_paths.check_free(path)

@@ -16,7 +16,11 @@ from gd2raft.core.kv import Commit, Event, Result, Versioned
 
 
 class StoreError(Exception):
-    """The store could not do it; the message says why and what to do."""
+    """The store could not do it; the message says why and what to do. `cause`: without what it means for this very call."""
+
+    def __init__(self, cause: str, consequence: str = "") -> None:
+        super().__init__(f"{cause}: {consequence}" if consequence else cause)
+        self.cause = cause
 
 
 class NoQuorum(StoreError):

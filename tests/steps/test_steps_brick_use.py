@@ -58,9 +58,15 @@ def test_a_folder_that_a_running_glusterfsd_serves_is_refused_even_with_force(pl
 
 def test_a_folder_that_is_served_under_another_name_is_refused_too(place: Place) -> None:
     place.brick.mkdir()
+    mark(place.brick)
     (place.bricks.parent / "link").symlink_to(place.bricks)
     served(place, place.bricks.parent / "link/b1")
     assert "is in use: glusterfsd" in str(place.refused(**FORCE))
+
+
+def test_for_an_empty_folder_without_a_mark_no_process_is_looked_at(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place.context, "running_bricks", lambda: pytest.fail("the processes were looked through"))
+    place.do()
 
 
 def test_a_neighbour_of_a_brick_that_is_served_is_a_brick_and_so_is_what_a_dead_process_left(place: Place) -> None:

@@ -80,6 +80,7 @@ class Sim(Faults):
             write.outcome = "refused"
             self.trace(f"{store.peer} write {name} refused: {error}")
         except OutcomeUnknown as error:
+            assert "nothing was" not in str(error), error  # nobody knows that
             write.outcome = "unknown"
             self.trace(f"{store.peer} write {name} unknown: {error}")
         except StoreError as error:

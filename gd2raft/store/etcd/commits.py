@@ -120,7 +120,7 @@ class Commits:
                     self._session = await self._open_new(deadline)
                 return self._session
         except TimeoutError as error:
-            raise NoLeader("no session could be opened in etcd in time; nothing was changed") from error
+            raise NoLeader("no session could be opened in etcd in time", "nothing was changed") from error
 
     async def _open_new(self, deadline: float) -> Session:
         last = "the deadline has passed"
@@ -137,11 +137,11 @@ class Commits:
                 last = str(error)
                 self.check_quorum()
                 await asyncio.sleep(RETRY_S)
-        raise NoLeader(f"no session could be opened in etcd in time ({last}); nothing was changed")
+        raise NoLeader(f"no session could be opened in etcd in time ({last})", "nothing was changed")
 
     def check_quorum(self) -> None:
         if not self._has_quorum():
-            raise NoQuorum(f"etcd ({self._gateway}) does not answer, or has no quorum: nothing was changed, reading still works")
+            raise NoQuorum(f"etcd ({self._gateway}) does not answer, or has no quorum", "nothing was changed, reading still works")
 
     # one transaction
 
@@ -251,7 +251,7 @@ class _Attempts:
             await asyncio.sleep(RETRY_S)
         if self._unknown:
             raise OutcomeUnknown(f"{self._unknown}: the commit may or may not happen")
-        raise NoLeader(f"etcd took no commit in time ({last}); nothing was changed")
+        raise NoLeader(f"etcd took no commit in time ({last})", "nothing was changed")
 
     def _outcome(self, answer: TxnAnswer) -> Result | None:
         if answer.succeeded:
@@ -266,7 +266,7 @@ class _Attempts:
         pairs = zip(self._commit.expect, expected, strict=True)
         moved = tuple(e.key for e, found in pairs if (found.mod_revision if found else 0) != e.modified)
         if not moved and self._term and (leader is None or leader.create_revision != self._term):
-            raise NoLeader("this peer doesn't lead any more; nothing was changed")
+            raise NoLeader("this peer doesn't lead any more", "nothing was changed")
         return Result("conflict", head.mod_revision if head else 0, moved)
 
 

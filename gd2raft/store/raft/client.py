@@ -153,7 +153,7 @@ class Client:
                 continue
             except StoreError as error:
                 if unknown and not isinstance(error, OutcomeUnknown):
-                    raise OutcomeUnknown(f"{unknown}; since then: {error}") from error
+                    raise OutcomeUnknown(f"{unknown}; since then: {error.cause}") from error
                 raise
             if self._router.now() >= deadline:
                 raise OutcomeUnknown(f"{unknown or 'no answer'} before the deadline: the commit may or may not happen")
@@ -163,7 +163,7 @@ class Client:
         if self._router.now() >= until:
             if unknown:
                 raise OutcomeUnknown(f"{unknown}; since then: {error}")
-            raise NoLeader(f"no leader took the commit in time ({error}); nothing was proposed")
+            raise NoLeader(f"no leader took the commit in time ({error})", "nothing was proposed")
         await self._router.wait_change(RETRY_S)
 
     async def _wait_leader(self, give_up: float) -> bool:
@@ -171,15 +171,15 @@ class Client:
         while True:
             if self._router.is_full():
                 raise StoreFull(
-                    "the disk that holds the cluster's configuration is full on this peer: free some space; nothing was changed"
+                    "the disk that holds the cluster's configuration is full on this peer", "free some space; nothing was changed"
                 )
             if not self._router.has_quorum():
-                raise NoQuorum("no majority of the voters can be reached from this peer: nothing was changed, reading still works")
+                raise NoQuorum("no majority of the voters can be reached from this peer", "nothing was changed, reading still works")
             if self._router.leads() or self._router.leader():
                 return True
             left = give_up - self._router.now()
             if left <= 0:
-                raise NoLeader("no leader was elected in time; nothing was proposed")
+                raise NoLeader("no leader was elected in time", "nothing was proposed")
             await self._router.wait_change(max(SHORTEST_WAIT_S, min(left, LEADER_CHECK_S)))
 
     async def _attempt(self, operation: bytes, deadline: float) -> Result:
@@ -201,7 +201,7 @@ class Client:
         if reply.status == "lost":
             raise Lost(reply.message)
         if reply.status == "no-quorum":
-            raise NoQuorum(reply.message)
+            raise NoQuorum(reply.message, "nothing was changed")
         if reply.status == "full":
             raise StoreFull(reply.message)
         raise NotProposed(reply.message or reply.status)
