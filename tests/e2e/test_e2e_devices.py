@@ -157,7 +157,7 @@ def test_a_create_by_size_is_undone_everywhere_when_the_leader_is_killed_in_the_
     leader.start().ready()
     until(lambda: all_given_back(pool), "everything is undone", HEAL_S)
     assert pool.settled() == {}
-    assert pool[0].get("/v1/transactions") == []
+    until(lambda: pool[0].get("/v1/transactions") == [], "what was undone is off the list")
 
 
 def ignoring(peer: Peer, body: object) -> None:
