@@ -44,6 +44,11 @@ class Mount:
     def log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-1500:] if self.log.exists() else "(no log)"
 
+    def complaints(self) -> str:
+        """What the client warned of, the last of it; without the graphs, which fill the rest of its log."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else "(no log)"
+        return "\n".join(line for line in text.splitlines() if "] W [" in line or "] E [" in line or " C [" in line)[-6000:]
+
 
 class Pool:
     """`machines` with a daemon each, not started yet, and `spare` ones in the same network for what else the test needs."""
@@ -173,7 +178,8 @@ class Pool:
         return not pids
 
     def logs(self) -> list[tuple[str, str]]:
-        return [(f"daemon of {peer} ({peer.log})", peer.log_tail()) for peer in self.peers]
+        daemons = [(f"daemon of {peer} ({peer.log})", peer.log_tail()) for peer in self.peers]
+        return daemons + [(f"mount of {mount.volume} ({mount.log})", mount.complaints()) for mount in self.mounts]
 
 
 MakePool = Callable[..., Pool]
