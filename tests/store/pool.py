@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.node import Links, RaftStore
 from gd2raft.store.raft.settings import Settings
@@ -62,8 +64,15 @@ class Pool:
         for name in names[1:]:
             learner = await self.start(name)
             await learner.reset_to_learner(POOL)
-            await (await self.leader()).add_voter(name, 10)
+            await self._promote(name)
         return [self.peers[name] for name in names]
+
+    async def _promote(self, name: str) -> None:
+        """Make it a voter, under another leader too: a disk that hangs for a moment ends a leadership as short as these."""
+        async with asyncio.timeout(20):
+            while name not in (leader := await self.leader()).status().voters:
+                with contextlib.suppress(StoreError):
+                    await leader.add_voter(name, 10)
 
     async def leader(self, among: tuple[str, ...] | None = None) -> RaftStore:
         def find() -> RaftStore | None:
