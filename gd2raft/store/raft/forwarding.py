@@ -105,7 +105,7 @@ def _refusal(store: Answering) -> Answer | None:
     if not store.leads():
         return Answer("not-leader", "that peer does not lead")
     if not store.has_quorum():
-        return Answer("no-quorum", "the leader can't reach a majority of the voters")
+        return Answer("no-quorum", "no quorum: the leader can't reach a majority of the voters")
     return None
 
 

@@ -29,7 +29,7 @@ async def wait_linearizable(store: Reading, timeout_s: float, leader_wait_s: flo
     give_up = min(deadline, store.now() + leader_wait_s)
     while True:
         if not store.has_quorum():
-            raise NoQuorum("no majority of the voters can be reached from this peer: reads without linearizability still work")
+            raise NoQuorum("no quorum: no majority of the voters can be reached from this peer: reads without linearizability still work")
         if (index := await _read_index(store, deadline)) is not None:
             await _wait_applied(store, index, deadline)
             return
