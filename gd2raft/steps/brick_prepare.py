@@ -73,14 +73,14 @@ def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known)
         brick_paths.check_empty(path)
     brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), known.claims)
     if empty or brick_paths.volume_id_of(path) != ours:
+        if not (arguments.reuse or arguments.force):
+            brick_paths.check_free(path)  # first: force answers the next checks too, and whoever says it must have seen this
         made = brick_paths.check_folder(
             path, create=arguments.create_folder, allow_root=arguments.allow_root, allow_mount=arguments.allow_mount
         )
         if not brick_paths.untouched(path):  # else the processes of a large machine are looked through for nothing
             brick_use.check_unserved(path, context.running_bricks())
         brick_use.check_not_elsewhere(path, known.elsewhere)
-        if not (arguments.reuse or arguments.force):
-            brick_paths.check_free(path)
         mark = brick_paths.volume_id_of(path)
         _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path)))
     elif known.fresh and notes.read(context, _name_of(arguments), Note) is None:
