@@ -174,7 +174,9 @@ class Client:
                     "the disk that holds the cluster's configuration is full on this peer", "free some space; nothing was changed"
                 )
             if not self._router.has_quorum():
-                raise NoQuorum("no quorum: no majority of the voters can be reached from this peer", "nothing was changed, reading still works")
+                raise NoQuorum(
+                    "no quorum: no majority of the voters can be reached from this peer", "nothing was changed, reading still works"
+                )
             if self._router.leads() or self._router.leader():
                 return True
             left = give_up - self._router.now()
