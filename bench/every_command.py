@@ -9,6 +9,7 @@ ours makes one, looks, and takes it away.
 from __future__ import annotations
 
 import contextlib
+import functools
 
 from bench import ours, theirs
 from bench.commands import OPTION, PEERS, VALUES, Round
@@ -125,7 +126,7 @@ class EveryCommand(Round):
         self._give("reset-brick commit", orders.reset_brick(new, "commit"))
         self._serves(running)
         for what in ("index", "full"):  # their daemons have to find the bricks of the new graph first
-            self._check(f"self-heal daemons take heal {what}", lambda what=what: self._taken(orders.heal(what)))  # type: ignore[misc]
+            self._check(f"self-heal daemons take heal {what}", functools.partial(self._taken, orders.heal(what)))
         self._give("heal-count", orders.heal("heal-count"), LOOKS)
         self._give("heal", orders.heal("index"), LOOKS)
         self._give("heal full", orders.heal("full"), LOOKS)

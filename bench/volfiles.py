@@ -85,12 +85,12 @@ class Pair:
         self._xlators, self._before = frozenset(), Seen()
         name = f"v{self._lives}"  # short: glusterd 10.3 fails to create a thin arbiter when its bricks have long names
         life = Life([], [])
-        fixed = iter(commands) if isinstance(commands, list) else None
+        given = iter([] if isinstance(commands, Case) else commands)
         seen, leaving = Seen(), ""
         try:
             while True:
                 known = replace(seen, options={**seen.options, **({"leaving": leaving} if leaving else {})})
-                words = next(fixed, None) if fixed is not None else commands.next(known)  # type: ignore[union-attr]
+                words = commands.next(known) if isinstance(commands, Case) else next(given, None)
                 if words is None:
                     return life
                 life.words.append(words)

@@ -103,14 +103,8 @@ class Tenure:
         folder = identities.raft_folder(self._state, self.identity.pool_id)
         config, run_step = self._daemon.config, self._daemon.run_step
         stores.check_folder(folder, config.store)
-        if (
-            config.store == "raft" and self.identity.joined_index > 0 and not folder.exists()
-        ):  # else the refusal would leave a folder and a lock
-            raise WalCorrupt(
-                str(folder / WAL), 0, "it is missing with its folder, while this peer is a member of a pool (was its disk replaced?)"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
         if config.store == "etcd":
+            folder.mkdir(parents=True, exist_ok=True)
             self.courier = Courier(self._dial_voter, lambda peer: "")  # nobody votes
             in_etcd = await stores.open_etcd(
                 config, self.identity, folder, on_change=self._store_changed, on_fatal=lambda error: self._daemon.stop(str(error))
@@ -122,6 +116,13 @@ class Tenure:
 
     async def _open_raft(self, folder: Path) -> RaftStore:
         marker = folder / "created"
+        # A peer that has seen itself in this pool had a log: without it, it must not begin anew under the name that it voted by.
+        expect = marker.exists() or self.identity.joined_index > 0
+        if expect and not folder.exists():  # said here, since opening the disk makes the folder and a lock in it
+            raise WalCorrupt(
+                str(folder / WAL), 0, "it is missing with its folder, while this peer is a member of a pool (was its disk replaced?)"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
         self._hint = hint = CommitHint(folder / "committed")
         opened: list[RaftStore] = []  # the store, once it is open
         links = Links(
@@ -132,8 +133,6 @@ class Tenure:
             on_fatal=lambda error: self._daemon.stop(str(error)),
             on_change=self._store_changed,
         )
-        # A peer that has seen itself in this pool had a log: without it, it must not begin anew under the name that it voted by.
-        expect = marker.exists() or self.identity.joined_index > 0
         store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=expect, known_committed=hint.read)
         opened.append(store)
         if not store.pool:

@@ -50,9 +50,9 @@ def health(session: Session, words: Parsed) -> None:
 
 
 def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
-    full = [str(p["name"]) for p in cluster.get("peers", []) if p.get("disk-full")] or [name_of_asked(cluster)] * bool(
-        cluster.get("disk-full")
-    )
+    full = [str(p["name"]) for p in cluster.get("peers", []) if p.get("disk-full")]
+    if cluster.get("disk-full") and not full:  # the asked one is not in the list while it joins
+        full = [name_of_asked(cluster)]
     found = [Finding("DISK_FULL", f"the disk that holds the pool's state is full on peer {name}") for name in full]
     if not cluster["quorum"]:
         return [*found, Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]

@@ -32,18 +32,21 @@ def command_line_of(pid: int) -> CommandLine | None:
     return parse_command_line([os.fsdecode(word) for word in data.split(b"\0")[:-1]]) if data else None
 
 
-def pids_where(fits: Callable[[CommandLine], bool]) -> Iterator[int]:
-    """Every running glusterfs and glusterfsd with a fitting command line."""
+def running() -> Iterator[tuple[int, CommandLine]]:
+    """Every glusterfs and glusterfsd of our user, of whichever daemon."""
     for name in os.listdir("/proc"):
-        if name.isascii() and name.isdigit() and (line := command_line_of(int(name))) and fits(line):
-            yield int(name)
+        if name.isascii() and name.isdigit() and (line := command_line_of(int(name))):
+            yield int(name), line
+
+
+def pids_where(fits: Callable[[CommandLine], bool]) -> Iterator[int]:
+    """Those with a fitting command line."""
+    return (pid for pid, line in running() if fits(line))
 
 
 def bricks() -> Iterator[tuple[int, CommandLine]]:
-    """Every running glusterfsd that serves a brick, of whichever daemon."""
-    for name in os.listdir("/proc"):
-        if name.isascii() and name.isdigit() and (line := command_line_of(int(name))) and line.brick_name.startswith("/"):
-            yield int(name), line
+    """Those that serve a brick."""
+    return ((pid, line) for pid, line in running() if line.brick_name.startswith("/"))
 
 
 def pids_of_pid_file(pid_file: str) -> list[int]:
