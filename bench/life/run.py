@@ -33,6 +33,8 @@ DISK = Path("/var/tmp")  # a real disk, unlike /tmp on many machines
 FILLERS = 4
 WRITES_PER_S = 6.0
 REST_S, SAME_S = 90.0, 120.0
+FILL_S, FILE_S = 120.0, 0.5
+"""What writing the first files may take, in all and for each."""
 SHOWN_MAX = 10
 
 
@@ -157,7 +159,10 @@ class Life:
             count = self._options.files // FILLERS + (number < self._options.files % FILLERS)
             fillers.append(Writer(mounts[number % len(mounts)], f"f{number}", self._ledger, str(self._options.seed), count=count))
             fillers[-1].start()
+        deadline = time.monotonic() + FILL_S + self._options.files * FILE_S
         while any(filler.is_alive() for filler in fillers):
+            if time.monotonic() > deadline:
+                raise NotDone(f"only {len(self._ledger.sums)} of {self._options.files} files were written in time")
             time.sleep(phases.PROGRESS_S / 5)
             self._note(f"  {len(self._ledger.sums)} files")
 
