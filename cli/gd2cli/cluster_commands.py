@@ -45,6 +45,12 @@ def status(session: Session, words: Parsed) -> None:
     session.show(answer, lambda cluster: status_text(cluster, peers, session.paint))
 
 
+def quorum_cell(cluster: dict[str, Any], paint: Paint) -> str:
+    if not cluster["quorum"]:
+        return paint("bad", "NO: writes are refused, reads go on")
+    return paint("good", "yes") if cluster["leader"] else paint("bad", "yes, but nobody leads: writes wait or are refused, reads go on")
+
+
 def peers_if_known(session: Session) -> list[dict[str, Any]]:
     """Names make it readable, but this must also answer when little else does."""
     try:
@@ -57,7 +63,7 @@ def peers_if_known(session: Session) -> list[dict[str, Any]]:
 def status_text(cluster: dict[str, Any], peers: list[dict[str, Any]], paint: Paint) -> str:
     names = {p["id"]: str(p.get("name", "")) for p in peers}
     leader = cluster["leader"]
-    quorum = paint("good", "yes") if cluster["quorum"] else paint("bad", "NO: writes are refused, reads go on")
+    quorum = quorum_cell(cluster, paint)
     lag = cluster["log-index"] - cluster["applied"]
     lines = [
         f"Quorum:    {quorum}",

@@ -29,11 +29,12 @@ class PrepareBrick(Arguments, frozen=True, kw_only=True):
 
 
 class CheckBrick(Arguments, frozen=True, kw_only=True):
-    """Check that the path still is the brick of this volume (folder and volume-id mark)."""
+    """Check that the path still is the brick of this volume (folder and volume-id mark). `forced`: a brick may be lost, but not another volume's."""
 
     volume: str
     volume_id: str
     path: str
+    forced: bool = False
 
 
 class HoldBrick(Arguments, frozen=True, kw_only=True):

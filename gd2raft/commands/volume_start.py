@@ -23,9 +23,13 @@ def plan_start(view: View, request: VolumeStart, ids: Ids) -> Plan:
     if volume.state is model.VolumeState.STARTED and not request.force_start_bricks:
         raise Refused(f"volume {volume.name} is already started", hint="force starts bricks that are down", code="already-started")
     check = tuple(
-        CHECK_BRICK.at(b.peer_id, CheckBrick(volume=volume.name, volume_id=volume.id, path=b.path), must=False)
+        CHECK_BRICK.at(
+            b.peer_id,
+            CheckBrick(volume=volume.name, volume_id=volume.id, path=b.path, forced=request.force_start_bricks),
+            must=False,
+        )
         for b in volume.bricks()
-        if not request.force_start_bricks and not b.reset
+        if not b.reset
     )
     started = msgspec.structs.replace(volume, state=model.VolumeState.STARTED, starts=volume.starts + 1)
     return Plan(

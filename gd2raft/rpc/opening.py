@@ -6,6 +6,7 @@ This file must not know handlers, pools of connections, or servers.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 import socket
@@ -145,7 +146,7 @@ async def dial(
             connection = await outcome
     except BaseException as error:
         _abandon(opening, outcome)
-        raise _dial_error(address, timeout_s, error) from None
+        raise _dial_error(address, timeout_s, error, local_address, silent=opening.transport is not None) from None
     try:
         check_peer(connection, expect_peer_id, address)
     except HelloRefused:
@@ -161,15 +162,21 @@ def check_peer(connection: Connection, peer_id: str | None, address: str) -> Non
         raise HelloRefused(hello.H_WRONG_PEER, text)
 
 
-def _dial_error(address: str, timeout_s: float, error: BaseException) -> BaseException:
-    """The same failure with the address and the way out in its text."""
+def _dial_error(address: str, timeout_s: float, error: BaseException, local_address: str | None, *, silent: bool) -> BaseException:
+    """The same failure with the address and the way out in its text. `silent`: somebody took the connection, and said nothing."""
     made: RpcError
     if isinstance(error, HelloRefused) and error.code != hello.H_TIMEOUT:
         cause = error.message
         made = HelloRefused(error.code, f"peer RPC at {address}: {cause}")
+    elif isinstance(error, (TimeoutError, HelloRefused)) and silent:
+        cause = f"somebody takes the connection, but does not answer as a gd2raft within {timeout_s:g} s"
+        made = DialFailed(f"peer RPC at {address}: {cause}: what listens there, and is it well?")
     elif isinstance(error, (TimeoutError, HelloRefused)):
         cause = f"no connection within {timeout_s:g} s"
         made = DialFailed(f"peer RPC at {address}: {cause}: is the peer up, and is no firewall between?")
+    elif isinstance(error, OSError) and error.errno == errno.EINVAL and local_address:
+        cause = f"can't be reached from {local_address}, our own address"  # of 127.0.0.0/8, usually
+        made = DialFailed(f"peer RPC at {address}: {cause}: give this daemon an address of that network")
     elif isinstance(error, OSError):
         cause = (
             os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

@@ -14,6 +14,8 @@ from gd2raft.steps.step import StepFailed
 VOLUME_ID = "trusted.glusterfs.volume-id"
 GFID = "trusted.gfid"
 PROBE = "trusted.glusterfs.test"
+STATE_FOLDERS = ((("peer.json", "auth"), "gd2raft"), (("glusterd.info", "peers"), "glusterd"))
+"""What is in the folder of a daemon's state from its first start on, and whose that is."""
 
 
 def explain(path: str, error: OSError) -> StepFailed:
@@ -48,6 +50,14 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
             raise StepFailed(
                 f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
             )
+
+
+def check_no_state(path: str) -> None:
+    """Not in what another daemon on this machine keeps its state in, also with force: what is in there looks like files of a volume to nobody."""
+    for folder in _upwards(path):
+        for files, daemon in STATE_FOLDERS:
+            if all(os.path.exists(folder / name) for name in files):
+                raise StepFailed(f"brick path {path} is in {folder}, where a {daemon} keeps its state", hint="use a folder elsewhere")
 
 
 Name = tuple[int, int] | tuple[int, int, str]

@@ -72,6 +72,8 @@ def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known)
     if empty:
         brick_paths.check_empty(path)
     brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), known.claims)
+    if not arguments.provisioned:
+        brick_paths.check_no_state(path)
     if empty or brick_paths.volume_id_of(path) != ours:
         if not (arguments.reuse or arguments.force):
             brick_paths.check_free(path)  # first: force answers the next checks too, and whoever says it must have seen this

@@ -246,6 +246,8 @@ def test_cluster_status_without_quorum_or_peers_still_answers(gd2, peer):
     assert result.code == 0
     assert "Quorum:    NO" in result.out
     assert "Leader:    none known" in result.out
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status(quorum=True, leader=""))
+    assert "Quorum:    yes, but nobody leads" in gd2("cluster", "status", peers=peer).out
 
 
 def test_health_names_what_is_wrong_by_stable_codes_worst_first(gd2, peer):

@@ -118,8 +118,17 @@ def test_a_listener_that_says_nothing_costs_no_more_than_the_callers_deadline() 
         async with black_hole() as address, pooling(limits=RpcLimits(dial_timeout_s=20)) as pool:
             with pytest.raises(DialFailed, match="was not sent"):
                 await pool.call(address, ECHO, Say("x"), 0.1)
-            with pytest.raises(DialFailed, match="firewall"):
+            with pytest.raises(DialFailed, match=r"does not answer as a gd2raft within 0\.1 s"):
                 await pool.dial(address, timeout_s=0.1)
+
+    run(main())
+
+
+def test_an_address_that_ours_cannot_reach_is_told_so() -> None:
+    async def main() -> None:
+        async with pooling(local_address="127.0.0.1") as pool:
+            with pytest.raises(DialFailed, match=r"192\.0\.2\.77:24008: can't be reached from 127\.0\.0\.1"):
+                await pool.dial("192.0.2.77:24008", timeout_s=5)
 
     run(main())
 

@@ -91,8 +91,9 @@ class Place:
         self.context.known.claims.pop(str(path or self.brick), None)
         asyncio.run(brick_prepare.undo(self.context, self.arguments(path, **more)))  # type: ignore[arg-type]
 
-    def check(self, path: Path | str = "", volume_id: str = OURS) -> None:
-        asyncio.run(brick_check.do(self.context, CheckBrick(volume="v", volume_id=volume_id, path=str(path or self.brick))))  # type: ignore[arg-type]
+    def check(self, path: Path | str = "", volume_id: str = OURS, *, forced: bool = False) -> None:
+        asked = CheckBrick(volume="v", volume_id=volume_id, path=str(path or self.brick), forced=forced)
+        asyncio.run(brick_check.do(self.context, asked))  # type: ignore[arg-type]
 
     def claim(self, path: Path, volume: str = "other") -> None:
         self.context.known.claims[str(path)] = model.BrickClaim(volume=volume, brick="9")

@@ -211,9 +211,17 @@ def test_a_folder_without_the_mark_is_not_the_brick(place: Place) -> None:
 def test_a_folder_with_another_mark_is_told_whose_it_is(place: Place, value: bytes) -> None:
     place.brick.mkdir()
     mark(place.brick, value)
-    with pytest.raises(StepFailed, match="belongs to another volume") as caught:
-        place.check()
-    assert (str(OTHER) if len(value) == 16 else value.hex()) in str(caught.value)
+    for forced in (False, True):
+        with pytest.raises(StepFailed, match="belongs to another volume") as caught:
+            place.check(forced=forced)
+        assert (str(OTHER) if len(value) == 16 else value.hex()) in str(caught.value)
+
+
+def test_force_passes_over_a_brick_that_is_lost(place: Place) -> None:
+    place.check(forced=True)
+    place.brick.mkdir()
+    place.check(forced=True)
+    assert not place.brick.joinpath(".glusterfs").exists(), "a lost brick is replaced, not recreated"
 
 
 def test_a_look_at_a_brick_can_be_repeated_and_undone_without_a_trace(place: Place) -> None:

@@ -110,6 +110,16 @@ def test_the_daemons_own_folders_are_refused_even_with_force(place: Place, where
     assert "is in the daemon's own folder" in str(error) and brick_paths.mark_of(str(own)) is None
 
 
+@pytest.mark.parametrize(("names", "whose"), [(("peer.json", "auth"), "gd2raft"), (("glusterd.info", "peers"), "glusterd")])
+def test_the_state_of_another_daemon_is_refused_even_with_force(place: Place, names: tuple[str, str], whose: str) -> None:
+    other = place.bricks / "other"
+    other.mkdir()
+    for name in names:
+        (other / name).touch()
+    for path in (other, other / "b"):
+        assert f"is in {other}, where a {whose} keeps its state" in str(place.refused(path, force=True, reuse=True, create_folder=True))
+
+
 def test_the_daemons_own_folder_is_refused_by_way_of_a_link_too(place: Place) -> None:
     (place.bricks / "link").symlink_to(place.context.localstatedir)
     assert "daemon's own folder" in str(place.refused(place.bricks / "link/b", force=True))
