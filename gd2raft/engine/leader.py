@@ -38,7 +38,7 @@ from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, de
 from gd2raft.engine.answers import answer_of, check_key, remembered, stuck
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
 from gd2raft.engine.queue import Busy, LockQueue
-from gd2raft.store.interface import NoLeader, NoQuorum, Store
+from gd2raft.store.interface import NoLeader, NoQuorum, Store, StoreError
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
 
 PLAN_SHARE = 0.9
@@ -297,12 +297,14 @@ class LeaderEngine:
             raise Refused(str(error), code="too-large") from error
         except NotLeader as error:
             raise (OutcomeUnknown("the leader changed while the command ran", hint="ask again") if begun else error) from error
-        except (NoQuorum, NoLeader) as error:
-            if begun:
-                raise OutcomeUnknown(f"the command was begun, then: {error}", hint="the next leader finishes or undoes it") from error
-            raise Unavailable(str(error), hint="bring the other voters back; `gd2 cluster status` shows them") from error
         except StoreOutcomeUnknown as error:
             raise OutcomeUnknown(str(error), hint="the next leader finishes or undoes it") from error
+        except StoreError as error:
+            if begun:
+                raise OutcomeUnknown(f"the command was begun, then: {error}", hint="the next leader finishes or undoes it") from error
+            few = isinstance(error, NoQuorum | NoLeader)  # else this peer's own store has stopped: its disk failed
+            hint = "bring the other voters back; `gd2 cluster status` shows them" if few else "ask another peer"
+            raise Unavailable(str(error), hint=hint) from error
         return life.committed(result.revision) if result.outcome == "done" else life.conflicted(result.moved)
 
     async def _run(self, life: Life, run: Run) -> tuple[StepOutcome, ...] | None:

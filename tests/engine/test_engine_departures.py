@@ -13,7 +13,7 @@ from gd2raft.core.kv import Commit
 from gd2raft.core.plan import Change, Failed, OutcomeUnknown, Plan, Unavailable
 from gd2raft.engine import initiator
 from gd2raft.engine.calls import NotLeader
-from gd2raft.store.interface import NoLeader, NoQuorum
+from gd2raft.store.interface import NoLeader, NoQuorum, StoreError
 
 pytestmark = pytest.mark.fast
 
@@ -97,7 +97,7 @@ async def test_without_a_quorum_the_refusal_comes_at_once(pool: EnginePool) -> N
     assert (caught.value.http, caught.value.code) == (503, "no-quorum") and caught.value.hint
 
 
-@pytest.mark.parametrize("error", [NoQuorum("no majority"), NoLeader("no leader")])
+@pytest.mark.parametrize("error", [NoQuorum("no majority"), NoLeader("no leader"), StoreError("fsync failed: the disk is broken")])
 @scenario
 async def test_a_store_that_refuses_the_first_commit_means_unavailable(pool: EnginePool, error: Exception) -> None:
     def fault(commit: Commit) -> str | None:
@@ -159,11 +159,12 @@ async def test_a_commit_whose_answer_is_lost_ends_done_or_undone_and_is_told_onc
     check_invariants(pool.records)
 
 
+@pytest.mark.parametrize("error", [NoQuorum("gone"), StoreError("fsync failed: the disk is broken")])
 @scenario
-async def test_a_leader_that_loses_quorum_in_the_middle_leaves_it_to_the_next(pool: EnginePool) -> None:
+async def test_a_leader_that_loses_quorum_or_disk_in_the_middle_leaves_it_to_the_next(pool: EnginePool, error: Exception) -> None:
     def fault(commit: Commit) -> str | None:
         if pool.records.state.list(model.TRANSACTIONS):
-            raise NoQuorum("gone")
+            raise error
         return None
 
     pool.stores[0].fault = fault
