@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from rest_kit import Answer, Rest
 
 from gd2raft.core.phases import Phase, Transaction
 from gd2raft.core.plan import Command, Ids, Plan, Request, Route, View
 from gd2raft.core.plan import Failed as FailedError
 from gd2raft.rest.server import RestServer
+
+pytestmark = pytest.mark.fast
 
 Json = dict[str, Any]
 KINDS: dict[str, tuple[type, ...]] = {
@@ -144,7 +147,7 @@ def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
         ):
             continue
         answer = rest.ask(endpoint.method, fill(endpoint.path), BODIES.get(endpoint.name))
-        assert answer.status == endpoint.status, (endpoint.name, answer.body)
+        assert answer.status == endpoint.status, f"{endpoint.name} (has it a line in BODIES?): {answer.body!r}"
         check(document, endpoint.method, endpoint.path, answer)
     for method, path in [
         ("POST", "/v1/volumes/{volume}/stop"),

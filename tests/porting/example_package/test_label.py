@@ -7,6 +7,7 @@ import os
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,8 +18,10 @@ from gd2raft.core import model
 from gd2raft.core.kv import Commit, KeyValueState, Operation, Put
 from gd2raft.core.plan import Ids, Plan, Refused, View
 from gd2raft.steps.brick_paths import VOLUME_ID
+from gd2raft.steps.step import StepFailed
 
 VOLUME_ID_1 = "5f9c5a0e-0d8a-4c4c-9a35-5e4cb1d3b8a1"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="trusted.* attributes need root")
 
 
 def state_with_a_volume(*paths: str) -> KeyValueState:
@@ -50,19 +53,45 @@ def test_a_label_that_is_empty_or_too_long_is_refused(label: str) -> None:
         planned(state_with_a_volume("/a"), label)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="trusted.* attributes need root")
-@pytest.mark.parametrize("old", [b"", b"before"])
-def test_an_undo_brings_the_old_label_back(tmp_path: Path, old: bytes) -> None:
-    brick = tmp_path / "brick"
+def brick_with(label: bytes, folder: Path) -> tuple[Path, Any, Any]:
+    """A brick, and what the step gets to write "new" on it."""
+    brick = folder / "brick"
     brick.mkdir()
     os.setxattr(brick, VOLUME_ID, uuid.UUID(VOLUME_ID_1).bytes)
-    if old:
-        os.setxattr(brick, XATTR, old)
+    if label:
+        os.setxattr(brick, XATTR, label)
     plan = planned(state_with_a_volume(str(brick)), "new")
-    arguments = msgspec.convert(plan.before[0][0].arguments, LABEL_BRICK.arguments)
-    context = SimpleNamespace(transaction="t" * 36, localstatedir=tmp_path, peer_id="peer0", rundir=tmp_path)
-    asyncio.run(do(context, arguments))  # type: ignore[arg-type]
-    asyncio.run(do(context, arguments))  # type: ignore[arg-type]  # a step may be run twice
-    assert os.getxattr(brick, XATTR) == b"new"
-    asyncio.run(undo(context, arguments))  # type: ignore[arg-type]
-    assert (os.getxattr(brick, XATTR) if XATTR in os.listxattr(brick) else b"") == old
+    context = SimpleNamespace(transaction="t" * 36, localstatedir=folder, peer_id="peer0", rundir=folder)
+    return brick, context, msgspec.convert(plan.before[0][0].arguments, LABEL_BRICK.arguments)
+
+
+def label_of(brick: Path) -> bytes:
+    return os.getxattr(brick, XATTR) if XATTR in os.listxattr(brick) else b""
+
+
+@needs_root
+@pytest.mark.parametrize("old", [b"", b"before"])
+def test_an_undo_brings_the_old_label_back(tmp_path: Path, old: bytes) -> None:
+    brick, context, arguments = brick_with(old, tmp_path)
+    asyncio.run(do(context, arguments))
+    asyncio.run(do(context, arguments))  # a step may be run twice
+    assert label_of(brick) == b"new"
+    asyncio.run(undo(context, arguments))
+    asyncio.run(undo(context, arguments))  # so may an undo
+    assert label_of(brick) == old
+
+
+@needs_root
+@pytest.mark.parametrize("old", [b"", b"before"])
+def test_an_undo_fails_while_the_disk_is_away_and_works_when_it_is_back(tmp_path: Path, old: bytes) -> None:
+    brick, context, arguments = brick_with(old, tmp_path)
+    asyncio.run(do(context, arguments))
+    away = brick.rename(tmp_path / "away")
+    brick.mkdir()  # the empty mount point
+    with pytest.raises(StepFailed, match="not a brick"):
+        asyncio.run(undo(context, arguments))
+    assert label_of(brick) == b""
+    brick.rmdir()
+    away.rename(brick)
+    asyncio.run(undo(context, arguments))
+    assert label_of(brick) == old

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import errno
 import os
 import uuid
 
@@ -34,10 +34,13 @@ async def undo(context: StepContext, arguments: LabelBrick) -> Facts:
 
 def _label(context: StepContext, arguments: LabelBrick) -> None:
     path = arguments.path
-    if not os.path.isdir(path) or brick_paths.volume_id_of(path) != uuid.UUID(arguments.volume_id).bytes:
-        raise StepFailed(f"{path} is not a brick of this volume", hint="is its disk mounted?")
+    _check(arguments)
     try:
-        notes.write(context, path, Before(_read(path).hex()))  # a note that is there already stays: then this is the second time
+        old = _read(path)
+    except OSError as error:
+        raise brick_paths.explain(path, error) from error
+    try:
+        notes.write(context, path, Before(old.hex()))  # a note that is there already stays: then this is the second time
     except OSError as error:
         raise StepFailed(f"{path}: its old label can't be noted: {error.strerror}", hint="is the daemon's disk full?") from error
     try:
@@ -50,6 +53,7 @@ def _restore(context: StepContext, arguments: LabelBrick) -> None:
     before = notes.read(context, arguments.path, Before)
     if before is None:
         return
+    _check(arguments)  # the disk may be away by now: what is restored below its mount point is lost
     try:
         if before.label:
             os.setxattr(arguments.path, XATTR, bytes.fromhex(before.label))
@@ -60,10 +64,18 @@ def _restore(context: StepContext, arguments: LabelBrick) -> None:
     notes.remove(context, arguments.path)
 
 
+def _check(arguments: LabelBrick) -> None:
+    if brick_paths.volume_id_of(arguments.path) != uuid.UUID(arguments.volume_id).bytes:
+        raise StepFailed(f"{arguments.path} is not a brick of this volume", hint="is its disk mounted?")
+
+
 def _read(path: str) -> bytes:
-    with contextlib.suppress(OSError):
+    try:
         return os.getxattr(path, XATTR)
-    return b""
+    except OSError as error:
+        if error.errno == errno.ENODATA:
+            return b""
+        raise
 
 
 STEP = StepCode(LABEL_BRICK, do, undo)
