@@ -44,23 +44,37 @@ class Orders:
 
     def give(self, path: str, body: Any = None, final: str = "") -> Any:
         """POST until it is done; its answer. Raises NotDone with the last refusal, Answered at once for one that has `final` in it."""
-        key, last, until = str(uuid.uuid4()), "no daemon answered", time.monotonic() + GIVE_UP_S
+        last, until = "no daemon answered", time.monotonic() + GIVE_UP_S
         while time.monotonic() < until:
-            answer = self._ask("POST", f"{path}?timeout={COMMAND_S}s", body, {"Idempotency-Key": key})
-            if answer is not None and answer.status < 300:
-                self.given += 1
-                self._revision = max(self._revision, int(answer.headers.get("X-Gluster-Revision", "0")))
+            answer = self.decided("POST", path, body)
+            if answer.status < 300:
                 return answer.body
-            if answer is not None:
-                last = words_of(answer)
-                self._say(f"{path}: {last}")
-                if final and final in last:
-                    raise Answered(f"POST {path}: {last}")
-            if answer is not None and answer.status not in UNDECIDED:
-                key = str(uuid.uuid4())
-            self.repeated["no answer" if answer is None else code_of(answer)] += 1
+            last = words_of(answer)
+            if final and final in last:
+                raise Answered(f"POST {path}: {last}")
+            self.repeated[code_of(answer)] += 1
             time.sleep(PAUSE_S)
         raise NotDone(f"POST {path}: not done within {GIVE_UP_S:g} s: {last}")
+
+    def decided(self, method: str, path: str, body: Any = None) -> Answer:
+        """A command under one Idempotency-Key until it is known what came of it: done, refused or failed. Raises NotDone."""
+        key, last, until = str(uuid.uuid4()), "no daemon answered", time.monotonic() + GIVE_UP_S
+        while time.monotonic() < until:
+            answer = self._ask(method, f"{path}?timeout={COMMAND_S}s", body, {"Idempotency-Key": key})
+            if answer is not None and answer.status >= 300:
+                last = words_of(answer)
+                self._say(f"{method} {path}: {last}")
+            if answer is not None and answer.status not in UNDECIDED:
+                self._learn(answer)
+                return answer
+            self.repeated["no answer" if answer is None else code_of(answer)] += 1
+            time.sleep(PAUSE_S)
+        raise NotDone(f"{method} {path}: not decided within {GIVE_UP_S:g} s: {last}")
+
+    def _learn(self, answer: Answer) -> None:
+        if answer.status < 300:
+            self.given += 1
+            self._revision = max(self._revision, int(answer.headers.get("X-Gluster-Revision", "0")))
 
     def read(self, path: str) -> Any:
         """GET, of whoever answers; never older than the last command given. Raises NotDone."""
@@ -69,6 +83,17 @@ class Orders:
             answer = self._ask("GET", f"{path}?min-revision={self._revision}")
             if answer is not None and answer.status == 200:
                 return answer.body
+            last = last if answer is None else words_of(answer)
+            time.sleep(PAUSE_S)
+        raise NotDone(f"GET {path}: no answer within {GIVE_UP_S:g} s: {last}")
+
+    def latest(self, path: str) -> Answer:
+        """GET, with all that was acknowledged to anybody: 200, or 404 for what is not there. Raises NotDone."""
+        last, until = "no daemon answered", time.monotonic() + GIVE_UP_S
+        while time.monotonic() < until:
+            answer = self._ask("GET", f"{path}?consistency=linearizable")
+            if answer is not None and answer.status in (200, 404):
+                return answer
             last = last if answer is None else words_of(answer)
             time.sleep(PAUSE_S)
         raise NotDone(f"GET {path}: no answer within {GIVE_UP_S:g} s: {last}")
