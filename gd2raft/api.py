@@ -12,19 +12,14 @@ import msgspec
 
 from gd2raft import __version__
 from gd2raft.cluster_status import cluster_status
-from gd2raft.commands import peer_add, peer_edit, quota
 from gd2raft.commands.peer_add import PeerAdd
-from gd2raft.commands.peer_edit import PeerEdit
-from gd2raft.commands.peer_replace import PeerReplace
-from gd2raft.commands.quota_limit import QuotaSetLimit
-from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
-from gd2raft.core.plan import Failed, Moved, NotFound, OutcomeUnknown, Refused, Unavailable, View
+from gd2raft.core.plan import Moved, OutcomeUnknown, Refused, Request, Unavailable
 from gd2raft.engine.calls import Done
+from gd2raft.enquiries import enquire
 from gd2raft.facts import brick_facts, volume_size
-from gd2raft.peers.moving import local_address_towards
 from gd2raft.peers.nolog import NoLog
 from gd2raft.remote import Remote
 from gd2raft.rest.api import Answered, BrickFacts, Compacted, RequestContext, SizeInfo, Watch
@@ -119,17 +114,9 @@ class DaemonApi:
             code = "no-quorum" if isinstance(error, NoQuorum) else "no-leader"
             raise Unavailable(str(error), hint="read without ?consistency=linearizable: this peer's own state", code=code) from error
 
-    async def run(self, command: str, request: object, context: RequestContext) -> Done:
-        if isinstance(request, PeerAdd):
-            peer_add.check_request(request)
-        if isinstance(request, PeerEdit):
-            peer_edit.check_request(request)
-        if isinstance(request, PeerAdd | PeerReplace):
-            request = await self._found(request)
-        if isinstance(request, PeerEdit) and request.address:
-            request = await self._daemon.movers.placed(request)
-        if isinstance(request, QuotaSetLimit | QuotaRemove):
-            request = await self._looked_up(request)
+    async def run(self, command: str, request: Request, context: RequestContext) -> Done:
+        request.check_body()
+        request = await enquire(self._daemon, request)
         left = context.timeout_s - (asyncio.get_running_loop().time() - context.received)
         done = await self._daemon.member.initiator.run(
             command,
@@ -150,52 +137,6 @@ class DaemonApi:
             if peer_id in self._daemon.online():
                 return
             await asyncio.sleep(IN_SIGHT_EVERY_S)
-
-    async def _found(self, request: PeerAdd | PeerReplace) -> PeerAdd | PeerReplace:
-        """Ask the address who answers there, before a plan is made."""
-        status = self._daemon.member.store.status()
-        if not status.quorum:
-            raise Unavailable("no quorum: no peer can join now, nothing was changed", hint="bring the other voters back")
-        found = await self._daemon.prober.find(request.addresses)
-        if found.id != self.peer_id:
-            await self._know_own_address(found.address)
-        return msgspec.structs.replace(request, found=found)
-
-    async def _looked_up(self, request: QuotaSetLimit | QuotaRemove) -> QuotaSetLimit | QuotaRemove:
-        """Ask the volume which directory the path is, before a plan is made."""
-        volume = quota.quota_volume(View(self._daemon.view().reader), request.volume)
-        path = quota.check_path(request.path)
-        if isinstance(request, QuotaSetLimit):
-            request.bound()
-        answered = await self._daemon.asked(volume.name, "quota-resolve", {"path": path})
-        if answered.error:
-            raise Failed(answered.error, hint=f"gd2 volume status {volume.name}", code="not-mounted")
-        gfid = str(answered.value["gfid"])
-        if not gfid and isinstance(request, QuotaSetLimit):
-            raise NotFound(
-                f"there is no directory {path} in volume {volume.name}",
-                hint="the path in the volume, not that of a mount",
-                code="no-directory",
-            )
-        return msgspec.structs.replace(request, gfid=gfid)
-
-    async def _know_own_address(self, other: str) -> None:
-        """A peer that listens everywhere is known by its host name until it meets another one: then by the address used for that."""
-        daemon = self._daemon
-        if daemon.peer_host:
-            return
-        key = model.peer_key(self.peer_id)
-        item, peer = daemon.member.store.get(key), daemon.view().peer(self.peer_id)
-        if item is None or peer is None or len(daemon.view().peers()) > 1:
-            return
-        host = await asyncio.to_thread(local_address_towards, other)
-        addresses = (f"{host}:{daemon.peer_port}",)
-        if peer.addresses != addresses:
-            known = msgspec.structs.replace(
-                peer, hostname=host, addresses=addresses, client_addresses=(f"{daemon.client_host or host}:{daemon.client_port}",)
-            )
-            put = (Put(key, model.dump(known, item.value)), Put("peers", b"1"))
-            await daemon.member.store.commit(Commit((Expect(key, item.modified if item else ABSENT),), put), timeout_s=5.0)
 
     async def keep(self, key: str, record: model.Record | None, revision: int) -> None:
         store = self._daemon.member.store

@@ -60,11 +60,9 @@ class PeerAdd(Request, frozen=True, kw_only=True):
     metadata: dict[str, str] = {}
     found: FoundPeer | None = None
 
-
-def check_request(request: PeerAdd) -> None:
-    """What can be said of the body alone; before anybody is asked. Raises Refused."""
-    check_metadata(request.metadata)
-    check_addresses(request.addresses)
+    def check_body(self) -> None:
+        check_metadata(self.metadata)
+        check_addresses(self.addresses)
 
 
 def check_addresses(addresses: Sequence[str]) -> None:
@@ -77,7 +75,7 @@ def check_addresses(addresses: Sequence[str]) -> None:
 def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     found = request.found
     assert found is not None, "the daemon asks the address before it asks for a plan"
-    check_request(request)
+    request.check_body()
     check_found(view, found)
     for host in (found.hostname, model.host_of(found.client_address)):
         check_host(host)

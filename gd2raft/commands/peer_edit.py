@@ -41,11 +41,9 @@ class PeerEdit(Request, frozen=True, kw_only=True):
     found: FoundPeer | None = None
     trades: FoundPeer | None = None
 
-
-def check_request(request: PeerEdit) -> None:
-    """What can be said of the body alone; before anybody is asked. Raises Refused."""
-    check_metadata(request.metadata)
-    check_tags(request.tags or {})
+    def check_body(self) -> None:
+        check_metadata(self.metadata)
+        check_tags(self.tags or {})
 
 
 def plan_edit(view: View, request: PeerEdit, ids: Ids) -> Plan:

@@ -26,6 +26,10 @@ class QuotaSetLimit(Request, frozen=True, kw_only=True):
     soft_percent: int = quotas.SOFT_DEFAULT
     gfid: str = ""
 
+    def check_body(self) -> None:
+        quota.check_path(self.path)
+        self.bound()
+
     def bound(self) -> tuple[str, Bound]:
         """(which limit, its value). Raises Refused."""
         if bool(self.size) == bool(self.objects):

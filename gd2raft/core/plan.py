@@ -198,6 +198,9 @@ class Command(msgspec.Struct, Generic[Q], frozen=True, kw_only=True):
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """Base of requests: immutable, GlusterD2's kebab-case names, unknown fields refused."""
 
+    def check_body(self) -> None:
+        """What can be said of the request alone, before the world is asked anything for it. Raises Refused."""
+
 
 class View(model.View):
     """The state as a plan reads it: remembers what was read, so that the commit can expect that it didn't move."""

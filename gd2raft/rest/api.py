@@ -13,7 +13,7 @@ import msgspec
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Event, Expect
 from gd2raft.core.options import OptionTable
-from gd2raft.core.plan import CommandError
+from gd2raft.core.plan import CommandError, Request
 
 Builtins = Mapping[str, Any]
 
@@ -157,7 +157,7 @@ class Api(Protocol):
         """Wait until this peer's state has everything acknowledged before the call: its revision. Raises CommandError (503)."""
         ...
 
-    async def run(self, command: str, request: object, context: RequestContext) -> Done:
+    async def run(self, command: str, request: Request, context: RequestContext) -> Done:
         """Run a command to its end; this peer's own state then holds the result. Raises CommandError.
 
         The command goes on when this call is cancelled.

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from gd2raft.core import model
-from gd2raft.core.plan import OutcomeUnknown, Unavailable
+from gd2raft.core.plan import OutcomeUnknown, Request, Unavailable
 from gd2raft.rest.api import Api, Done, RequestContext
 
 USER = "heketi"
@@ -36,7 +36,7 @@ class Work:
     def text(self, name: str) -> str:
         return str(self.request.get(name, ""))
 
-    async def run(self, command: str, request: object, about: str = "") -> Done:
+    async def run(self, command: str, request: Request, about: str = "") -> Done:
         """`about` tells several of one command apart. A pool without a leader or quorum is waited for. Raises CommandError."""
         loop = asyncio.get_running_loop()
         until = loop.time() + RETRY_FOR_S

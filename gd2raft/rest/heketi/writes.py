@@ -16,7 +16,7 @@ from gd2raft.commands.volume_replace_brick import VolumeReplaceBrick
 from gd2raft.core import devices, heketi, model
 from gd2raft.core.devices import State, hex_of
 from gd2raft.core.kv import Expect
-from gd2raft.core.plan import Conflict, NotFound, Refused
+from gd2raft.core.plan import Conflict, NotFound, Refused, Request
 from gd2raft.rest.api import RequestContext
 from gd2raft.rest.call import Call
 from gd2raft.rest.heketi import requests, shapes
@@ -219,7 +219,7 @@ def brick_of(view: model.View, text: str) -> tuple[model.Volume, model.Brick] | 
     return next(((v, b) for v in view.volumes() for b in v.bricks() if hex_of(b.id) == identity), None)
 
 
-async def run_now(call: Call, command: str, request: object, expect: tuple[Expect, ...] = ()) -> None:
+async def run_now(call: Call, command: str, request: Request, expect: tuple[Expect, ...] = ()) -> None:
     """A command whose answer is waited for."""
     context = RequestContext(
         request_id=call.request_id,
