@@ -20,6 +20,8 @@ DO = {
     "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
     "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
     "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it (not while server quorum is lost)",
+    "DEVICE_FAILED": "its bricks are moved by themselves, where there is room: gd2 device info DEVICE says what is in the way; gd2 device add gives room",
+    "DEVICE_OFFLINE": "gd2 device set DEVICE online when its disk is well, or failed: then its bricks are moved away",
     "TRANSACTION_STUCK": "mend the peer that it names, or leave it to that peer: gd2 transaction list, then show, resume or abort",
     "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
@@ -34,9 +36,10 @@ class Finding(NamedTuple):
 
 def health(session: Session, words: Parsed) -> None:
     """Costs a request for each started volume."""
-    cluster, peers, volumes = (session.get(*path).data for path in (("cluster", "status"), ("peers",), ("volumes",)))
+    paths = (("cluster", "status"), ("peers",), ("volumes",), ("devices",))
+    cluster, peers, volumes, devices = (session.get(*path).data for path in paths)
     status = {v["name"]: session.get("volumes", v["name"], "bricks").data for v in volumes if v["state"] == "Started"}
-    found = [*cluster_findings(cluster), *peer_findings(peers)]
+    found = [*cluster_findings(cluster), *peer_findings(peers), *device_findings(devices)]
     if cluster.get("transactions") or cluster.get("leftovers"):
         found += transaction_findings(session.get("transactions").data)
     for volume in volumes:
@@ -72,6 +75,18 @@ def transaction_findings(transactions: list[dict[str, Any]]) -> list[Finding]:
 
 def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:
     return [Finding("PEER_OFFLINE", f"peer {p['name']} ({p['id']})") for p in peers if not p["online"]]
+
+
+def device_findings(devices: list[dict[str, Any]]) -> list[Finding]:
+    """Those that should not have bricks, and have some."""
+    found = []
+    for device in devices:
+        bricks = [brick for brick in device["bricks"] if not brick["leaving"]]
+        if bricks and device["state"] != "online":
+            names = ", ".join(sorted({brick["volume"] for brick in bricks}))
+            text = f"device {device['host']}:{device['device']} still has {counted(len(bricks), 'brick')}, of {names}"
+            found.append(Finding(f"DEVICE_{device['state'].upper()}", f"{text}: {device['note']}" if device["note"] else text))
+    return found
 
 
 def volume_findings(volume: dict[str, Any], bricks: list[dict[str, Any]]) -> list[Finding]:

@@ -17,12 +17,11 @@ from gd2raft.core import model
 from gd2raft.core.plan import Refused
 from gd2raft.rest.api import Api, Limits
 from gd2raft.rest.reply import Late, TooBig, TooOld, TooSlow, WrongMediaType
-from gd2raft.rest.routes import Endpoint
+from gd2raft.rest.routes import REVISION_MAX, Endpoint
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _SECONDS = re.compile(r"([0-9]{1,6})s?")
 QUERY_FIELDS_MAX = 32
-REVISION_MAX = (1 << 63) - 1
 
 
 class Call:

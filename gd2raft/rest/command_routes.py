@@ -16,9 +16,9 @@ from gd2raft.core.kv import Expect
 from gd2raft.core.plan import Command, CommandError, Moved, NotFound, Refused
 from gd2raft.rest import body, devices, jobs, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
-from gd2raft.rest.call import REVISION_MAX, Call
+from gd2raft.rest.call import Call
 from gd2raft.rest.reply import Reply
-from gd2raft.rest.routes import TIMEOUT, WAIT, Endpoint, fields_of
+from gd2raft.rest.routes import REVISION_MAX, TIMEOUT, WAIT, Endpoint, fields_of
 
 COMMAND_ERRORS = (400, 403, 404, 409, 412, 422, 500, 503, 504)
 

@@ -20,7 +20,9 @@ ASK_S = 20.0
 TOOL_S = 26.0
 INFO_OPS = {"": "", "info": "", "info-summary": "info-summary", "split-brain-info": "split-brain-info"}
 SHD_OPTIONS = {"replicate": "cluster.self-heal-daemon", "disperse": "cluster.disperse-self-heal-daemon"}
-TYPE = Parameter("type", "`index` (default): what is known to be missing; `full`: look at everything.")
+TYPE = Parameter("type", "`index` (default): what is known to be missing; `full`: look at everything.", bounds={"enum": ["index", "full"]})
+
+SETTLES = ("bigger-file", "latest-mtime", "source-brick")
 
 
 class HealEntry(shapes.Shape, frozen=True, kw_only=True):
@@ -185,14 +187,12 @@ async def settle(call: Call) -> Reply:
 
 def words_of(call: Call, volume: model.Volume, request: SplitBrainRequest) -> list[str]:
     """glfsheal's words. Raises Refused."""
-    if request.operation in ("bigger-file", "latest-mtime"):
+    if request.operation in SETTLES[:2]:
         if not request.filename:
             raise Refused(f"{request.operation} needs a file name", hint="its path in the volume, or gfid:...", code="bad-request")
         return [request.operation, request.filename]
-    if request.operation != "source-brick":
-        raise Refused(
-            f"split-brain {request.operation[:60]!r} is not known", hint="bigger-file, latest-mtime or source-brick", code="bad-parameter"
-        )
+    if request.operation not in SETTLES:
+        raise Refused(f"split-brain {request.operation[:60]!r} is not known", hint=", ".join(SETTLES), code="bad-parameter")
     peer = call.view().find_owner(request.hostname)
     for brick in volume.bricks():
         if peer is not None and (brick.peer_id, brick.path) == (peer.id, request.brickname):
@@ -218,7 +218,14 @@ def endpoints() -> list[Endpoint]:
     summary = "Entries that wait to be healed, brick by brick."
     return [
         Endpoint(name="heal-info", method="GET", path="/v1/volumes/{volume}/heal-info", summary=summary, **infos),
-        Endpoint(name="heal-info-of", method="GET", path="/v1/volumes/{volume}/{what}/heal-info", summary=summary, **infos),
+        Endpoint(
+            name="heal-info-of",
+            method="GET",
+            path="/v1/volumes/{volume}/{what}/heal-info",
+            summary=summary,
+            path_values={"what": tuple(filter(None, INFO_OPS))},
+            **infos,
+        ),
         Endpoint(
             name="heal-count",
             method="GET",
@@ -249,6 +256,7 @@ def endpoints() -> list[Endpoint]:
             request=SplitBrainRequest,
             parameters=(TIMEOUT,),
             not_in_body=("volume", "operation"),
+            path_values={"operation": SETTLES},
             errors=(400, 404, 500),
         ),
     ]

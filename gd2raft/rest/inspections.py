@@ -25,10 +25,12 @@ TOPS = ("open", "read", "write", "opendir", "readdir", "read-perf", "write-perf"
 DUMPED = ("bricks", "shd", "quotad")
 SECTIONS = ("all", "mem", "iobuf", "callpool", "priv", "fd", "inode", "history")
 TOP_MAX, BLOCK_BYTES_MAX, BLOCKS_MAX = 1000, 16 << 20, 100_000
-COUNT = Parameter("count", "So many files at most (100).", "integer")
-BRICK = Parameter("brick", "This brick only, PEER:/path.")
-BLOCK_BYTES = Parameter("bs", "With read-perf and write-perf: measure now, with blocks of so many bytes.", "integer")
-BLOCKS = Parameter("blocks", "With bs: so many blocks.", "integer")
+COUNT = Parameter("count", "So many files at most (100).", "integer", {"minimum": 0, "maximum": TOP_MAX})
+BRICK = Parameter("brick", "This brick only, PEER:/path.", bounds={"pattern": "^[^/]+:/"})
+BLOCK_BYTES = Parameter(
+    "bs", "With read-perf and write-perf: measure now, with blocks of so many bytes.", "integer", {"minimum": 0, "maximum": BLOCK_BYTES_MAX}
+)
+BLOCKS = Parameter("blocks", "With bs: so many blocks.", "integer", {"minimum": 0, "maximum": BLOCKS_MAX})
 
 
 class BrickAnswer(shapes.Shape, frozen=True, kw_only=True):
@@ -182,7 +184,7 @@ def one_of(what: str, given: str, known: tuple[str, ...]) -> str:
 
 
 def endpoints() -> list[Endpoint]:
-    def get(path: str, name: str, handler: Any, summary: str, *parameters: Parameter) -> Endpoint:
+    def get(path: str, name: str, handler: Any, summary: str, values: Mapping[str, tuple[str, ...]], *parameters: Parameter) -> Endpoint:
         return Endpoint(
             name=name,
             method="GET",
@@ -191,13 +193,37 @@ def endpoints() -> list[Endpoint]:
             summary=summary,
             reply=list[BrickAnswer],
             parameters=(*READ, *parameters),
+            path_values=values,
             errors=(400, 404),
         )
 
+    profiles = tuple(f"{option}{peek}" for option in PROFILES for peek in ("", "-peek"))
     return [
-        get("/v1/volumes/{volume}/status/{what}", "volume-status-of", get_status, "What bricks tell: clients, mem, inode, fd, callpool."),
-        get("/v1/volumes/{volume}/profile/{option}", "profile-info", get_profile, "Calls, latencies and sizes, brick by brick."),
-        get("/v1/volumes/{volume}/top/{of}", "top", get_top, "The busiest files of each brick.", COUNT, BRICK, BLOCK_BYTES, BLOCKS),
+        get(
+            "/v1/volumes/{volume}/status/{what}",
+            "volume-status-of",
+            get_status,
+            "What bricks tell: clients, mem, inode, fd, callpool.",
+            {"what": STATUS},
+        ),
+        get(
+            "/v1/volumes/{volume}/profile/{option}",
+            "profile-info",
+            get_profile,
+            "Calls, latencies and sizes, brick by brick.",
+            {"option": profiles},
+        ),
+        get(
+            "/v1/volumes/{volume}/top/{of}",
+            "top",
+            get_top,
+            "The busiest files of each brick.",
+            {"of": TOPS},
+            COUNT,
+            BRICK,
+            BLOCK_BYTES,
+            BLOCKS,
+        ),
         Endpoint(
             name="volume-services",
             method="GET",

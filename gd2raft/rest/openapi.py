@@ -21,6 +21,8 @@ ALWAYS = {
     "X-Gluster-Cluster-Id": "The pool.",
     "X-Gluster-Revision": "Revision of the state that the answer was made from.",
 }
+NAME: Json = {"type": "string", "pattern": r"^[ -~]+$"}
+"""What may stand in a path (percent-encoded)."""
 EVERY_ROUTE_ERRORS = (400, 408, 413, 431, 500)
 TEMPLATE = "#/components/schemas/{name}"
 
@@ -99,14 +101,20 @@ def errors_of(endpoint: Endpoint) -> list[int]:
 
 
 def _parameters(endpoint: Endpoint) -> list[Json]:
-    found: list[Json] = [{"name": f, "in": "path", "required": True, "schema": {"type": "string"}} for f in endpoint.path_fields]
-    found += [{"name": p.name, "in": "query", "description": p.summary, "schema": {"type": p.type}} for p in endpoint.parameters]
+    found: list[Json] = [{"name": f, "in": "path", "required": True, "schema": _in_path(endpoint, f)} for f in endpoint.path_fields]
+    found += [
+        {"name": p.name, "in": "query", "description": p.summary, "schema": {"type": p.type, **p.bounds}} for p in endpoint.parameters
+    ]
     found.append(_header("X-Request-Id", "Kept, and written to the logs; without it a new one is made."))
     if endpoint.method in ("POST", "DELETE"):
         found.append(_header("Idempotency-Key", "The same key with the same request is done once and answered alike."))
     if endpoint.if_match:
         found.append(_header("If-Match", "ETag that the thing must still have, else 412."))
     return found
+
+
+def _in_path(endpoint: Endpoint, field: str) -> Json:
+    return {"type": "string", "enum": list(endpoint.path_values[field])} if field in endpoint.path_values else NAME
 
 
 def _header(name: str, text: str) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -21,22 +21,40 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class Parameter(msgspec.Struct, frozen=True):
-    """A query parameter. `type`: of OpenAPI."""
+    """A query parameter. `type`: of OpenAPI; `bounds`: more words of JSON Schema, for the description: whoever reads the value checks it."""
 
     name: str
     summary: str
     type: str = "string"
+    bounds: Mapping[str, Any] = {}
 
 
-MIN_REVISION = Parameter("min-revision", "Answer from a state that has at least this revision; waits up to 5 s for it.", "integer")
-CONSISTENCY = Parameter("consistency", "`linearizable`: see everything that was acknowledged before; `local` (default).")
-LIMIT = Parameter("limit", "At most so many items; X-Gluster-Next-Cursor says where the next page starts.", "integer")
+REVISION_MAX = (1 << 63) - 1
+_SECONDS_TO_600, _SECONDS_TO_300 = r"^0{0,3}([1-9][0-9]?|[1-5][0-9]{2}|600)s?$", r"^0{0,3}([1-2]?[0-9]{1,2}|300)s?$"
+"""The defaults of api.Limits in a pattern (a test compares them)."""
+
+MIN_REVISION = Parameter(
+    "min-revision",
+    "Answer from a state that has at least this revision; waits up to 5 s for it.",
+    "integer",
+    {"minimum": 0, "maximum": REVISION_MAX},
+)
+CONSISTENCY = Parameter(
+    "consistency",
+    "`linearizable`: see everything that was acknowledged before; `local` (default).",
+    bounds={"enum": ["local", "linearizable"]},
+)
+LIMIT = Parameter(
+    "limit", "At most so many items; X-Gluster-Next-Cursor says where the next page starts.", "integer", {"minimum": 1, "maximum": 1000}
+)
 CURSOR = Parameter("cursor", "X-Gluster-Next-Cursor of the page before.")
 KEY = Parameter("key", "Only items that have this metadata key.")
 VALUE = Parameter("value", "Only items that have this metadata value.")
-TIMEOUT = Parameter("timeout", "How long the client waits for the answer, in seconds (`30` or `30s`).")
+TIMEOUT = Parameter("timeout", "How long the client waits for the answer, in seconds (`30` or `30s`).", bounds={"pattern": _SECONDS_TO_600})
 
-WAIT = Parameter("wait", "Wait so long for the job to end, in seconds (`30` or `30s`); 202 when it has not.")
+WAIT = Parameter(
+    "wait", "Wait so long for the job to end, in seconds (`30` or `30s`); 202 when it has not.", bounds={"pattern": _SECONDS_TO_300}
+)
 
 READ = (MIN_REVISION, CONSISTENCY)
 PAGED = (*READ, LIMIT, CURSOR)
@@ -46,6 +64,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A route.
 
     `public`: no token needed. `reply`: type of the body (None: no body), `request`: of the JSON body without `not_in_body`.
+    `path_values`: path field -> all that may stand there, for the description.
     `statuses`: other statuses of success, with the same body. `media`: content type of a body that isn't JSON. `etag`: whether the reply has one. `if_match`: path field whose thing If-Match is about.
     `command`: it changes the state by this command. `errors`: statuses besides those that every route has.
     """
@@ -61,6 +80,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     request: Any = None
     not_in_body: tuple[str, ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    path_values: Mapping[str, tuple[str, ...]] = {}
     errors: tuple[int, ...] = ()
     media: str = ""
     etag: bool = False

@@ -23,6 +23,7 @@ from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
 from gd2raft.rest.heketi.door import Door
+from gd2raft.rest.heketi.figures import Figures
 from gd2raft.rest.heketi.tokens import Keys
 from gd2raft.rest.metrics import Metrics
 from gd2raft.rest.protocol import HttpServer, Protocol
@@ -57,6 +58,7 @@ class RestServer:
         self.api, self.auth_required, self.limits = api, auth_required, limits or Limits()
         self.log: Log = log or structlog.get_logger("rest")
         self.metrics = Metrics(registry)
+        self.metrics.registry.register(Figures(api))
         self._commands = list(all_commands().values() if commands is None else commands)
         self._heketi_keys = (heketi_keys or Keys()) if auth_required else None
         self._closing = False

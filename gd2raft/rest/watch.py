@@ -19,8 +19,9 @@ from gd2raft.core.kv import Event
 from gd2raft.core.plan import CommandError, Refused
 from gd2raft.rest import shapes
 from gd2raft.rest.api import Watch
-from gd2raft.rest.call import REVISION_MAX, Call
+from gd2raft.rest.call import Call
 from gd2raft.rest.reply import Internal, Reply, Sink, error_body
+from gd2raft.rest.routes import REVISION_MAX
 
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 PREFIXES = (model.CLUSTER, model.PEERS, model.VOLUMES, model.BRICKS, "options/", model.LOCKS)

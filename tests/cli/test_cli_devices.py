@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from cli_kit import PEER_1, volume_info
+from cli_kit import PEER_1, cluster_status, peer_info, volume_info
 
 pytestmark = pytest.mark.fast
 
@@ -126,3 +128,24 @@ def test_a_volume_is_expanded_by_size(gd2, peer):
         assert result.code == 0 and "it has 3.0 GiB now" in result.out
     assert [seen.body for seen in peer.seen] == [{"size": 1 << 30, "distribute": 2}] * 2
     assert gd2("volume", "expand", "v1", "size", "1GiB", "node1:/b", peers=peer).code == 2
+
+
+def test_health_names_devices_that_should_have_no_bricks_and_have_some(gd2, peer):
+    staying = {**BRICK, "leaving": False}
+    devices = [
+        {**DEVICE, "device": "/srv/a", "bricks": [staying]},
+        {**DEVICE, "state": "failed", "note": "no room elsewhere", "bricks": [staying, {**staying, "volume": "v0"}, BRICK]},
+        {**DEVICE, "device": "/srv/c", "state": "offline", "bricks": [staying]},
+        {**DEVICE, "device": "/srv/d", "state": "failed"},
+        {**DEVICE, "device": "/srv/e", "state": "offline", "bricks": []},
+    ]
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
+    peer.answers["GET /v1/peers"] = (200, [peer_info()])
+    peer.answers["GET /v1/volumes"] = (200, [])
+    peer.answers["GET /v1/devices"] = (200, devices)
+    findings = json.loads(gd2("health", "--json", peers=peer).out)["findings"]
+    assert [(f["code"], f["what"]) for f in findings] == [
+        ("DEVICE_FAILED", "device node1:/srv/b still has 2 bricks, of v0, v1: no room elsewhere"),
+        ("DEVICE_OFFLINE", "device node1:/srv/c still has 1 brick, of v1"),
+    ]
+    assert "gd2 device add gives room" in gd2("health", peers=peer).out and gd2("health", "--check", peers=peer).code == 1

@@ -214,15 +214,36 @@ def test_replies_are_as_described(rest: Rest) -> None:
     assert looked_at >= 13
 
 
-def test_the_description_says_what_a_body_must_have(rest: Rest) -> None:
+def test_the_description_says_what_a_body_must_have_and_that_null_is_nothing(rest: Rest) -> None:
     described = rest.get("/openapi-heketi.json").json
     body = described["paths"]["/volumes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-    (create,) = body["allOf"]
-    assert (
-        body["required"] == ["size"]
-        and described["components"]["schemas"][create["$ref"].rpartition("/")[2]]["properties"]["size"]["minimum"] == 1
-    )
-    assert refusal(ask(rest, "POST", "/volumes", {}))[0] == 400
+    create = described["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    assert create["required"] == ["size"] and create["properties"]["size"]["minimum"] == 1
+    assert {"type": "null"} in create["properties"]["block"]["anyOf"]
+    assert refusal(ask(rest, "POST", "/volumes", {}))[0] == refusal(ask(rest, "POST", "/volumes", {"size": None}))[0] == 400
+    assert ask(rest, "POST", "/volumes", {"size": 1, "block": None}).status == 202
+
+
+def test_a_whole_number_may_be_written_with_a_point_and_half_a_gib_is_none(rest: Rest) -> None:
+    assert ask(rest, "POST", "/volumes", {"size": 3.0, "gid": 7.0, "snapshot": {"factor": 1}}).status == 202
+    assert refusal(ask(rest, "POST", "/volumes", {"size": 1.5}))[0] == 422
+
+
+def test_heketis_metrics_are_told_beside_ours_of_the_peers_own_devices(rest: Rest) -> None:
+    device, _ = equipped(rest)
+    make_volume(rest, "v1")
+    shown = get(rest, f"/devices/{device}")
+    lines = dict(line.rsplit(" ", 1) for line in rest.get("/metrics", token=None).body.decode().splitlines() if line.startswith("heketi_"))
+    cluster, host = f'cluster="{CLUSTER}"', get(rest, f"/nodes/{NODE}")["hostnames"]["manage"][0]
+    assert float(lines[f"heketi_volumes_count{{{cluster}}}"]) == 1 and float(lines["heketi_up"]) == 1
+    assert float(lines[f"heketi_nodes_count{{{cluster}}}"]) == len(get(rest, f"/clusters/{CLUSTER}")["nodes"])
+    assert float(lines[f'heketi_device_count{{{cluster},hostname="{host}"}}']) == 1
+    of_device = f'{{{cluster},device="{shown["name"]}",hostname="{host}"}}'
+    for name in ("size", "free", "used"):
+        told = lines[f"heketi_device_{name}_bytes{of_device}"]
+        assert float(told) == 1024 * shown["storage"]["total" if name == "size" else name]
+    assert float(lines[f"heketi_device_brick_count{of_device}"]) == len(shown["bricks"]) > 0
+    assert sum(line.startswith("heketi_device_size_bytes") for line in lines) == 1, "the devices of other peers are told by those"
 
 
 def test_the_description_has_every_route_and_no_route_of_v1(rest: Rest) -> None:

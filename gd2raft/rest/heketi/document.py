@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from gd2raft.rest.heketi.bodies import Body
 from gd2raft.rest.openapi import TEMPLATE
 from gd2raft.rest.routes import Endpoint
 
@@ -23,6 +24,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Json:
     types = [t for e in endpoints for t in (e.reply, e.request) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     schema_of = dict(zip(map(repr, types), schemas, strict=True))
+    needed = {body.__name__: body.needed for body in Body.__subclasses__()}
     paths: Json = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schema_of)
@@ -31,7 +33,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Json:
         "info": {"title": "gd2raft for heketi's clients", "version": version, "summary": "heketi v10's endpoints."},
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": {name: _as_sent(schema, needed[name]) if name in needed else schema for name, schema in components.items()},
             "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _AUTH}},
         },
         "security": [{"jwt": []}],
@@ -52,15 +54,22 @@ def _operation(endpoint: Endpoint, schema_of: Json) -> Json:
     errors = {*EVERY_ROUTE_ERRORS, *endpoint.errors, *((422,) if endpoint.request is not None else ())}
     operation["responses"] |= {str(status): _error(status) for status in sorted(errors - set(statuses))}
     if endpoint.request is not None:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _request(endpoint, schema_of)}}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema_of[repr(endpoint.request)]}}}
     if endpoint.public:
         operation["security"] = []
     return operation
 
 
-def _request(endpoint: Endpoint, schema_of: Json) -> Json:
-    schema: Json = schema_of[repr(endpoint.request)]
-    return {"allOf": [schema], "required": list(endpoint.request.needed)} if endpoint.request.needed else schema
+def _as_sent(schema: Json, needed: Sequence[str]) -> Json:
+    """A request: what is not needed may be null, as nothing; so may a value of a map."""
+    fields: Json = {name: field if name in needed else _or_null(field) for name, field in schema["properties"].items()}
+    return {**schema, "properties": fields, "required": list(needed)}
+
+
+def _or_null(field: Json) -> Json:
+    if isinstance(values := field.get("additionalProperties"), dict):
+        field = {**field, "additionalProperties": _or_null(values)}
+    return {"anyOf": [field, {"type": "null"}]}
 
 
 def _reply(endpoint: Endpoint, status: int, schema_of: Json) -> Json:

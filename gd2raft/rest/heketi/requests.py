@@ -37,7 +37,12 @@ TagValue = Annotated[str, told(pattern=f"^[ -~]{{0,{VALUE_MAX}}}$")]
 Tags = Annotated[dict[str, TagValue], told(maxProperties=TAGS_MAX, propertyNames={"pattern": f"^[a-zA-Z0-9_.-]{{1,{NAME_MAX}}}$"})]
 
 
+OptionLine = Annotated[str, told(pattern=r"^\s*\S+ +\S.*$")]
+
+
 class Hostnames(Body, frozen=True, kw_only=True):
+    needed = ("manage", "storage")
+
     manage: Hosts = []
     storage: Hosts = []
 
@@ -46,7 +51,7 @@ class NodeAdd(Body, frozen=True, kw_only=True):
     needed = ("zone", "hostnames", "cluster")
 
     zone: Annotated[int, told(minimum=1)] = 0
-    hostnames: Annotated[Hostnames, told(required=["manage", "storage"])] = Hostnames()
+    hostnames: Hostnames = Hostnames()
     cluster: Id = ""
     tags: Tags = {}
 
@@ -111,7 +116,7 @@ class VolumeCreateBody(Body, frozen=True, kw_only=True):
     snapshot: Snapshot = Snapshot()
     clusters: list[str] = []
     gid: Annotated[int, told(minimum=0, maximum=GID_MAX)] = 0
-    glustervolumeoptions: list[str] = []
+    glustervolumeoptions: list[OptionLine] = []
     block: bool = False
 
 
