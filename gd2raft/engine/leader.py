@@ -400,9 +400,12 @@ class LeaderEngine:
         if item is None:
             return Conflict(message, hint="try again later", code="locked", fields={"lock": name})
         held = model.load(name, item.value, model.Lock)
+        record = self._store.get(model.TRANSACTIONS + held.transaction)
+        stays = record is not None and model.load("", record.value, Transaction).phase is Phase.STUCK
+        look = f"gd2 transaction show {held.transaction}"
         return Conflict(
-            f"{message} ({held.owner}, for {max(0.0, time.time() - held.since):.0f} s)",
-            hint=f"try again later, or look at it: gd2 transaction show {held.transaction}",
+            f"{message} ({held.owner}, {'stuck for' if stays else 'for'} {max(0.0, time.time() - held.since):.0f} s)",
+            hint=f"it does not end by itself: {look}, then resume or abort it" if stays else f"try again later, or look at it: {look}",
             code="locked",
             fields={"lock": name, "owner": held.owner, "transaction": held.transaction},
         )

@@ -74,6 +74,10 @@ async def test_a_failed_undo_is_told_as_stuck_with_both_reasons_and_the_way_out(
         await pool.run("volume-create", **CREATE)
     assert caught.value.code == "stuck" and "gd2 transaction" in caught.value.hint
     assert not pool.quiet() and not volume_there(pool)
+    leader.LOCK_WAIT_S = 0.0
+    with pytest.raises(Conflict, match=r"could not obtain lock volume/v: .*, stuck for \d+ s") as locked:
+        await pool.run("volume-create", **CREATE)
+    assert "then resume or abort it" in locked.value.hint, "trying again later never helps"
 
 
 @scenario
