@@ -76,7 +76,7 @@ async def test_a_failed_undo_is_told_as_stuck_with_both_reasons_and_the_way_out(
     assert not pool.quiet() and not volume_there(pool)
     leader.LOCK_WAIT_S = 0.0
     with pytest.raises(Conflict, match=r"could not obtain lock volume/v: .*, stuck for \d+ s") as locked:
-        await pool.run("volume-create", **CREATE)
+        await pool.run("volume-create", name="v", bricks=["node1:/b/2", "node2:/b/2"])
     assert "then resume or abort it" in locked.value.hint, "trying again later never helps"
 
 
