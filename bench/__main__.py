@@ -17,6 +17,7 @@ BENCHMARKS = {
     "commit": ("bench.commit", "commits of three daemons with fsync, against etcd"),
     "life": ("bench.life.run", "a volume with files is grown, balanced, shrunk and repaired under a writer and kill -9 of daemons"),
     "space": ("bench.space.run", "volumes by size come, grow and go under kill -9 of daemons: do the books say what the disks say?"),
+    "openapi": ("bench.openapi.run", "schemathesis on both descriptions of REST: is it what it says?"),
     "chaos": ("bench.chaos.run", "kills, cuts, slow links and broken disks on real daemons under load: is what was promised kept?"),
 }
 

@@ -23,6 +23,7 @@ ALWAYS = {
 }
 NAME: Json = {"type": "string", "pattern": r"^[ -~]+$"}
 """What may stand in a path (percent-encoded)."""
+ETAGS = r'^(\*|"[0-9]{1,18}"(, *"[0-9]{1,18}")*)$'
 EVERY_ROUTE_ERRORS = (400, 408, 413, 431, 500)
 TEMPLATE = "#/components/schemas/{name}"
 
@@ -107,9 +108,9 @@ def _parameters(endpoint: Endpoint) -> list[Json]:
     ]
     found.append(_header("X-Request-Id", "Kept, and written to the logs; without it a new one is made."))
     if endpoint.method in ("POST", "DELETE"):
-        found.append(_header("Idempotency-Key", "The same key with the same request is done once and answered alike."))
+        found.append(_header("Idempotency-Key", "The same key with the same request is done once and answered alike.", "^[ -~]{0,128}$"))
     if endpoint.if_match:
-        found.append(_header("If-Match", "ETag that the thing must still have, else 412."))
+        found.append(_header("If-Match", "ETag that the thing must still have, else 412.", ETAGS))
     return found
 
 
@@ -117,8 +118,9 @@ def _in_path(endpoint: Endpoint, field: str) -> Json:
     return {"type": "string", "enum": list(endpoint.path_values[field])} if field in endpoint.path_values else NAME
 
 
-def _header(name: str, text: str) -> Json:
-    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+def _header(name: str, text: str, pattern: str = "") -> Json:
+    schema = {"type": "string", "pattern": pattern} if pattern else {"type": "string"}
+    return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 def _success(endpoint: Endpoint, status: int, schema_of: Json) -> Json:

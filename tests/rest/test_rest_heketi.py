@@ -220,6 +220,8 @@ def test_the_description_says_what_a_body_must_have_and_that_null_is_nothing(res
     create = described["components"]["schemas"][body["$ref"].rpartition("/")[2]]
     assert create["required"] == ["size"] and create["properties"]["size"]["minimum"] == 1
     assert {"type": "null"} in create["properties"]["block"]["anyOf"]
+    parts = [schema for name, schema in described["components"]["schemas"].items() if name.endswith("requests.Snapshot")]
+    assert [{"type": "null"} in part["properties"]["factor"]["anyOf"] for part in parts] == [True], "a reply has a part of the same name"
     assert refusal(ask(rest, "POST", "/volumes", {}))[0] == refusal(ask(rest, "POST", "/volumes", {"size": None}))[0] == 400
     assert ask(rest, "POST", "/volumes", {"size": 1, "block": None}).status == 202
 

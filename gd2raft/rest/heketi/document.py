@@ -24,7 +24,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Json:
     types = [t for e in endpoints for t in (e.reply, e.request) if t is not None]
     schemas, components = msgspec.json.schema_components(types, ref_template=TEMPLATE)
     schema_of = dict(zip(map(repr, types), schemas, strict=True))
-    needed = {body.__name__: body.needed for body in Body.__subclasses__()}
+    needed = {name: body.needed for body in Body.__subclasses__() for name in (body.__name__, f"{body.__module__}.{body.__name__}")}
     paths: Json = {}
     for endpoint in endpoints:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schema_of)
