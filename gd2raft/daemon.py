@@ -424,6 +424,9 @@ class Daemon:
         self.caretaker.on_events(events)
         self.storage.on_events(events)
         self.evacuation.on_events(events)
+        self.rest.on_events(events)
+        if events is None or any(e.key == model.peer_key(self.identity.peer_id) for e in events):
+            self.mover.poke()
         if events is not None:
             self.hooks.on_events(events)
         names = None if events is None else self._volumes_in(events)

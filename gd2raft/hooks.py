@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -29,8 +30,11 @@ BEFORE_SCRIPT_S, BEFORE_ALL_S = 20.0, 45.0
 """A command waits for the scripts before it for no longer than that, on all its peers at the same time."""
 AFTER_SCRIPT_S, AFTER_ALL_S = 120.0, 600.0
 QUEUE_MAX = 200
-LOOK_EVERY_S = 5.0
-"""New scripts are seen at once where the kernel tells of them (process/inotify.py), after so long where it doesn't."""
+LOOK_EVERY_S, LOOK_WATCHED_S = 5.0, 60.0
+"""New scripts are seen at once where the kernel tells of them (process/inotify.py), after the first where it doesn't; the second is for what
+it can't tell, such as another file system mounted over a folder."""
+FRESH_NS = 2_000_000_000
+"""A folder that has changed so short a time ago may change again without another time of its change."""
 ENVIRONMENT = "GLUSTERD_WORKDIR"
 VOLS = "vols"
 
@@ -61,6 +65,7 @@ class Hooks:
         self._state, self._peer_id, self._view, self._current, self._on_change = state, peer_id, view, current, on_change
         self._queue: asyncio.Queue[Hook] = asyncio.Queue(QUEUE_MAX)
         self._look = asyncio.Event()
+        self._watched: list[Path] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.names: tuple[str, ...] = self._found()
         """Which scripts there are: start/pre and the like."""
@@ -85,24 +90,42 @@ class Hooks:
         watch = FolderWatch(self._look.set)
         try:
             while True:
-                self._watch_all(watch)
+                told = self._watch_all(watch)
+                seen = self._times()
                 if (found := self._found()) != self.names:
                     self.names = found
                     log.info("hook scripts", folder=str(self._scripts.folder), found=list(found))
                     self._on_change()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
-                        await self._look.wait()
-                self._look.clear()
+                await self._until_look(LOOK_WATCHED_S if told else LOOK_EVERY_S, seen)
         finally:
             watch.close()
 
-    def _watch_all(self, watch: FolderWatch) -> None:
-        """Again until no folder has come meanwhile: it would not be told of what is put into it."""
-        watched: list[Path] = []
-        while (folders := self._folders()) != watched:
-            watch.watch(folders)
-            watched = folders
+    async def _until_look(self, every_s: float, seen: dict[str, int] | None) -> None:
+        """Until the kernel tells of a change, or one is seen by the folders' times, which is cheaper than to look into them."""
+        while not self._look.is_set() and (seen is None or self._times() == seen):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(every_s):
+                    await self._look.wait()
+            if seen is None:
+                break
+        self._look.clear()
+
+    def _watch_all(self, watch: FolderWatch) -> bool:
+        """Again until no folder has come meanwhile: it would not be told of what is put into it. Whether the kernel tells of all."""
+        told = False
+        self._watched.clear()
+        while (folders := self._folders()) != self._watched:
+            told = watch.watch(folders) and bool(folders)
+            self._watched = folders
+        return told
+
+    def _times(self) -> dict[str, int] | None:
+        """When each of the folders changed last; None when that doesn't tell whether it will have changed."""
+        times: dict[str, int] = {}
+        for folder in map(str, self._watched):
+            with contextlib.suppress(OSError):
+                times[folder] = os.stat(folder).st_mtime_ns
+        return times if time.time_ns() - max(times.values(), default=0) > FRESH_NS else None
 
     def _folders(self) -> list[Path]:
         version = self._scripts.folder

@@ -40,6 +40,7 @@ STATE_VALID_S = 5.0
 PEERS_GUARD = "peers"
 """Every change of a peer's record touches it."""
 LEAD_CHECK_S = 1.0
+"""While this peer leads and a transaction is in the state, it looks so often whether somebody moves that on."""
 CURRENT_RETRY_S = 0.5
 
 log = structlog.get_logger("member")
@@ -121,7 +122,9 @@ class Member:
         self._members_at = -1  # revision of their guard key
         self._was_leading = False
         self._seen_status: tuple[object, ...] = ()
-        self._role_changed = asyncio.Event()
+        self._role_changed = False
+        self._lead_wake = asyncio.Event()
+        self._lead_rests = False
         self._renewal = asyncio.Event()
         self.feed = Feed(self.log, self.sight, state=self.soft_state, online=self.online)
         self.snapshots = SnapshotServer(self.log)
@@ -179,8 +182,13 @@ class Member:
                 watch = self.store.watch("", self.store.revision)
                 self._around.on_events(None)
                 self._note_membership()
+                self.follower.poke()
+                self.autopilot.poke()
+                self._lead_wake.set()
                 continue
             self._around.on_events(events)
+            if self._lead_rests and any(e.key.startswith(model.TRANSACTIONS) for e in events):
+                self._lead_wake.set()
             if any(e.key == model.CLUSTER for e in events):
                 self.autopilot.poke()
             if changed := {e.key[len(model.PEERS) :] for e in events if e.key.startswith(model.PEERS)}:
@@ -283,16 +291,14 @@ class Member:
             self.follower.poke()
             self.autopilot.poke()
             self.feed.tell_all()
-            self._role_changed.set()
+            self._role_changed = True
+            self._lead_wake.set()
 
     async def _lead(self) -> None:
         """Take the pool over when this peer begins to lead: who was in sight, and what was left unfinished (and look again
         while it leads)."""
         while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEAD_CHECK_S if self.leads() else None):
-                    await self._role_changed.wait()
-            self._role_changed.clear()
+            await self._until_look()
             leads = self.leads()
             if leads and not self._was_leading:
                 try:
@@ -304,6 +310,18 @@ class Member:
             if leads:
                 await self.engine.resume_all()
             self._was_leading = leads
+
+    async def _until_look(self) -> None:
+        """Until the role has changed; while it leads and there is something to take over or to look at, LEAD_CHECK_S at most."""
+        with contextlib.suppress(TimeoutError):
+            while not self._role_changed:
+                leads = self.leads()
+                busy = leads and (not self._was_leading or bool(self.store.list(model.TRANSACTIONS)))
+                self._lead_rests = leads and not busy  # a transaction that comes now wakes it, and only now: they must not put off its look
+                self._lead_wake.clear()
+                async with asyncio.timeout(LEAD_CHECK_S if busy else None):
+                    await self._lead_wake.wait()
+        self._role_changed = self._lead_rests = False
 
     def missing(self) -> dict[str, str]:
         """Address by id of the members out of sight, for the leader to look for; empty when this peer does not lead."""

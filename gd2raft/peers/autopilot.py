@@ -13,6 +13,7 @@ from gd2raft.core.membership import Candidate, VotersWished, next_voter_change
 from gd2raft.store.interface import StoreError
 
 EVERY_S = 1.0
+"""While this peer leads others: who comes and goes is seen by looking. One that doesn't lead, or leads nobody, is poked when that changes."""
 CHANGE_TIMEOUT_S = 10.0
 LAG_MAX = 250
 """Entries that a learner may lack to count as caught up."""
@@ -60,22 +61,28 @@ class Autopilot:
         self._poke.set()
 
     async def _run(self) -> None:
-        pause = EVERY_S
+        pause: float | None = EVERY_S
         while True:
-            self._poke.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._poke.wait()
-            pause = EVERY_S if self._lead.leads() else 3 * EVERY_S
+            self._poke.clear()
+            pause = None
             if not self._lead.leads():
                 continue
             try:
+                if self._is_alone():
+                    continue
+                pause = EVERY_S
                 async with self._busy:
                     await self._step()
             except StoreError as error:
                 log.info("voter change not done", why=str(error))
             except Exception:
                 log.exception("autopilot broke")
+
+    def _is_alone(self) -> bool:
+        return self._lead.voters() == {self._peer_id} and [c.id for c in self._lead.candidates_for_vote()] == [self._peer_id]
 
     async def _step(self) -> None:
         candidates = [c for c in self._lead.candidates_for_vote() if c.id not in self._leaving]

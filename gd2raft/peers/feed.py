@@ -81,6 +81,7 @@ class Feed:
         self._subscribers: dict[Connection, Subscriber] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._followed = asyncio.Event()
         self._rate = Rate()
         self._gathered: list[Frame] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -107,6 +108,7 @@ class Feed:
         """Take a follower on; frames after `index` follow."""
         subscriber = Subscriber(connection=connection, peer_id=peer_id, frames=frames, index=index)
         self._subscribers[connection] = subscriber
+        self._followed.set()
         self._sight.lease(peer_id, (), self._now())
         self.tell_all()
         if frames:
@@ -184,9 +186,13 @@ class Feed:
     # soft state
 
     async def _beat(self) -> None:
+        """Stands still while nobody follows."""
         while True:
+            await self._followed.wait()
             await asyncio.sleep(STATE_EVERY_S)
             self.tell_all()
+            if not self._subscribers:
+                self._followed.clear()
 
     def tell_all(self) -> None:
         if not self._subscribers:

@@ -20,6 +20,8 @@ from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
 
 LEASE_EVERY_S = 2.0
+LEASE_LATE_S = 0.25
+"""It goes as the answer to the upstream's news, which come at rest as often as leases: one wake-up for both. News that are so late are not waited for."""
 SILENCE_MAX_S = 5.0
 OPEN_TIMEOUT_S = 3.0
 RETRY_S = (0.1, 0.5)
@@ -119,6 +121,8 @@ class Follower:
         if connection is self._connection:
             self._heard_at = self._now()
             self._guide.heard(state)
+            if self._queue.empty():
+                self._queue.put_nowait([])  # look at it all, and renew the lease
             if state.depth > DEPTH_MAX and not connection.closed:
                 log.warning("the upstream follows this peer in a circle, looking for another one", upstream=self.upstream)
                 self._spawn_close(connection, "followed in a circle")
@@ -128,7 +132,7 @@ class Follower:
     async def _run(self) -> None:
         while True:
             if self._guide.leads():
-                await self._pause(1.0)
+                await self._pause(None)
                 continue
             votes = self._guide.votes()
             for upstream in self._targets():
@@ -143,7 +147,8 @@ class Follower:
         found = [hint, *found] if hint is not None else found
         return sorted(found, key=lambda upstream: upstream.peer_id == self._lost)  # (stable) the one that was lost comes last
 
-    async def _pause(self, seconds: float) -> None:
+    async def _pause(self, seconds: float | None) -> None:
+        """Until something changes; `seconds` None: only then."""
         self._poke.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -201,7 +206,7 @@ class Follower:
     async def _hold(self, connection: Connection, *, votes: bool) -> None:
         """Apply what comes and renew the lease, until the connection breaks or another upstream is right."""
         told: frozenset[str] | None = None
-        next_lease = 0.0
+        last_lease = -LEASE_EVERY_S
         while not connection.closed:
             now = self._now()
             if now - self._heard_at > SILENCE_MAX_S:
@@ -213,12 +218,12 @@ class Follower:
             if self._guide.leads() or self._guide.votes() != votes or self._misplaced(votes):
                 return
             below = self._guide.below()
-            if now >= next_lease or below != told:
+            if now - last_lease >= LEASE_EVERY_S - LEASE_LATE_S or below != told:
                 lease = lease_message(self._sink.last_applied[0], told, below)
                 if connection.notify(services.FOLLOW_LEASE, lease):
                     told = below
-                next_lease = now + LEASE_EVERY_S
-            await self._apply_next(next_lease - now)
+                last_lease = now
+            await self._apply_next(last_lease + LEASE_EVERY_S + LEASE_LATE_S - now)
 
     async def _apply_next(self, timeout_s: float) -> None:
         try:
@@ -227,8 +232,9 @@ class Follower:
                 frames = await self._queue.get()
         except TimeoutError:
             return
-        await self._sink.accept_frames(frames)
-        self._given = max([self._given, *(frame.index for frame in frames)])
+        if frames:
+            await self._sink.accept_frames(frames)
+            self._given = max([self._given, *(frame.index for frame in frames)])
 
     def _ignored(self, now: float) -> bool:
         """Whether the sink still lacks what it was given a while ago."""

@@ -39,9 +39,9 @@ class Herald:
         self._identity, self._missing, self._policy, self._local_address = identity, missing, policy, local_address
 
     async def run(self) -> None:
-        while True:
+        """As long as there is an old pool to tell of; a daemon that runs never gets one (a recovery is done on a stopped one)."""
+        while (identity := self._identity()).former:
             await asyncio.sleep(EVERY_S)
-            identity = self._identity()
             if identity.former and (missing := self._missing()):
                 for former in identity.former:
                     await self._tell_all(former, identity, missing.items())

@@ -179,6 +179,7 @@ class Mover:
         self._twin, self._changed = twin, changed
         self._host, self._port, self._client_port, self._chance = host, port, client_port, chance
         self._at = ""  # where it listens, when it is known by another address
+        self._recorded = asyncio.Event()
 
     def misplaced(self) -> bool:
         """Whether the pool knows another peer by the address at which this one is: clients would take its bricks for that peer's."""
@@ -191,15 +192,28 @@ class Mover:
     async def run(self) -> None:
         pause_s = RETRY_S[0]
         while True:
+            self._recorded.clear()
             settled = await self._look()
+            if self._is_as_configured():
+                await self._recorded.wait()
+                continue
             pause_s = LOOK_EVERY_S if settled else min(RETRY_S[1], max(RETRY_S[0], pause_s * 2))
             await asyncio.sleep(pause_s * self._chance.uniform(0.5, 1.0))
             pause_s = RETRY_S[0] if settled else pause_s
 
+    def poke(self) -> None:
+        """The pool's record of this peer may have changed."""
+        self._recorded.set()
+
+    def _is_as_configured(self) -> bool:
+        """Only another record can change then what is right: there is no name to look up that might mean something else tomorrow."""
+        own = self._own()
+        return own is not None and is_as_configured(own, self._host, self._port, self._client_port)
+
     async def where(self) -> str:
         """HOST:PORT at which this peer listens, when the pool knows it by another address; "" when by this one, or it can't be told."""
         own, was = self._own(), self._at
-        if own is None or is_as_configured(own, self._host, self._port, self._client_port):
+        if own is None or self._is_as_configured():
             self._at = ""
         else:
             towards = next((other.addresses[0] for other in self._others()), "")

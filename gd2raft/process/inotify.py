@@ -28,11 +28,11 @@ class FolderWatch:
         if self._fd >= 0:
             asyncio.get_running_loop().add_reader(self._fd, self._readable)
 
-    def watch(self, folders: Iterable[Path]) -> None:
-        """Those that are there; one that is watched already stays so."""
-        if self._fd >= 0:
-            for folder in folders:
-                self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK)
+    def watch(self, folders: Iterable[Path]) -> bool:
+        """Those that are there; one that is watched already stays so. Whether the kernel tells of all of them."""
+        if self._fd < 0:
+            return False
+        return min((self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK) for folder in folders), default=0) >= 0
 
     def close(self) -> None:
         if self._fd >= 0:

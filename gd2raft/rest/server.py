@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import structlog
@@ -17,6 +17,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from gd2raft.commands.registry import commands as all_commands
+from gd2raft.core.kv import Event
 from gd2raft.core.plan import Command, CommandError, NotFound, OutcomeUnknown, Unavailable
 from gd2raft.rest import auth, bitrot, devices, exports, heals, inspections, quota
 from gd2raft.rest.api import Api, Limits, Log
@@ -62,6 +63,7 @@ class RestServer:
         self._commands = list(all_commands().values() if commands is None else commands)
         self._heketi_keys = (heketi_keys or Keys()) if auth_required else None
         self._closing = False
+        self._heketi: Door
 
     async def start(self) -> None:
         self._http = HttpServer(self._respond, self.limits, self._respond_broken)
@@ -84,6 +86,11 @@ class RestServer:
             ]
         )
         self._heketi.start()
+
+    def on_events(self, events: Sequence[Event] | None) -> None:
+        """The state changed (None: anything may have)."""
+        if hasattr(self, "_heketi"):  # it was started
+            self._heketi.queue.on_events(events)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:

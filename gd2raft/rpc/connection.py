@@ -29,6 +29,9 @@ OnClose = Callable[["Connection"], None]
 GATHER_BYTES_MAX = 32 * 1024
 """Larger things are sent at once, so that a peer that does not read is noticed."""
 
+KEEPALIVE_SLACK_S = 1.0
+"""The timer is put off at most once in so much time, however much comes in."""
+
 
 class Connection(asyncio.Protocol):
     """`peer` is what the other end said about itself, `remote` the address seen on the socket, `dialled` the address
@@ -170,6 +173,9 @@ class Connection(asyncio.Protocol):
         if self.closed:
             return
         self._heard_at = self._loop.time()
+        if self._timer is not None and self._timer.when() - self._heard_at < self._limits.keepalive_s - KEEPALIVE_SLACK_S:
+            self._timer.cancel()  # or it would wake an idle process for nothing
+            self._arm_keepalive()
         try:
             for frame, size_bytes in self._decoder.feed(data):
                 self._traffic.received(self._tally, self._take(frame), size_bytes)

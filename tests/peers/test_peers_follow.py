@@ -109,6 +109,7 @@ def play(peer: Peer, body: Callable[[Peer], Any]) -> None:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "LEASE_EVERY_S", 0.05)
+    monkeypatch.setattr(follow, "LEASE_LATE_S", 0.01)
     monkeypatch.setattr(follow, "IGNORED_MAX_S", 0.2)
 
 

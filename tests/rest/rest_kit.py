@@ -82,6 +82,7 @@ class MemoryApi:
         self.compacted_below = 0
         self.history: list[kv.Event] = []
         self.watches: list[MemoryWatch] = []
+        self.on_events: Callable[[Sequence[kv.Event]], object] = lambda events: None
         self.put(model.CLUSTER, model.Cluster(id="cccccccc-cccc-4ccc-8ccc-cccccccccccc"))
         self.put(model.peer_key(PEER), peer(PEER, "node1"))
         self.put(model.peer_key(OTHER), peer(OTHER, "node2"))
@@ -94,6 +95,7 @@ class MemoryApi:
         result, events = self.state.apply(kv.Operation(commit=commit))
         assert result.outcome == "done", result
         self.history += events
+        self.on_events(events)
         self.changed.set()
         self.changed = asyncio.Event()
         for watch in self.watches:
@@ -254,6 +256,7 @@ class Rest:
         self._thread.start()
         self.api: MemoryApi = self.do(MemoryApi)
         self.server = RestServer(self.api, auth_required=auth_required, limits=limits, log=self.log, **options)
+        self.api.on_events = self.server.on_events
         self._listener = socket.create_server((ADDRESS, 0), backlog=128)
         self._listener.setblocking(False)
         self.address = self._listener.getsockname()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from gd2raft.core import heketi
 from gd2raft.core.devices import hex_of
 from gd2raft.core.heketi import Operation, Outcome
+from gd2raft.core.kv import Event
 from gd2raft.core.plan import CommandError, Conflict, Moved, OutcomeUnknown, Unavailable
 from gd2raft.rest.api import Api, Log
 from gd2raft.rest.call import Call
@@ -39,6 +40,8 @@ class Queue:
         self._working: dict[str, asyncio.Task[None]] = {}
         self._turns = asyncio.Semaphore(AT_ONCE_MAX)
         self._keeper: asyncio.Task[None] | None = None
+        self._there = asyncio.Event()  # operations may be in the state
+        self._there.set()
 
     # life
 
@@ -51,6 +54,11 @@ class Queue:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def on_events(self, events: Sequence[Event] | None) -> None:
+        """The state changed (None: anything may have)."""
+        if events is None or any(e.key.startswith(heketi.OPERATIONS) for e in events):
+            self._there.set()
 
     # for clients
 
@@ -128,6 +136,7 @@ class Queue:
 
     async def _keep_looking(self) -> None:
         while True:
+            await self._there.wait()  # most pools never see one
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 await self._look()
@@ -139,6 +148,8 @@ class Queue:
     async def _look(self) -> None:
         """Take up what nobody works at, forget what ended long ago."""
         found = heketi.operations(self._api.view())
+        if not found:
+            self._there.clear()
         if not found or self._api.stale():
             return
         leads = self._api.cluster_status()["leader"] == self._api.peer_id

@@ -9,6 +9,7 @@ Deviations from the kernel alone are listed in docs/design/consensus.md, by defe
 
 from __future__ import annotations
 
+import math
 import random
 
 from gd2raft.store.raft import messages as m
@@ -36,10 +37,16 @@ class Guard(Inbox):
             self._election_at = now  # alone: nobody to wait for
 
     def next_timer(self) -> float:
-        """When tick() wants to be called."""
+        """When tick() wants to be called; infinity when only an event can bring it something to do."""
         if not self.is_leader:
             return self._election_at
-        return self._heartbeat_at if self._announce_at is None else min(self._heartbeat_at, self._announce_at)
+        beat_at = math.inf if self._is_alone else self._heartbeat_at
+        return beat_at if self._announce_at is None else min(beat_at, self._announce_at)
+
+    @property
+    def _is_alone(self) -> bool:
+        """Nobody else votes, learns here or has to hear that it was removed: a heartbeat would be for nobody."""
+        return not self.progress and self.log.config.voters == (self.peer,)
 
     def take_outbox(self) -> list[Out]:
         outbox, self._outbox = self._outbox, []

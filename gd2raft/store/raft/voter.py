@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
@@ -176,7 +177,7 @@ class Voter:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        self._timer = self._clock.call_at(at, self._fire)
+        self._timer = self._clock.call_at(at, self._fire) if at < math.inf else None
 
     def _fire(self) -> None:
         self._timer = None
