@@ -1,4 +1,4 @@
-"""Hundreds of real daemons on one machine, forked from one zygote, each with an address (127.27.x.y) and folders of its own.
+"""Hundreds of real daemons on one machine, forked from one zygote, each with an address (127.27.x.y, or 28 to 30) and folders of its own.
 
 Starts and kills them by pid, asks them over REST, and reads what the kernel says of them. It must not know what is measured.
 """
@@ -13,11 +13,12 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,10 @@ from bench.board import ROW, Board
 from bench.ours import CLIENT_PORT, RestFailed, decoded, request, settings
 from bench.sides import NotDone, wait_for
 
-NETWORK = "127.27"
+NETWORKS = ("127.27", "127.28", "127.29", "127.30")
+"""A crowd has one of them to itself."""
+CLAIM_HOST, CLAIM_PORT = "255.254", 24009
+"""NETWORK.255.254:24009 is bound as long as a crowd uses the network."""
 PEER_MIB, PEER_MIB_KSM = 16.0, 8.0  # what a daemon may need, for the check before,
 EACH_OTHER_MIB = 0.008  # and for each peer that it knows
 PIDS_EACH = 8
@@ -61,6 +65,20 @@ def why_not(size: int, *, merged: bool = False) -> str | None:
     return None
 
 
+@contextlib.contextmanager
+def claimed_network() -> Iterator[str]:
+    """One of NETWORKS that is ours as long as the context lives, also beside other runs. Raises NotDone."""
+    for network in NETWORKS:
+        with socket.socket() as claim:
+            try:
+                claim.bind((f"{network}.{CLAIM_HOST}", CLAIM_PORT))
+            except OSError:
+                continue
+            yield network
+            return
+    raise NotDone(f"{len(NETWORKS)} crowds of daemons run on this machine already: wait until one has ended")
+
+
 class Crowd:
     """`size` daemons; a context manager that ends all of them, by pid. Nobody is started before start()."""
 
@@ -71,8 +89,11 @@ class Crowd:
         self.ended: list[int] = []  # in order
         self._told = threading.Condition()
         self._secret: str | None = None
+        self._network = ""
+        self._until_exit = contextlib.ExitStack()
 
     def __enter__(self) -> Crowd:
+        self._network = self._until_exit.enter_context(claimed_network())
         self.folder.mkdir(parents=True)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(FDS, hard) if hard != resource.RLIM_INFINITY else FDS, hard))
@@ -81,7 +102,7 @@ class Crowd:
         self._board_file = Path("/dev/shm") / f"gd2raft-bench-{os.getpid()}"
         self.board = Board.make(self._board_file, self.size)
         self._zygote = subprocess.Popen(
-            [sys.executable, "-m", "bench.zygote", str(self._board_file), *(["--ksm"] if self.merged else [])],
+            [sys.executable, "-m", "bench.zygote", str(self._board_file), self._network, *(["--ksm"] if self.merged else [])],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(self.folder / "zygote.log").open("ab"), start_new_session=True,
         )  # fmt: skip
         self._ready = threading.Event()
@@ -104,6 +125,7 @@ class Crowd:
         self._end_gluster()
         self._board_file.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._until_exit.close()
 
     def _end_gluster(self) -> None:
         """Bricks and services outlive their daemons; these are known by our folder in their command line."""
@@ -116,7 +138,7 @@ class Crowd:
     # daemons
 
     def address(self, number: int) -> str:
-        return f"{NETWORK}.{number // 250}.{number % 250 + 1}"
+        return f"{self._network}.{number // 250}.{number % 250 + 1}"
 
     def place(self, number: int) -> Path:
         return self.folder / str(number)

@@ -12,13 +12,14 @@ import datetime
 import functools
 import http.client
 import json
+import signal
 import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from bench.sides import NotDone
 JOIN = ("join.ask", "join.invite", "step.run", "follow.open", "follow.snapshot", "command.run", "store.forward", "store.read")
 """What a join says besides; and `FEED` carries the change to everybody. (What others do at the same time is counted with it.)"""
 FEED = ("follow.frames",)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BRICKS = 30
 PROBERS = 8
 STARTED_AT_ONCE = 50
@@ -43,10 +45,31 @@ BEHIND = 10_000
 MANY_VOLUMES = 5_000
 
 
+class Ended(NotDone):
+    """By a signal: what was found until then counts."""
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Within, the first of them raises Ended; later ones don't disturb the cleaning up."""
+
+    def end(number: int, _: object) -> None:
+        for one in ENDING:
+            signal.signal(one, signal.SIG_IGN)
+        raise Ended(f"it was ended by {signal.Signals(number).name}")
+
+    before = {number: signal.signal(number, end) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, what in before.items():
+            signal.signal(number, what)
+
+
 class Experiments(Pool):
     """One pool from its forming to its end."""
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> None:
         steps: list[tuple[str, Callable[[], None]]] = [
             ("start", self.start), ("form", self.form), ("memory", self.memory), ("rest", self.rest), ("commands", self.commands), ("spread", self.spread),
             ("fast", self.fast), ("lists", self.lists), ("leader", self.kill_leader), ("relay", self.kill_relay), ("tenth", self.kill_tenth),
@@ -59,7 +82,6 @@ class Experiments(Pool):
             if name in ("start", "form") or name in chosen:
                 self.say(f"experiment: {name}")
                 step()
-        return self.found
 
     # forming
 
@@ -368,6 +390,26 @@ class Experiments(Pool):
         )  # fmt: skip
 
 
+def measured(options: argparse.Namespace) -> dict[str, Any] | None:
+    """What was found, also when it ended early ("failed" says why); None when nothing was begun."""
+    experiments, failed = None, {}
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder))
+            if options.ksm:
+                stack.enter_context(ksm.switched_on())
+            crowd = stack.enter_context(Crowd(options.peers, Path(folder) / "p", merged=options.ksm))
+            experiments = Experiments(crowd, options)
+            experiments.run()
+    except (NotDone, OSError, http.client.HTTPException) as error:
+        print(f"bench peers: {error}", file=sys.stderr)
+        failed = {"failed": str(error) or type(error).__name__}
+    if experiments is None:
+        return None
+    date = f"{datetime.datetime.now(datetime.UTC).date()}"
+    return experiments.found | failed | {"commit": report.commit(), "date": date, "machine": report.machine()}
+
+
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench peers", description="A pool of many real daemons on this machine.")
     parser.add_argument("--peers", type=int, default=30)
@@ -393,18 +435,10 @@ def main(words: list[str]) -> int:
     if reason := why_not(options.peers, merged=options.ksm) or (ksm.why_not() if options.ksm else None):
         print(f"bench peers: {reason}", file=sys.stderr)
         return 2
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder))
-        if options.ksm:
-            stack.enter_context(ksm.switched_on())
-        crowd = stack.enter_context(Crowd(options.peers, Path(folder) / "p", merged=options.ksm))
-        experiments = Experiments(crowd, options)
-        try:
-            found = experiments.run()
-        except NotDone as error:
-            print(f"bench peers: {error}", file=sys.stderr)
-            found = experiments.found | {"failed": str(error)}
-        found |= {"commit": report.commit(), "date": f"{datetime.datetime.now(datetime.UTC).date()}", "machine": report.machine()}
+    with ended_by_signals():
+        found = measured(options)
+    if found is None:
+        return 1
     rows = [
         ["what", str(options.peers)],
         *([name, f"{value:.4g}" if isinstance(value, float) else str(value)] for name, value in found.items()),

@@ -1,6 +1,6 @@
 """A process that has the daemon loaded and forks a real, whole one for each line it reads: a thousand then share one copy of the code.
 
-    python -m bench.zygote BOARD [--ksm] < commands
+    python -m bench.zygote BOARD NETWORK [--ksm] < commands
 
 Commands, one a line: `start NUMBER CONFIG`. Prints `started NUMBER PID` and `ended PID STATUS`. Ends (and with it every daemon)
 when stdin closes. What is added to a daemon here is a probe that measures and changes nothing: it notes in a shared file when
@@ -29,17 +29,19 @@ if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
 
 PR_SET_PDEATHSIG = 1
-WARM_ADDRESSES = ("127.27.255.1", "127.27.255.2")
+WARM_HOSTS = ("255.1", "255.2")
+"""In NETWORK, for the short life before the first fork."""
 
 
 def main(arguments: list[str]) -> None:
-    if "--ksm" in arguments[1:]:
+    if "--ksm" in arguments[2:]:
         ksm.ask_for_it()
     _load()
     probe = Probe(Board(Path(arguments[0])))
     probe.attach()
     with tempfile.TemporaryDirectory(prefix="gd2-zygote-") as folder:
-        warm.live_once(Path(folder), WARM_ADDRESSES)
+        first, last = (f"{arguments[1]}.{host}" for host in WARM_HOSTS)
+        warm.live_once(Path(folder), (first, last))
     holes.settle()
     print("ready", flush=True)
     waiting = b""

@@ -25,11 +25,13 @@ class Line:
 
     def __init__(self, peer_id: str) -> None:
         self.peer, self.closed, self.remote = SimpleNamespace(peer_id=peer_id), False, peer_id
+        self.leases = 0
 
     async def call(self, method: object, request: object, timeout_s: float) -> services.FollowReply:
         return services.FollowReply("ok", "v1", "")
 
     def notify(self, method: object, message: object) -> bool:
+        self.leases += method is services.FOLLOW_LEASE
         return True
 
     async def close(self, why: str) -> None:
@@ -125,6 +127,23 @@ def test_when_its_upstream_is_lost_a_peer_asks_anew_whom_to_follow() -> None:
         peer.wanted = ("v1", "v3")
         first.closed = True
         await peer.follows("v3", 2)
+
+    scene(body, "v1", "v2")
+
+
+def test_a_lease_goes_as_the_answer_to_the_upstreams_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a peer at rest wakes up once for both."""
+    monkeypatch.setattr(follow, "LEASE_EVERY_S", 60.0)
+    monkeypatch.setattr(follow, "LEASE_LATE_S", 59.95)
+
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("v1", 1)
+        await until(lambda: line.leases == 1)
+        peer.follower.on_state(line, state(0))
+        peer.follower.on_state(line, state(0))
+        await until(lambda: len(peer.states) == 2)
+        assert line.leases == 1, "the last one was sent a moment ago"
+        await until(lambda: peer.follower.on_state(line, state(0)) or line.leases == 2)
 
     scene(body, "v1", "v2")
 

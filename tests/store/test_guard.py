@@ -5,6 +5,7 @@ docs/design/consensus.md names these tests beside the defects (D1, D2, ...).
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -99,6 +100,21 @@ def test_d1_a_vote_leaves_only_when_it_is_on_the_disk_and_is_given_once_a_term()
     assert of(m.VoteReply, scene.say("c", m.Vote(5, 9, 4, False))) == []
     again = Scene(hard=HardState(5, "b"))  # after a restart
     assert of(m.VoteReply, again.say("c", m.Vote(5, 9, 4, False))) == []
+
+
+def test_a_leader_that_leads_nobody_asks_for_no_timer_until_somebody_learns_from_it() -> None:
+    scene = Scene(voters=("a",))
+    scene.pass_time(3.0)
+    assert scene.guard.is_leader
+    scene.propose()
+    scene.pass_time(1.0)  # it has announced the entry, to nobody
+    assert scene.guard.next_timer() == math.inf
+    assert scene.guard.has_quorum(scene.now + 3600)
+    scene.guard.observe("b", scene.now)
+    assert scene.guard.next_timer() <= scene.now + SETTINGS.heartbeat_s
+    assert [peer for peer, _ in scene.pass_time(SETTINGS.heartbeat_s)] == ["b"] * 2, "what it has, and a heartbeat"
+    scene.guard.forget("b")
+    assert scene.guard.next_timer() == math.inf
 
 
 def test_d2_a_message_that_repeats_a_prefix_cuts_nothing() -> None:
