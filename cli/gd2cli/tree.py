@@ -66,6 +66,8 @@ TREE = {
             "profile": Leaf("inspect_commands:profile", "Count calls and latencies on the bricks."),
             "top": Leaf("inspect_commands:top", "The busiest files of each brick."),
             "statedump": Leaf("inspect_commands:statedump", "Let processes write down their state."),
+            "clear-locks": Leaf("upkeep_commands:clear-locks", "Give up locks on a path."),
+            "log": Leaf("upkeep_commands:log", "Let bricks begin new logs."),
             "barrier": Leaf("inspect_commands:barrier", "Hold back acknowledgements of the bricks."),
             "bitrot": Leaf("bitrot_commands:bitrot", "Sign files, and find those that went bad."),
             "quota": Leaf("quota_commands:quota", "Limits of directories."),

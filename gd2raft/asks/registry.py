@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gd2raft.asks import bitrot_asks, brick_asks, heal_asks, heal_tool, quota_asks, service_asks, statedump
+from gd2raft.asks import bitrot_asks, brick_asks, heal_asks, heal_tool, lock_asks, log_asks, quota_asks, service_asks, statedump
 from gd2raft.asks.ask import Ask
 
 ASKS: dict[str, Ask] = {
@@ -17,6 +17,8 @@ ASKS: dict[str, Ask] = {
     "statedump": statedump.dump,
     "scrub-status": bitrot_asks.status,
     "scrub-ondemand": bitrot_asks.ondemand,
+    "clear-locks": lock_asks.clear,
+    "rotate-logs": log_asks.rotate,
     "quota-resolve": quota_asks.resolve,
     "quota-counting": quota_asks.counting,
     "quota-used": quota_asks.used,

@@ -168,6 +168,11 @@ class ProcessManager:
         keeper = self._keepers.get(key)
         return keeper.status() if keeper else ProcessStatus(key=key)
 
+    def log_of(self, key: str) -> str:
+        """The file that it writes its log to; "" when it doesn't run."""
+        keeper = self._keepers.get(key)
+        return keeper.handle.line.log_file if keeper is not None and keeper.handle is not None else ""
+
     def services_status(self) -> list[ProcessStatus]:
         return [self._keepers[key].status() for key in self.keys() if not key.startswith("/")]
 

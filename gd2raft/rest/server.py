@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from gd2raft.commands.registry import commands as all_commands
 from gd2raft.core.kv import Event
 from gd2raft.core.plan import Command, CommandError, NotFound, OutcomeUnknown, Unavailable
-from gd2raft.rest import auth, bitrot, devices, exports, heals, inspections, quota
+from gd2raft.rest import auth, bitrot, devices, exports, heals, inspections, quota, upkeep
 from gd2raft.rest.api import Api, Limits, Log
 from gd2raft.rest.call import Call, base_headers, request_id
 from gd2raft.rest.command_routes import command_endpoints
@@ -77,6 +77,7 @@ class RestServer:
                 *command_endpoints(self._commands),
                 *heals.endpoints(),
                 *inspections.endpoints(),
+                *upkeep.endpoints(),
                 *quota.endpoints(),
                 *bitrot.endpoints(),
                 *devices.endpoints(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from typing import Any
 
 import pytest
 
@@ -73,3 +74,40 @@ def test_heal_info_looks_like_glusters() -> None:
         ("total-entries", "heal-pending", "split-brain", "possibly-healing")
     )
     assert summary_text([brick, away], Paint(False)).splitlines()[-1].split() == ["Brick", "n2:/b", "N", "-", "-", "-", "-"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        (("/d/f", "kind", "granted", "inode"), {"path": "/d/f", "kind": "granted", "type": "inode"}),
+        (("/d/f", "kind", "all", "posix", "0,0-9"), {"path": "/d/f", "kind": "all", "type": "posix", "range": "0,0-9"}),
+        (("/d", "kind", "blocked", "entry", "f"), {"path": "/d", "kind": "blocked", "type": "entry", "basename": "f"}),
+    ],
+)
+def test_clear_locks_takes_glusters_words(gd2: Any, peer: Any, line: tuple[str, ...], sent: dict[str, str]) -> None:
+    peer.answers["POST /v1/volumes/v1/clear-locks"] = (200, {"lines": ["No locks cleared."]})
+    result = gd2("volume", "clear-locks", "v1", *line, peers=peer)
+    assert result.code == 0 and "No locks cleared." in result.out
+    assert peer.seen[-1].body == sent
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ("clear-locks", "v1", "/d", "granted", "inode", "x"),
+        ("clear-locks", "v1", "/d", "kind", "some", "inode"),
+        ("clear-locks", "v1", "/d", "kind", "all", "flock"),
+        ("clear-locks", "v1", "/d", "kind", "all"),
+        ("log", "v1", "turn"),
+        ("log", "v1"),
+    ],
+)
+def test_clear_locks_and_log_refuse_other_words(gd2: Any, peer: Any, line: tuple[str, ...]) -> None:
+    assert gd2("volume", *line, peers=peer).code == 2 and not peer.seen
+
+
+@pytest.mark.parametrize("line", [("v1", "rotate"), ("rotate", "v1")])
+def test_log_rotate_is_understood_in_both_orders(gd2: Any, peer: Any, line: tuple[str, ...]) -> None:
+    info = {"id": "b", "path": "/b", "peer-id": "p", "host": "node1", "volume-id": "i", "volume-name": "v1", "type": "BRICK"}
+    peer.answers["POST /v1/volumes/v1/rotate-logs"] = (200, [{"info": info, "log": "/l", "kept": "/l.7", "error": ""}])
+    assert "/l.7" in gd2("volume", "log", *line, peers=peer).out

@@ -111,7 +111,7 @@ JOBS = ("rebalance-start", "rebalance-stop", "rebalance-status", "remove-brick-s
 """Each needs a state of its own: test_rest_jobs.py."""
 REPAIRS = ("peer-replace", "volume-replace-brick", "volume-reset-brick-start", "volume-reset-brick-commit", "volume-barrier", "volume-profile-start",
            "volume-profile-stop", "heal", "heal-info", "heal-info-of", "heal-count", "split-brain", "volume-status-of", "profile-info",
-           "top", "volume-statedump", "volume-services")  # fmt: skip
+           "top", "volume-statedump", "volume-services", "volume-clear-locks", "volume-rotate-logs")  # fmt: skip
 """These too: test_rest_repair.py."""
 QUOTA = ("quota-enable", "quota-disable", "quota-edit", "quota-inodes-enable", "quota-limit", "quota-remove", "quota-list")
 """And these: test_rest_quota.py."""

@@ -123,6 +123,43 @@ def test_a_statedump_says_what_was_written_where(rest: Rest) -> None:
     assert {"key": "/b1", "pid": 7} in [d for p in found for d in p["dumps"]]
 
 
+CLEAR = {"path": "/d/f", "kind": "granted", "type": "inode"}
+
+
+def test_locks_are_cleared_by_the_peer_that_is_asked(rest: Rest) -> None:
+    assert code_of(rest, "POST", "/v1/volumes/nope/clear-locks", CLEAR)[0] == 404
+    started(rest)
+    rest.api.answers[PEER] = Answered(value={"lines": ["v1-locks: inode blocked locks=0 granted locks=1"]})
+    found = good(rest, "POST", f"{V1}/clear-locks", "/v1/volumes/{volume}/clear-locks", {**CLEAR, "range": "0,0-100"})
+    assert found == {"lines": ["v1-locks: inode blocked locks=0 granted locks=1"]}
+    assert rest.api.asked == [("clear-locks", {"path": "/d/f", "key": "glusterfs.clrlk.tinode.kgranted.0,0-100"}, [PEER])]
+    rest.api.answers[PEER] = Answered(value={"missing": True})
+    assert code_of(rest, "POST", f"{V1}/clear-locks", CLEAR) == (404, "no-such-path")
+    rest.api.answers[PEER] = Answered(error="volume v1 can't be mounted")
+    assert code_of(rest, "POST", f"{V1}/clear-locks", CLEAR) == (500, "not-cleared")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"path": "d"}, {"path": "/../d"}, {"kind": "some"}, {"type": "mandatory"}, {"range": "0-100"}, {"basename": "f"}),
+        *({"type": "entry", **more} for more in ({"range": "0,0-1"}, {"basename": "a/b"}, {"basename": "x" * 255})),
+    ],
+)
+def test_locks_of_nothing_that_can_be_are_refused(rest: Rest, wrong: dict[str, str]) -> None:
+    started(rest)
+    assert rest.ask("POST", f"{V1}/clear-locks", {**CLEAR, **wrong}).status == 400
+
+
+def test_logs_are_rotated_brick_by_brick(rest: Rest) -> None:
+    brick = bricks_of(started(rest))[0]["id"]
+    rest.api.answers[PEER] = Answered(value={brick: {"log": "/l/b1.log", "kept": "/l/b1.log.7"}})
+    found = good(rest, "POST", f"{V1}/rotate-logs", "/v1/volumes/{volume}/rotate-logs", {})
+    assert [b["kept"] for b in found if b["info"]["id"] == brick] == ["/l/b1.log.7"] and len(found) == 3
+    assert [b["info"]["path"] for b in rest.ask("POST", f"{V1}/rotate-logs", {"brick": "node1:/b1"}).json] == ["/b1"]
+    assert code_of(rest, "POST", f"{V1}/rotate-logs", {"brick": "node1:/nope"}) == (400, "no-such-brick")
+
+
 def test_heal_info_counts_what_is_known(rest: Rest) -> None:
     started(rest)
     assert code_of(rest, "GET", f"{V1}/heal-info") == (500, "heal-tool")
