@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gd2raft import services
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
@@ -97,6 +97,10 @@ class Context:
     async def set_up_device(self, wanted: SetUpDevice) -> dict[str, Any]:
         with in_words():
             return await self._daemon.storage.set_up(wanted)
+
+    async def measure_device(self, wanted: MeasureDevice) -> dict[str, Any]:
+        with in_words():
+            return await self._daemon.storage.measure(wanted)
 
     async def drop_device(self, gone: DropDevice) -> None:
         with in_words():

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from gd2raft.commands.sizing import storage_of_space
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, Space
 from gd2raft.core.kv import Event, Expect
@@ -43,6 +43,10 @@ class Provisioner(Protocol):
     """Each can be repeated. Raise ProvisionFailed."""
 
     async def set_up(self, wanted: SetUpDevice) -> dict[str, int]: ...
+
+    async def measure(self, wanted: MeasureDevice) -> int:
+        """Bytes that bricks may have of the device, those that they have included."""
+        ...
 
     async def drop(self, gone: DropDevice) -> None: ...
 
@@ -139,6 +143,15 @@ class Storage:
 
     async def set_up(self, wanted: SetUpDevice) -> dict[str, Any]:
         return {**await self._provisioner(wanted.provisioner).set_up(wanted), "mounts": str(self._folder)}
+
+    async def measure(self, wanted: MeasureDevice) -> dict[str, Any]:
+        size = await self._provisioner(wanted.provisioner).measure(wanted)
+        if size < wanted.held:
+            raise ProvisionFailed(
+                f"device {wanted.path} has {size} bytes now, and bricks have {wanted.held} of it",
+                hint="enlarge it, or set it failed, so that its bricks are moved away",
+            )
+        return {"size": size}
 
     async def drop(self, gone: DropDevice) -> None:
         await self._provisioner(gone.provisioner).drop(gone)

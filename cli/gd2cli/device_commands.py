@@ -59,6 +59,11 @@ def set_state(session: Session, words: Parsed) -> None:
     session.show(answer, lambda d: f"device set: success: {d['host']}:{d['device']} is {d['state']}" + (moving if d["bricks"] else ""))
 
 
+def resync(session: Session, words: Parsed) -> None:
+    answer = session.write("POST", "devices", *place_of(session, words.name(0)), "resync", body={})
+    session.show(answer, lambda d: f"device resync: success: {d['host']}:{d['device']} has {size(d['size']['capacity'])}")
+
+
 def tags(session: Session, words: Parsed) -> None:
     change = one_of(words.name(1), ("set", "update", "delete"), "change")
     given = dict.fromkeys(words.rest, "") if change == "delete" else parse_tags(",".join(words.rest))
@@ -127,6 +132,11 @@ COMMANDS = {
         Grammar("DEVICE online|offline|failed", names=("DEVICE", "STATE")),
         f"offline: the device gets no new bricks. failed: its bricks are moved to other devices, and healed there. {WHICH}",
         set_state,
+    ),
+    "resync": Spec(
+        Grammar("DEVICE", names=("DEVICE",)),
+        f"Look again how large a device is, after its disk was enlarged. {WHICH} One that was added with a size keeps it.",
+        resync,
     ),
     "tags": Spec(
         Grammar(TAGS_USAGE, names=("DEVICE", "CHANGE"), rest="TAG"),

@@ -86,6 +86,7 @@ TREE = {
             "info": Leaf("device_commands:info", "A device and its bricks."),
             "remove": Leaf("device_commands:remove", "Remove a device without bricks."),
             "set": Leaf("device_commands:set", "online, offline or failed (moves its bricks away)."),
+            "resync": Leaf("device_commands:resync", "Look again how large it is."),
             "tags": Leaf("device_commands:tags", "Change its tags."),
         },
     ),

@@ -41,7 +41,14 @@ def plan_add(view: View, request: DeviceAdd, ids: Ids) -> Plan:
         raise Refused(f"peer {peer.hostname} has {len(mine)} devices, at most {DEVICES_MAX} are possible", code="too-many")
     if peer.id not in view.online:
         raise Refused(f"peer {peer.hostname} ({peer.id}) is not online", hint="start its daemon first", code="peer-offline", http=500)
-    device = Device(id=devices.hex_of(ids.uuid()), peer_id=peer.id, path=path, provisioner=request.provisioner, tags=request.tags)
+    device = Device(
+        id=devices.hex_of(ids.uuid()),
+        peer_id=peer.id,
+        path=path,
+        provisioner=request.provisioner,
+        asked=request.size,
+        tags=request.tags,
+    )
     set_up = SetUpDevice(provisioner=device.provisioner, device=device.id, path=path, size=request.size)
     return Plan(
         locks=(f"devices/{peer.id}",),

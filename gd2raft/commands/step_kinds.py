@@ -165,6 +165,19 @@ class SetUpDevice(Arguments, frozen=True, kw_only=True):
     size: int = 0
 
 
+class MeasureDevice(Arguments, frozen=True, kw_only=True):
+    """How large a device is now. `asked`: what it was to have, 0: all. Fails when that is less than the bytes `held` by bricks.
+
+    Facts: size.
+    """
+
+    provisioner: str
+    device: str
+    path: str
+    asked: int = 0
+    held: int = 0
+
+
 class DropDevice(Arguments, frozen=True, kw_only=True):
     """A device has left the pool: nothing of ours stays on it."""
 
@@ -221,6 +234,7 @@ SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)
 LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30)
 RUN_HOOKS = StepKind("hooks.run", RunHooks, undoable=True, timeout_s=60, traceless=True)
 SET_UP_DEVICE = StepKind("device.setup", SetUpDevice, undoable=True, timeout_s=60)
+MEASURE_DEVICE = StepKind("device.measure", MeasureDevice, undoable=True, timeout_s=60, traceless=True)
 DROP_DEVICE = StepKind("device.drop", DropDevice, timeout_s=60)
 MAKE_STORAGE = StepKind("storage.make", MakeStorage, undoable=True, timeout_s=60)
 FREE_STORAGE = StepKind("storage.free", FreeStorage, timeout_s=60)

@@ -60,9 +60,14 @@ def lvm_drop(device: str, disk: str) -> tuple[Words, ...]:
     return (("lvm", "vgremove", "-qq", group(device)), ("lvm", "pvremove", "-qq", disk))
 
 
+def lvm_grow(disk: str) -> Words:
+    """The group gets what the disk has more than before."""
+    return ("lvm", "pvresize", "-qq", disk)
+
+
 def lvm_size(device: str) -> Words:
     """Prints JSON: see lvm.facts_of."""
-    columns = "vg_free,vg_extent_size"
+    columns = "vg_size,vg_extent_size"
     return ("lvm", "vgs", "--reportformat", "json", "--units", "b", "--nosuffix", "-o", columns, group(device))
 
 

@@ -16,13 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core.devices import LOOP_EXTENT
 from gd2raft.provision import lines, mounts
 from gd2raft.provision.run import ProvisionFailed, run
 
 MARK = ".gd2-device.json"
 SIZE_MIN = 1 << 30
+BLOCK = 512
+"""Of st_blocks."""
 LOOP_CTL_GET_FREE, LOOP_MAJOR, NODES_AHEAD = 0x4C82, 7, 8
 
 
@@ -39,6 +41,9 @@ class Loop:
 
     async def set_up(self, wanted: SetUpDevice) -> dict[str, int]:
         return await asyncio.to_thread(self._set_up, wanted)
+
+    async def measure(self, wanted: MeasureDevice) -> int:
+        return await asyncio.to_thread(self._measure, wanted)
 
     async def drop(self, gone: DropDevice) -> None:
         await asyncio.to_thread(self._unmark, gone.path, gone.device)
@@ -84,6 +89,16 @@ class Loop:
             )
         write_mark(folder, Mark(wanted.device, self._peer_id))
         return {"size": size, "extent": LOOP_EXTENT}
+
+    def _measure(self, wanted: MeasureDevice) -> int:
+        """What is free in the folder's file system, and what our files have of it already."""
+        self._check_folder(wanted.path)
+        if (mark := read_mark(wanted.path)) is None or mark.device != wanted.device:
+            raise ProvisionFailed(f"folder {wanted.path} is not that of device {wanted.device}", hint="is its disk mounted?")
+        found = os.statvfs(wanted.path)
+        ours = sum(entry.stat().st_blocks * BLOCK for entry in os.scandir(wanted.path) if ".img" in entry.name)
+        size = (found.f_bavail * found.f_frsize + ours) // LOOP_EXTENT * LOOP_EXTENT
+        return min(size, wanted.asked) if wanted.asked else size
 
     def _check_folder(self, folder: str) -> None:
         try:

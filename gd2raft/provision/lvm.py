@@ -10,13 +10,13 @@ import stat
 
 import msgspec
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.provision import lines, mounts
 from gd2raft.provision.run import ProvisionFailed, run, run_all
 
 
 class _Group(msgspec.Struct, frozen=True):
-    vg_free: str
+    vg_size: str
     vg_extent_size: str
 
 
@@ -36,6 +36,11 @@ class Lvm:
         if not (await run(lines.lvm_groups(wanted.device))).strip():
             await run_all(lines.lvm_set_up(wanted.device, wanted.path))
         return facts_of(await run(lines.lvm_size(wanted.device)))
+
+    async def measure(self, wanted: MeasureDevice) -> int:
+        check_disk(wanted.path)
+        await run(lines.lvm_grow(wanted.path))
+        return facts_of(await run(lines.lvm_size(wanted.device)))["size"]
 
     async def drop(self, gone: DropDevice) -> None:
         if (await run(lines.lvm_groups(gone.device))).strip():
@@ -70,11 +75,11 @@ def check_disk(path: str) -> None:
 def facts_of(report: str) -> dict[str, int]:
     """Size and extent from what lines.lvm_size prints.
 
-    >>> facts_of('{"report": [{"vg": [{"vg_free": "8388608", "vg_extent_size": "4194304"}]}]}')
+    >>> facts_of('{"report": [{"vg": [{"vg_size": "8388608", "vg_extent_size": "4194304"}]}]}')
     {'size': 8388608, 'extent': 4194304}
     """
     try:
         group = msgspec.json.decode(report, type=_Reports).report[0].vg[0]
-        return {"size": int(group.vg_free), "extent": int(group.vg_extent_size)}
+        return {"size": int(group.vg_size), "extent": int(group.vg_extent_size)}
     except (msgspec.MsgspecError, IndexError, ValueError) as error:
         raise ProvisionFailed(f"vgs said what can't be understood: {report[:200]}") from error

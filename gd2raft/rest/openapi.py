@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from gd2raft.rest.body import INTEGER_DIGITS_MAX
 from gd2raft.rest.reply import JSON_TYPE
 from gd2raft.rest.routes import Endpoint
 from gd2raft.rest.shapes import ErrorBody
@@ -23,6 +24,7 @@ ALWAYS = {
 }
 NAME: Json = {"type": "string", "pattern": r"^[ -~]+$"}
 """What may stand in a path (percent-encoded)."""
+INTEGER_MAX = 10**INTEGER_DIGITS_MAX - 1
 ETAGS = r'^(\*|"[0-9]{1,18}"(, *"[0-9]{1,18}")*)$'
 EVERY_ROUTE_ERRORS = (400, 408, 413, 431, 500)
 TEMPLATE = "#/components/schemas/{name}"
@@ -168,4 +170,14 @@ def _request_schema(endpoint: Endpoint, schema_of: Json, components: Json) -> Js
     for name in endpoint.not_in_body:
         schema.get("properties", {}).pop(name, None)
     schema["required"] = [name for name in schema.get("required", ()) if name not in endpoint.not_in_body]
-    return schema if schema.get("properties") else None
+    return _with_limits(schema) if schema.get("properties") else None
+
+
+def _with_limits(schema: Any) -> Any:
+    """Whole numbers as body.decode_object takes them."""
+    if isinstance(schema, list):
+        return [_with_limits(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    limits = {"minimum": -INTEGER_MAX, "maximum": INTEGER_MAX} if schema.get("type") == "integer" else {}
+    return {**limits, **{name: _with_limits(value) for name, value in schema.items()}}

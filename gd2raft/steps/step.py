@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.core.plan import Arguments, StepKind
@@ -89,7 +89,11 @@ class StepContext(Protocol):
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool: ...
 
     async def set_up_device(self, wanted: SetUpDevice) -> Facts:
-        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next four do."""
+        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next five do."""
+        ...
+
+    async def measure_device(self, wanted: MeasureDevice) -> Facts:
+        """Facts of the device: see MeasureDevice."""
         ...
 
     async def drop_device(self, gone: DropDevice) -> None: ...

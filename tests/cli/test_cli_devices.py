@@ -30,6 +30,7 @@ PLACE = "POST /v1/devices/node1/%2Fsrv%2Fb"
         ("set node1:/srv/b offline", PLACE, {"state": "offline"}),
         ("tags node1:/srv/b update tier=gold a=", f"{PLACE}/tags", {"change-type": "update", "tags": {"tier": "gold", "a": ""}}),
         ("tags node1:/srv/b delete tier", f"{PLACE}/tags", {"change-type": "delete", "tags": {"tier": ""}}),
+        ("resync node1:/srv/b", f"{PLACE}/resync", None),
         ("remove node1:/srv/b force", "DELETE /v1/devices/node1/%2Fsrv%2Fb", {"force": True}),
         ("info node1:/srv/b", "GET /v1/devices/node1/%2Fsrv%2Fb", None),
         ("list node1", "GET /v1/devices/node1", None),

@@ -123,7 +123,7 @@ class Pool:
 
 
 class World:
-    """`fails(step, undo)`: the problem that a step runs into, or None."""
+    """`fails(step, undo)`: the problem that a step runs into, or None. `found`: kind of a step -> its facts."""
 
     def __init__(self, state: KeyValueState, fails: Callable[[Step, bool], StepProblem | None] = lambda step, undo: None) -> None:
         self.state, self.fails = state, fails
@@ -131,6 +131,7 @@ class World:
         self.invited: set[str] = set()
         self.members: set[str] = set()
         self.ran: list[tuple[str, str, bool]] = []
+        self.found: dict[str, dict[str, Any]] = {}
 
     def run(self, identity: str, step: Step, *, undo: bool, revision: int) -> StepOutcome:
         if (refusal := fence(self.state.get(model.TRANSACTIONS + identity), identity, revision, undo=undo)) is not None:
@@ -156,7 +157,7 @@ class World:
             self.members.add(arguments["peer_id"])
         if step.kind == "peer.dismiss":
             self.invited.discard(arguments["peer_id"])
-        return {}
+        return dict(self.found.get(step.kind, {}))
 
     def tidy(self, pool: Pool) -> None:
         """Every peer undoes what was left to it."""

@@ -380,6 +380,21 @@ def test_tags_that_heketi_refuses_are_refused(tags: dict[str, str]) -> None:
     assert refused(equipped(1), "device-tags", peer=host(1), device="/disk", change_type="set", tags=tags).code == "bad-tag"
 
 
+def test_a_device_is_measured_by_its_peer_which_is_told_what_bricks_have() -> None:
+    pool = equipped(3)
+    pool.store(devices.device_key(device(2).id), device(2, asked=5 * GIB))
+    pool.do("volume-create", None, **sized(replica=3))
+    ((step,),) = pool.plan("device-resync", peer=host(2), device="/disk").before
+    held = devices.used(devices.spaces(pool.view(), device(2).id))
+    assert (step.peer_id, step.arguments["asked"], step.arguments["held"]) == (peer_id(2), 5 * GIB, held) and held > 0
+    world = World(pool.state)
+    world.found["device.measure"] = {"size": 7 * GIB}
+    assert pool.do("device-resync", world, peer=host(2), device="/disk").outcome == "done"
+    assert devices.find(pool.view(), device(2).id) == device(2, asked=5 * GIB, size=7 * GIB)
+    pool.online.discard(peer_id(2))
+    assert refused(pool, "device-resync", peer=host(2), device="/disk").code == "peer-offline"
+
+
 def test_an_unknown_device_is_not_found() -> None:
     with pytest.raises(NotFound, match="has no device /dev/sdz"):
         equipped().plan("device-edit", peer=host(1), device="/dev/sdz", state="offline")

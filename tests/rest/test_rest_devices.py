@@ -45,6 +45,7 @@ def test_a_device_is_added_looked_at_changed_and_removed(rest: Rest) -> None:
     assert good(rest, "POST", f"/v1/devices/node2/{DISK}", ONE, {"state": "failed"})["state"] == "failed"
     change = {"change-type": "update", "tags": {"a": "b"}}
     assert good(rest, "POST", f"/v1/devices/node2/{DISK}/tags", f"{ONE}/tags", change)["tags"] == {"tier": "gold", "a": "b"}
+    assert good(rest, "POST", f"/v1/devices/node2/{DISK}/resync", f"{ONE}/resync", {})["id"] == device["id"]
     assert rest.ask("DELETE", f"/v1/devices/node2/{DISK}").status == 204
     assert code_of(rest, "GET", f"/v1/devices/node2/{DISK}") == (404, "device-not-found")
 

@@ -109,6 +109,13 @@ def test_failed_comes_after_offline(rest: Rest) -> None:
     assert get(rest, f"/devices/{device}")["state"] == "failed"
 
 
+def test_a_resync_is_an_operation_that_a_get_begins(rest: Rest) -> None:
+    (device, _) = equipped(rest)
+    assert refusal(ask(rest, "GET", f"/devices/{UNKNOWN}/resync"))[0] == 404
+    assert waited(rest, ask(rest, "GET", f"/devices/{device}/resync")).status == 204
+    assert get(rest, f"/devices/{device}")["storage"]["total"] == 8 << 20
+
+
 def test_tags_are_set_updated_and_deleted(rest: Rest) -> None:
     (device, _) = equipped(rest)
     for path in (f"/nodes/{NODE}/tags", f"/devices/{device}/tags"):

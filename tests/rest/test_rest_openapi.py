@@ -45,6 +45,8 @@ def complaints(value: Any, schema: Json, document: Json, at: str = "$") -> list[
         "default",
         "anyOf",
         "prefixItems",
+        "minimum",
+        "maximum",
     }
     found = [f"{at}: this test doesn't know {word!r}" for word in set(schema) - known]
     if "$ref" in schema:
@@ -117,7 +119,7 @@ QUOTA = ("quota-enable", "quota-disable", "quota-edit", "quota-inodes-enable", "
 """And these: test_rest_quota.py."""
 BITROT = ("bitrot-enable", "bitrot-disable", "bitrot-edit", "scrub-status", "scrub-ondemand")
 """And these: test_rest_bitrot.py."""
-DEVICES = ("device-add", "device-edit", "device-tags", "device-remove", "device-get")
+DEVICES = ("device-add", "device-edit", "device-tags", "device-remove", "device-resync", "device-get")
 """And these: test_rest_devices.py."""
 LAST = ("volume-stop", "volume-delete", "peer-remove")
 

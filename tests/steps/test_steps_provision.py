@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, SetUpDevice
+from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.provision import lines, mounts
 from gd2raft.provision.loop import Loop
 from gd2raft.provision.lvm import check_disk, facts_of
@@ -35,7 +35,8 @@ def test_a_disk_becomes_a_volume_group_as_with_heketi() -> None:
         f"lvm vgcreate -qq --physicalextentsize=4M --autobackup=n vg_{DEVICE} /dev/sdb",
     ]
     assert text(*lines.lvm_drop(DEVICE, "/dev/sdb")) == [f"lvm vgremove -qq vg_{DEVICE}", "lvm pvremove -qq /dev/sdb"]
-    assert text(lines.lvm_size(DEVICE)) == [f"lvm vgs --reportformat json --units b --nosuffix -o vg_free,vg_extent_size vg_{DEVICE}"]
+    assert text(lines.lvm_grow("/dev/sdb")) == ["lvm pvresize -qq /dev/sdb"]
+    assert text(lines.lvm_size(DEVICE)) == [f"lvm vgs --reportformat json --units b --nosuffix -o vg_size,vg_extent_size vg_{DEVICE}"]
 
 
 @pytest.mark.fast
@@ -63,7 +64,7 @@ def test_only_what_is_there_of_a_brick_is_removed_the_pool_last() -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    "report", ["", "{}", '{"report": []}', '{"report": [{"vg": []}]}', '{"report": [{"vg": [{"vg_free": "x", "vg_extent_size": "1"}]}]}']
+    "report", ["", "{}", '{"report": []}', '{"report": [{"vg": []}]}', '{"report": [{"vg": [{"vg_size": "x", "vg_extent_size": "1"}]}]}']
 )
 def test_what_lvm_says_and_nobody_understands_is_a_failure(report: str) -> None:
     with pytest.raises(ProvisionFailed, match="can't be understood"):
@@ -126,6 +127,23 @@ def test_a_folder_becomes_a_device_once(folder: Path) -> None:
     assert list(folder.iterdir()), "another device's mark stays"
     asyncio.run(loop(folder).drop(DropDevice(provisioner="loop", device="e" * 32, path=str(folder))))
     assert not list(folder.iterdir())
+
+
+@pytest.mark.fast
+def test_a_folder_is_measured_with_what_its_own_files_have_and_never_as_another_device(folder: Path) -> None:
+    def measured(asked: int = 0) -> int:
+        return asyncio.run(loop(folder).measure(MeasureDevice(provisioner="loop", device=DEVICE, path=str(folder), asked=asked)))
+
+    with pytest.raises(ProvisionFailed, match=f"is not that of device {DEVICE}"):
+        measured()
+    set_up(folder)
+    (folder / f"{BRICK}.img").write_bytes(b"x" * (8 * MIB))
+    os.sync()
+    found = os.statvfs(folder)
+    free = found.f_bavail * found.f_frsize
+    assert abs(measured() - (free + 8 * MIB)) < 64 * MIB and measured() % 4096 == 0, "others write to this file system too"
+    assert measured(2 * GIB) == 2 * GIB
+    assert measured(1 << 50) < 1 << 50, "what was asked for is not there any more"
 
 
 @pytest.mark.fast

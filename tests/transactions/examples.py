@@ -113,6 +113,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "device-add": (Example({"peer": "node2", "device": "/disk", "provisioner": "loop"}),),
     "device-edit": (Example({**DEVICE, "state": "failed"}, (devices_everywhere,)),),
     "device-remove": (Example(DEVICE, (devices_everywhere,)),),
+    "device-resync": (Example(DEVICE, (devices_everywhere,)),),
     "device-tags": (Example({**DEVICE, "change-type": "set", "tags": {"tier": "gold"}}, (devices_everywhere,)),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),

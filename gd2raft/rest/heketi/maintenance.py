@@ -155,8 +155,5 @@ def endpoints(exports: Exports) -> list[Endpoint]:
         not_offered("POST", block, "blockvolume-create", NO_BLOCK),
         not_offered("DELETE", f"{block}/{{id}}", "blockvolume-delete", NO_BLOCK),
         not_offered("POST", f"{block}/{{id}}/expand", "blockvolume-expand", NO_BLOCK),
-        not_offered(
-            "GET", "/devices/{id}/resync", "device-resync", "a device's size is measured when it is added: remove it and add it again"
-        ),
         not_offered("POST", "/volumes/{id}/block-restriction", "volume-block-restriction", NO_BLOCK),
     ]

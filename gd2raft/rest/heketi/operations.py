@@ -14,6 +14,7 @@ import msgspec
 from gd2raft.commands.device_add import DeviceAdd
 from gd2raft.commands.device_edit import DeviceEdit
 from gd2raft.commands.device_remove import DeviceRemove
+from gd2raft.commands.device_resync import DeviceResync
 from gd2raft.commands.peer_add import PeerAdd
 from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_remove import PeerRemove
@@ -106,6 +107,11 @@ async def device_state(work: Work) -> str:
     await work.run("device-edit", DeviceEdit(peer=peer, device=identity, state=state))
     if state is State.FAILED:
         await _emptied(work, identity)
+    return ""
+
+
+async def device_resync(work: Work) -> str:
+    await work.run("device-resync", DeviceResync(peer=work.text("peer"), device=work.text("device")))
     return ""
 
 
@@ -211,6 +217,7 @@ KINDS: Mapping[str, Operate] = {
     "device-add": device_add,
     "device-delete": device_delete,
     "device-state": device_state,
+    "device-resync": device_resync,
     "brick-evict": brick_evict,
     "volume-create": volume_create,
     "volume-expand": volume_expand,

@@ -112,6 +112,11 @@ class Writes:
         check_offline_first(device.state, state, f"device {device.id}")
         return await self._queue.submit(call, "device-state", {"peer": device.peer_id, "device": device.id, "state": state.value})
 
+    async def resync_device(self, call: Call) -> Reply:
+        """The one GET that begins an operation."""
+        device = await device_of(call)
+        return await self._queue.submit(call, "device-resync", {"peer": device.peer_id, "device": device.id})
+
     async def tag_device(self, call: Call) -> Reply:
         device = await device_of(call)
         body = parse(requests.TagsChange, await call.body(any_type=True))
@@ -191,6 +196,7 @@ class Writes:
             ),
             delete(device, "device-delete", self.delete_device, "Remove a failed device without bricks."),
             post(f"{device}/state", "device-state", self.set_device_state, requests.StateChange, "failed: its bricks are moved away."),
+            post(f"{device}/resync", "device-resync", self.resync_device, None, "Look again how large a device is.", method="GET"),
             post(f"{device}/tags", "device-tags", self.tag_device, requests.TagsChange, "Tags by which volumes ask for devices.", **tags),
             post("/bricks/to-evict/{id}", "brick-evict", self.evict_brick, None, "Move a brick to another device."),
             post("/volumes", "volume-create", self.create_volume, requests.VolumeCreateBody, "Make a volume by size, and start it."),
