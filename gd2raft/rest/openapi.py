@@ -42,7 +42,7 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> Json:
         "info": {"title": "gd2raft", "version": version, "summary": "Management of GlusterFS."},
         "paths": paths,
         "components": {
-            "schemas": _used(paths, components),
+            "schemas": _used(paths, {**components, **_of_requests(paths, components)}),
             "headers": {name: {"description": text, "schema": {"type": "string"}} for name, text in ALWAYS.items()},
             "securitySchemes": {"jwt": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": _AUTH}},
         },
@@ -52,14 +52,24 @@ def openapi(endpoints: Sequence[Endpoint], version: str) -> Json:
 
 def _used(paths: Json, components: Json) -> Json:
     """The components that the paths lead to: requests are written out where they are used, less what is in the path."""
-    found: Json = {}
-    waiting = _references(paths)
+    return {name: components[name] for name in sorted(_reached(paths, components))}
+
+
+def _of_requests(paths: Json, components: Json) -> Json:
+    """Those that requests lead to, with the limits of bodies."""
+    bodies = [operation["requestBody"] for methods in paths.values() for operation in methods.values() if "requestBody" in operation]
+    return {name: _with_limits(components[name]) for name in _reached(bodies, components)}
+
+
+def _reached(start: Any, components: Json) -> set[str]:
+    found: set[str] = set()
+    waiting = _references(start)
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found[name] = components[name]
+            found.add(name)
             waiting |= _references(components[name])
-    return {name: found[name] for name in sorted(found)}
+    return found
 
 
 def _references(value: Any) -> set[str]:

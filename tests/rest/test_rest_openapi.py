@@ -216,6 +216,16 @@ def test_etags_are_described_as_they_are_understood(rest: Rest, text: str, fits:
     assert (rest.ask("POST", "/v1/volumes/none/start", {}, headers={"If-Match": text}).status == 404) == fits
 
 
+def test_whole_numbers_of_bodies_are_described_with_their_limits(rest: Rest) -> None:
+    document = document_of(rest)
+    create = document["paths"]["/v1/volumes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    subvol = document["components"]["schemas"][create["properties"]["subvols"]["items"]["$ref"].rpartition("/")[2]]
+    for schema in (create["properties"]["size"], subvol["properties"]["replica"]):
+        assert schema["maximum"] == 10**15 - 1
+        body = {"name": "v", "size": schema["maximum"] + 1}
+        assert "too large" in str(rest.ask("POST", "/v1/volumes", body).json)
+
+
 def parameter(document: Json, path: str, name: str) -> Json:
     (found,) = [p for p in document["paths"][path]["post"]["parameters"] if p["name"] == name]
     return dict(found)
