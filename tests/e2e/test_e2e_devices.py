@@ -178,6 +178,7 @@ def test_a_device_is_removed_only_without_bricks_and_leaves_nothing_behind(equip
     assert too_large.code == 1 and "No space" in too_large.err and too_large.err.count("rejected because") == 3
     equipped.remove("v3")
     assert all_given_back(equipped)
+    assert equipped[0].gd2_done("device", "resync", place).out.endswith("has 3.0 GiB\n"), "as it was asked for"
     equipped[0].gd2_done("-y", "device", "remove", place)
     assert not list(peer.machine.seen(disk_of(peer)).iterdir())
     again = equipped[0].gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", "3GiB")

@@ -14,6 +14,7 @@ from test_rest_openapi import complaints
 from gd2raft.core import devices, heketi, kv, model
 from gd2raft.core.devices import hex_of
 from gd2raft.core.heketi import Operation, Outcome
+from gd2raft.rest.api import BrickFacts
 
 pytestmark = pytest.mark.fast
 
@@ -152,6 +153,23 @@ def test_a_check_finds_space_without_a_brick_and_a_brick_without_space(rest: Res
     checked = get(rest, "/db/check")
     assert checked["totalinconsistencies"] == 2
     assert "f" * 32 in checked["devices"]["inconsistencies"][0] and hex_of(lost.id) in checked["bricks"]["inconsistencies"][0]
+
+
+def test_an_examination_says_where_the_state_and_what_runs_differ(rest: Rest) -> None:
+    (first, _) = equipped(rest)
+    volume = make_volume(rest)
+    assert get(rest, "/internal/state/examine/gluster")["report"] == [], "a volume that isn't started has no bricks that should run"
+    rest.ask("POST", f"/v1/volumes/{volume.name}/start", {})
+    good, bad = volume.bricks()
+    rest.api.facts = {good.id: BrickFacts(online=True), bad.id: BrickFacts(error="exited with code 1")}
+    space = devices.Space(brick="f" * 32, volume="gone", path="/x", size=1, pool=1)
+    rest.do(lambda: rest.api.put(devices.space_key(first, space.brick), space))
+    told = get(rest, "/internal/state/examine/gluster")
+    assert told["heketidb"] == get(rest, "/db/dump")
+    books, brick = told["report"]
+    assert "f" * 32 in books and hex_of(bad.id) in brick and brick.endswith("is offline: exited with code 1")
+    rest.api.facts = {good.id: BrickFacts(online=True)}
+    assert get(rest, "/internal/state/examine/gluster")["report"][1].endswith("is offline: its node does not answer")
 
 
 # the queue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -24,11 +25,14 @@ TOLD_MAX = 1000
 
 
 async def dump(call: Call) -> Reply:
+    return json_reply(tables(call.view(), call.api.cluster_id()))
+
+
+def tables(view: model.View, cluster_id: str) -> dict[str, Any]:
     """The state as heketi's tables have it. Never passwords of volumes."""
-    view, cluster_id = call.view(), call.api.cluster_id()
     volumes = [shapes.volume(view, volume, cluster_id) for volume in view.volumes()]
     found = devices.all_devices(view)
-    body: dict[str, Any] = {
+    return {
         "clusterentries": {hex_of(cluster_id): {"Info": shapes.cluster(view, cluster_id)}},
         "volumeentries": {volume.id: {"Info": volume} for volume in volumes},
         "brickentries": {brick.id: {"Info": brick, "State": 1} for volume in volumes for brick in volume.bricks},
@@ -38,7 +42,27 @@ async def dump(call: Call) -> Reply:
         "dbattributeentries": {},
         "pendingoperations": {o.id: {"Id": o.id, "Type": o.kind} for o in heketi.operations(view) if o.outcome is heketi.Outcome.PENDING},
     }
-    return json_reply(body)
+
+
+async def examine(call: Call) -> Reply:
+    """The state against what runs: `report` has every difference, in words."""
+    view = call.view()
+    drift = [text for _, text in inconsistencies(view)]
+    online = call.api.online()
+    drift += [f"node {hex_of(p.id)} ({p.hostname}) is not in sight" for p in view.peers() if p.id not in online]
+    for volume in view.volumes():
+        if volume.state is model.VolumeState.STARTED:
+            drift += [text async for text in offline(call, view, volume)]
+    return json_reply({"heketidb": tables(view, call.api.cluster_id()), "clusters": [], "report": drift})
+
+
+async def offline(call: Call, view: model.View, volume: model.Volume) -> AsyncIterator[str]:
+    facts = await call.api.brick_facts(volume)
+    for brick in volume.bricks():
+        known = facts.get(brick.id)
+        if known is None or not known.online:
+            why = "its node does not answer" if known is None else known.error or "it does not run"
+            yield f"brick {hex_of(brick.id)} of volume {volume.name} on {view.host(brick.peer_id)}:{brick.path} is offline: {why}"
 
 
 async def check(call: Call) -> Reply:
@@ -149,9 +173,7 @@ def endpoints(exports: Exports) -> list[Endpoint]:
         ),
         route("GET", "/internal/logging", "logging", get_logging, "Level of the daemon's log.", reply=shapes.LogLevels),
         not_offered("POST", "/internal/logging", "logging-set", "the level of the log is loglevel in the daemon's configuration"),
-        not_offered(
-            "GET", "/internal/state/examine/gluster", "examine", "gd2 health and gd2 volume status compare the state with what runs"
-        ),
+        route("GET", "/internal/state/examine/gluster", "examine", examine, "The state against what runs.", reply=dict[str, Any]),
         not_offered("POST", block, "blockvolume-create", NO_BLOCK),
         not_offered("DELETE", f"{block}/{{id}}", "blockvolume-delete", NO_BLOCK),
         not_offered("POST", f"{block}/{{id}}/expand", "blockvolume-expand", NO_BLOCK),
