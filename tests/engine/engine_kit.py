@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
@@ -151,13 +150,6 @@ class EnginePool:
     async def close(self) -> None:
         for engine in self.engines:
             await engine.close()
-
-
-async def until(condition: Callable[[], bool], what: str = "the condition") -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come true in {DEADLINE_S:.0f} s"
-        await asyncio.sleep(0.005)
 
 
 Scenario = Callable[[EnginePool], Coroutine[Any, Any, None]]

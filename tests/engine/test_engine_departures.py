@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from engine_kit import CREATE, EnginePool, Gate, scenario, until, volume_there
+from engine_kit import CREATE, EnginePool, Gate, scenario, volume_there
 from pool_kit import check_invariants, peer_id
+from waiting import until
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from engine_kit import CREATE, DO, FOLLOW, EnginePool, Gate, Nothing, scenario, until, volume_there
+from engine_kit import CREATE, DO, FOLLOW, EnginePool, Gate, Nothing, scenario, volume_there
 from pool_kit import broken, check_invariants, peer_id
+from waiting import until
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Put

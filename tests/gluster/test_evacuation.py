@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import pytest
+from waiting import until
 
 from gd2raft import evacuation
 from gd2raft.commands.volume_replace_brick import VolumeReplaceBrick
@@ -86,12 +87,6 @@ def with_world(test: Callable[[World], Awaitable[None]]) -> Callable[[pytest.Mon
 
     run.__name__ = test.__name__
     return run
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 @with_world

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from waiting import until
 
 from gd2raft import rebalance
 from gd2raft.core import jobs, model
@@ -107,11 +108,6 @@ def during(peer: Peer, work: Callable[[Rebalances], Awaitable[None]]) -> None:
             await made.close()
 
     asyncio.run(run())
-
-
-async def until(condition: Callable[[], object]) -> None:
-    while not condition():  # noqa: ASYNC110
-        await asyncio.sleep(0.005)
 
 
 def test_a_wanted_job_wants_a_process_that_is_told_all_it_needs(peer: Peer) -> None:

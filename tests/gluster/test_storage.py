@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from gd2raft import storage
 from gd2raft.commands.step_kinds import MakeStorage
@@ -101,12 +102,6 @@ def with_world(test: Callable[[World], Awaitable[None]]) -> Callable[[pytest.Mon
 
     run.__name__ = test.__name__
     return run
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 @with_world

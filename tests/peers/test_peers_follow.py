@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from waiting import until
 
 from gd2raft import services
 from gd2raft.peers import follow
@@ -84,13 +84,6 @@ class Peer:
         """Wait for the connection with this number, to this upstream."""
         await until(lambda: len(self.lines) >= count and self.follower.upstream == name)
         return self.lines[-1]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not come true in {DEADLINE_S:g} s"
-        await asyncio.sleep(0.01)
 
 
 def scene(body: Callable[[Peer], Any], *candidates: str) -> None:

@@ -9,9 +9,8 @@ import random
 import shutil
 import socket
 import tempfile
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import structlog
@@ -213,14 +212,6 @@ def _pids_with(rundir: str) -> Iterator[int]:
         with contextlib.suppress(OSError):
             if entry.name.isdigit() and f"\0{rundir}/".encode() in (entry / "cmdline").read_bytes():
                 yield int(entry.name)
-
-
-async def until(condition: Callable[[], object], what: str, within_s: float = 60.0) -> None:
-    """Waits for a condition that nothing announces."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 def own_host() -> str:

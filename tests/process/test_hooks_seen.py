@@ -5,24 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from gd2raft import hooks
 from gd2raft.process.hooks import Scripts
 
 pytestmark = pytest.mark.fast
 DEADLINE_S = 10.0
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not come true in {DEADLINE_S:g} s"
-        await asyncio.sleep(0.005)
 
 
 def test_where_the_kernel_tells_nothing_a_script_is_seen_by_the_times_of_the_folders(

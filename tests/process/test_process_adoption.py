@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from process_kit import Rig, until
+from process_kit import Rig
 from test_process_bricks import back, can_connect, killed, play, status
+from waiting import until
 
 from gd2raft.process import Timing
 from gd2raft.process.command import Places, launch_of

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from process_kit import Rig, rig, until
+from process_kit import Rig, rig
+from waiting import until
 
 from gd2raft.process import BrickSpec, ProcessStatus, Timing
 

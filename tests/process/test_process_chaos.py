@@ -10,8 +10,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from process_kit import Rig, until
+from process_kit import Rig
 from test_process_bricks import can_connect, play, status
+from waiting import until
 
 from gd2raft.process import BrickSpec, Timing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -73,14 +73,6 @@ async def dialled(
         yield connection
     finally:
         await connection.close()
-
-
-async def until(condition: Callable[[], Any], what: str = "the condition") -> None:
-    """Poll a condition, with a deadline: the only place where a test sleeps."""
-    deadline = asyncio.get_running_loop().time() + DEADLINE_S
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"{what} did not come true"
-        await asyncio.sleep(0.005)
 
 
 def run(main: Any) -> Any:

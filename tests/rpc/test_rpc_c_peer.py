@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from c_kit import DOCS, NOW, PROGRAM_S, ROOT, c_server
-from rpc_kit import KEY, POOL, RawPeer, policy, run, until
+from rpc_kit import KEY, POOL, RawPeer, policy, run
+from waiting import until
 
 from gd2raft import services
 from gd2raft.rpc import handshake, wire

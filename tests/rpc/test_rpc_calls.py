@@ -6,8 +6,9 @@ import asyncio
 
 import msgspec
 import pytest
-from rpc_kit import BLOB, ECHO, FAIL, SLOW, TELL, RawPeer, Say, dialled, echo, run, serving, until
+from rpc_kit import BLOB, ECHO, FAIL, SLOW, TELL, RawPeer, Say, dialled, echo, run, serving
 from structlog.testing import capture_logs
+from waiting import until
 
 from gd2raft.rpc import wire
 from gd2raft.rpc.connection import Connection

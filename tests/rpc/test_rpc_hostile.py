@@ -10,8 +10,9 @@ import struct
 import warnings
 
 import pytest
-from rpc_kit import ECHO, PROBE, SLOW, TELL, RawPeer, Say, dialled, echo, policy, run, serving, until
+from rpc_kit import ECHO, PROBE, SLOW, TELL, RawPeer, Say, dialled, echo, policy, run, serving
 from structlog.testing import capture_logs
+from waiting import until
 
 from gd2raft.rpc import handshake, hello, wire
 from gd2raft.rpc.connection import Connection

@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from rpc_kit import ECHO, SLOW, RawPeer, Say, echo, policy, run, serving, until
+from rpc_kit import ECHO, SLOW, RawPeer, Say, echo, policy, run, serving
+from waiting import until
 
 from gd2raft.rpc import hello
 from gd2raft.rpc.connection import Connection

@@ -10,7 +10,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from rpc_kit import ECHO, RawPeer, Say, dialled, policy, run, serving, until
+from rpc_kit import ECHO, RawPeer, Say, dialled, policy, run, serving
+from waiting import until
 
 from gd2raft.rpc.dispatch import Endpoint
 from gd2raft.rpc.errors import HelloRefused, RpcError

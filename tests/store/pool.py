@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.node import Links, RaftStore
 from gd2raft.store.raft.settings import Settings
+from tests.waiting import until
 
 FAST = Settings(heartbeat_s=0.05, election_min_s=0.25, election_max_s=0.5, leader_wait_s=3.0)
 POOL = "pool-1"
@@ -116,9 +116,3 @@ class Pool:
     async def close(self) -> None:
         for name in list(self.peers):
             await self.stop(name)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 (what is waited for has no event)
-            await asyncio.sleep(0.005)

@@ -26,7 +26,7 @@ from gd2raft.store.etcd.store import EtcdStore, Links, Settings, endpoints
 from gd2raft.store.interface import Compacted, NoLeader, NoQuorum, OutcomeUnknown, StoreError
 from gd2raft.store.raft.disk import RealDisk
 from tests.store.etcd_servers import EtcdServers, LossyProxy, etcd_servers
-from tests.store.pool import until
+from tests.waiting import until
 
 T = 20.0
 

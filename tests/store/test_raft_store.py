@@ -19,7 +19,8 @@ from gd2raft.store.raft.disk import AHEAD_BYTES, RealAppendFile, RealDisk
 from gd2raft.store.raft.errors import SnapshotCorrupt, StorageError, WalCorrupt
 from gd2raft.store.raft.node import RaftStore
 from gd2raft.store.raft.settings import Settings
-from tests.store.pool import FAST, POOL, Pool, until
+from tests.store.pool import FAST, POOL, Pool
+from tests.waiting import until
 
 T = 20.0
 SMALL = Settings(heartbeat_s=0.05, election_min_s=0.25, election_max_s=0.5, compact_entries=50, keep_entries=5)

@@ -11,8 +11,9 @@ import pytest
 from gd2raft.store.etcd.store import EtcdStore, Settings, endpoints
 from gd2raft.store.memory import MemoryStore
 from tests.store.etcd_servers import EtcdServers, etcd_servers
-from tests.store.pool import POOL, Pool, until
+from tests.store.pool import POOL, Pool
 from tests.store.suite import Body, StoreSuite
+from tests.waiting import until
 
 
 class TestMemory(StoreSuite):

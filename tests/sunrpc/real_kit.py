@@ -16,7 +16,8 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from sunrpc_kit import WAIT_S, Backend, Log, until
+from sunrpc_kit import WAIT_S, Backend, Log
+from waiting import until
 
 from gd2raft.sunrpc.brickop import BrickOpClient
 from gd2raft.sunrpc.peek import PortMux

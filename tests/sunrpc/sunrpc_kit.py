@@ -181,11 +181,3 @@ async def house(limits: Limits | None = None, *, is_local: Callable[[str], bool]
     finally:
         listener.close()
         await server.close()
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    """Waits for a condition, at most WAIT_S."""
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"waited {WAIT_S} s for {what}"
-        await asyncio.sleep(0.01)

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sunrpc_kit import Log, until
+from sunrpc_kit import Log
+from waiting import until
 
 from gd2raft.sunrpc import peek
 from gd2raft.sunrpc.peek import PEEK_BYTES, PortMux, classify

@@ -10,7 +10,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from sunrpc_kit import DUMP, HANDSHAKE, PORTMAP, Client, getspec_args, house, opaque, until
+from sunrpc_kit import DUMP, HANDSHAKE, PORTMAP, Client, getspec_args, house, opaque
+from waiting import until
 
 from gd2raft.sunrpc.addresses import is_local_address, normalised
 from gd2raft.sunrpc.api import Limits

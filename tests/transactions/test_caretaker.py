@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from waiting import until
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Put
@@ -87,12 +88,6 @@ def with_peer(test: Callable[[Peer, Path], Awaitable[None]]) -> Callable[[Path],
 
     run.__name__ = test.__name__
     return run
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 @with_peer
