@@ -27,7 +27,7 @@ DOCUMENTS = {"v1": ("/openapi.json", "gd2"), "heketi": ("/openapi-heketi.json", 
 """Name -> path, and who the tokens say asks."""
 READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift && exec "$@"'
 RUN_S = 3600.0
-SHOWN_CHARS_MAX = 6000
+SHOWN_CHARS_MAX = 20_000
 
 
 class Found(NamedTuple):

@@ -32,7 +32,7 @@ def decode_object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         value = msgspec.json.decode(body)  # strict, and says the byte
-        value = json.loads(body, object_pairs_hook=_pairs, parse_int=_integer)
+        value = json.loads(body, object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number)
     except msgspec.ValidationError:
         raise BadBody("unable to parse the request: a number is too large") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -73,6 +73,16 @@ def _integer(digits: str) -> int:
     if len(digits.lstrip("-")) > INTEGER_DIGITS_MAX:
         raise _Doubtful(f"the number {digits[:30]}... is too large")
     return int(digits)
+
+
+def _number(text: str) -> int | float:
+    """3.0 is a whole number, as JSON Schema has it, which the API is described in.
+
+    >>> _number("3.0"), _number("2.5"), _number("1e30")
+    (3, 2.5, 1e+30)
+    """
+    number = float(text)
+    return int(number) if number.is_integer() and abs(number) < 10**INTEGER_DIGITS_MAX else number
 
 
 def _position(error: Exception) -> str:

@@ -226,6 +226,12 @@ def test_whole_numbers_of_bodies_are_described_with_their_limits(rest: Rest) -> 
         assert "too large" in str(rest.ask("POST", "/v1/volumes", body).json)
 
 
+@pytest.mark.parametrize(("text", "status"), [("2", 404), ("2.0", 404), ("2e0", 404), ("2.5", 400), ("1e300", 400)])
+def test_a_whole_number_is_one_however_it_is_written(rest: Rest, text: str, status: int) -> None:
+    body = f'{{"distribute": {text}}}'.encode()
+    assert rest.ask("POST", "/v1/volumes/none/expand", body, headers={"Content-Type": "application/json"}).status == status
+
+
 def parameter(document: Json, path: str, name: str) -> Json:
     (found,) = [p for p in document["paths"][path]["post"]["parameters"] if p["name"] == name]
     return dict(found)
