@@ -67,6 +67,8 @@ def test_a_topology_is_loaded_and_volumes_live_and_die_through_any_peer(make_poo
     check = heketi.get("/db/check")
     assert check["totalinconsistencies"] == 0 and check["bricks"]["ok"] == 6
 
+    until(lambda: heketi.get("/internal/state/examine/gluster")["report"] == [], "the state and what runs are the same")
+
     with pytest.raises(HeketiError, match="No space") as caught:
         heketi.do("POST", "/volumes", {"size": 8, "durability": {"type": "disperse", "disperse": {"data": 4, "redundancy": 2}}})
     assert caught.value.status == 500 and "rejected because" in caught.value.text
@@ -77,6 +79,10 @@ def test_a_topology_is_loaded_and_volumes_live_and_die_through_any_peer(make_poo
     heketi.do("DELETE", f"/volumes/{identity}")
     assert heketi.get("/volumes") == {"volumes": []}
     until(lambda: {d: heketi.get(f"/devices/{d}")["storage"]["free"] for d in free} == free, "all space is given back")
+    measured = next(iter(free))
+    assert heketi.get(f"/devices/{measured}/resync") is None
+    now = heketi.get(f"/devices/{measured}")["storage"]
+    assert now["used"] == 0 and now["total"] == now["free"] > 1 << 20
 
     an_operation_outlives_the_peer_that_took_it(pool)
 
