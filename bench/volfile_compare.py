@@ -141,6 +141,9 @@ def _unchecked(text: str, xlators: frozenset[str]) -> bool:
 
 
 COPIES_FIRST = '"copies-first"'
+NOT_COMPLETE = "committed, but its effect isn't complete yet"
+REFUSED_ALIKE = (COPIES_FIRST, NOT_COMPLETE)
+"""In refusals of ours after which the volume may differ although glusterd refused the command too."""
 
 
 class Before(NamedTuple):
@@ -167,6 +170,14 @@ def _set_to(words: Words, option: str) -> str | None:
 
 
 INTENDED: tuple[Deviation, ...] = (
+    Deviation(
+        "a volume whose bricks can't load what was set is started, and the answer says which brick wants what; glusterd leaves it Created, "
+        "and sends the administrator to its log",
+        lambda words, theirs, ours, before: (
+            words[0] == "start" and not theirs.accepted and NOT_COMPLETE in ours.text and "Commit failed on" in theirs.text
+        ),
+        parts=True,
+    ),
     Deviation(
         "config.transport is tcp only, as GlusterFS 10.3 has no rdma any more; glusterd makes volfiles for it, and leaves them there",
         lambda words, theirs, ours, before: (

@@ -24,10 +24,10 @@ from bench.glusterd_rpc import GlusterdBroken
 from bench.namespaces import why_not as why_no_rig
 from bench.volfile_cases import VOLUME, Case, Seen, Words
 from bench.volfile_compare import (
-    COPIES_FIRST,
     HALF_WRITTEN,
     INTENDED,
     ONE_DEBUG_XLATOR,
+    REFUSED_ALIKE,
     Before,
     asked_xlators,
     intended,
@@ -119,7 +119,7 @@ class Pair:
         first, second = self.their.run(words), self.our.run(words)
         self.tally.commands[words[0]] += 1
         self.tally.refused[words[0]] += not first.accepted
-        if first.accepted != second.accepted or COPIES_FIRST in second.text:  # glusterd's refusal leaves half of it done
+        if first.accepted != second.accepted or any(text in second.text for text in REFUSED_ALIKE):  # one side leaves half of it done
             if (meant := intended(words, first, second, Before(self._xlators, self._before.options))) is None:
                 return first, [f"glusterd {_said(first)}; ours {_said(second)}"]
             self.tally.deviations[meant.why] += 1

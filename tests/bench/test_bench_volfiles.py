@@ -46,6 +46,9 @@ def test_only_what_is_listed_may_differ() -> None:
     assert intended(("reset", "v", "x.y"), yes, Outcome(False, '"not-set"'), Before()) is None
     assert intended(("set", "v", "x.y", "1"), yes, Outcome(False, "the disk is full"), Before()) is None
     assert intended(("start", "v"), no, yes, Before()) is None
+    dead = Outcome(False, "volume-start is committed, but its effect isn't complete yet: /b does not come online")
+    assert intended(("start", "v"), Outcome(False, "Commit failed on localhost"), dead, Before()) is not None
+    assert intended(("start", "v"), Outcome(True, ""), dead, Before()) is None
 
 
 @pytest.mark.fast
