@@ -39,6 +39,8 @@ PROBERS = 8
 STARTED_AT_ONCE = 50
 COMMANDS = 5
 CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
+AFTER_FORMING_S = 95.0
+"""Connections that peers joined by are closed after 60 to 90 s, and pinged until then."""
 IDLE_S = 20.0
 KSM_S = 240.0
 BEHIND = 10_000
@@ -150,7 +152,7 @@ class Experiments(Pool):
     # at rest
 
     def rest(self) -> None:
-        time.sleep(5)  # what forming left to do
+        time.sleep(AFTER_FORMING_S)
         before, counted = self.crowd.cpu_s(), self.total(self.crowd.traffic(self.alive()))
         began = time.monotonic()
         time.sleep(IDLE_S)

@@ -425,7 +425,8 @@ class Member:
         return [peer for p in ranked if (peer := view.peer(p)) is not None]
 
     async def _dial(self, address: str, peer_id: str) -> Connection:
-        return await self._around.connections().dial(address, expect_peer_id=peer_id or None, timeout_s=3.0)
+        connections = self._around.connections()
+        return await connections.dial(address, expect_peer_id=peer_id or None, timeout_s=3.0, on_close=lambda _: self.follower.poke())
 
     async def _fetch_snapshot(self, connection: Connection) -> None:
         await fetch_snapshot(connection, self.log)

@@ -94,6 +94,9 @@ class Follower:
         self._given = 0  # index of the last frame that the sink was given
         self._ignored_since: float | None = None
         self._lost = ""  # the upstream that was followed last
+        self._told: frozenset[str] | None = None  # below this peer, as the upstream was told; None: nothing yet
+        self._leased_at = 0.0
+        self._patience: asyncio.Timeout | None = None  # until something has to be looked at, while nothing comes
         self.upstream = ""
 
     def start(self) -> None:
@@ -105,8 +108,9 @@ class Follower:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def poke(self) -> None:
-        """Something changed (role, leader, membership): look again."""
+        """Something changed (role, leader, membership, a connection that broke): look again."""
         self._poke.set()
+        self._look_again()
 
     # handlers of what the upstream sends
 
@@ -121,11 +125,22 @@ class Follower:
         if connection is self._connection:
             self._heard_at = self._now()
             self._guide.heard(state)
-            if self._queue.empty():
-                self._queue.put_nowait([])  # look at it all, and renew the lease
+            self._answer(connection)
             if state.depth > DEPTH_MAX and not connection.closed:
                 log.warning("the upstream follows this peer in a circle, looking for another one", upstream=self.upstream)
                 self._spawn_close(connection, "followed in a circle")
+
+    def _answer(self, connection: Connection) -> None:
+        """Renew the lease where the news came in, without the task: a thousand peers at rest do nothing else."""
+        if self._patience is None or self._patience.expired() or self._sink.last_applied[0] < self._given:
+            self._look_again()
+        else:
+            self._renew_lease(connection)
+            self._patience.reschedule(self._next_look())
+
+    def _look_again(self) -> None:
+        if self._queue.empty():
+            self._queue.put_nowait([])
 
     # the life of a follower
 
@@ -205,8 +220,7 @@ class Follower:
 
     async def _hold(self, connection: Connection, *, votes: bool) -> None:
         """Apply what comes and renew the lease, until the connection breaks or another upstream is right."""
-        told: frozenset[str] | None = None
-        last_lease = -LEASE_EVERY_S
+        self._told = None
         while not connection.closed:
             now = self._now()
             if now - self._heard_at > SILENCE_MAX_S:
@@ -217,21 +231,31 @@ class Follower:
                 return
             if self._guide.leads() or self._guide.votes() != votes or self._misplaced(votes):
                 return
-            below = self._guide.below()
-            if now - last_lease >= LEASE_EVERY_S - LEASE_LATE_S or below != told:
-                lease = lease_message(self._sink.last_applied[0], told, below)
-                if connection.notify(services.FOLLOW_LEASE, lease):
-                    told = below
-                last_lease = now
-            await self._apply_next(last_lease + LEASE_EVERY_S + LEASE_LATE_S - now)
+            self._renew_lease(connection)
+            await self._apply_next()
 
-    async def _apply_next(self, timeout_s: float) -> None:
+    def _renew_lease(self, connection: Connection) -> None:
+        """If it is time, or there is something to tell."""
+        now, below = self._now(), self._guide.below()
+        if now - self._leased_at >= LEASE_EVERY_S - LEASE_LATE_S or below != self._told:
+            lease = lease_message(self._sink.last_applied[0], self._told, below)
+            if connection.notify(services.FOLLOW_LEASE, lease):
+                self._told = below
+            self._leased_at = now
+
+    def _next_look(self) -> float:
+        """When the lease is due though no news came, or they have been missing for too long."""
+        return min(self._leased_at + LEASE_EVERY_S + LEASE_LATE_S, self._heard_at + SILENCE_MAX_S + 0.01)
+
+    async def _apply_next(self) -> None:
         try:
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with a frame, and close() waits for ever.
-            async with asyncio.timeout(max(0.001, timeout_s)):
+            async with asyncio.timeout_at(self._next_look()) as self._patience:
                 frames = await self._queue.get()
         except TimeoutError:
             return
+        finally:
+            self._patience = None
         if frames:
             await self._sink.accept_frames(frames)
             self._given = max([self._given, *(frame.index for frame in frames)])

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 WATCHED_S = 3.0
 ALONE_MAX, LEARNER_MAX = 1, 7
 """In WATCHED_S. A learner needs 2: one of its upstream's news and its lease in two seconds. The rest are the ping, and the answer to the
-other's, of the connection that it joined by, which is closed after a minute."""
+other's, of the connection that it joined by, which is closed after a minute or so."""
 
 
 def wakeups(peer: Peer) -> int:
