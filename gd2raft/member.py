@@ -463,11 +463,11 @@ class Member:
             seen = self.sight.online(now)
         else:
             seen = self._told.online
-        online = seen | {self.identity.peer_id}
-        if online != self._last_online:
+        online = seen if self.identity.peer_id in seen else seen | {self.identity.peer_id}
+        if online is not self._last_online and online != self._last_online:
             self._log_transitions(online)
             self._last_online = online
-        return online
+        return self._last_online  # the same object as long as nothing changes: who compares it with what was told is done at once
 
     async def lose_sight(self, peer_id: str) -> None:
         """The peer was asked and isn't there: it has a moment left to show that it is, as when its connection breaks."""

@@ -102,4 +102,8 @@ class Told:
 
     def hear(self, everybody: Iterable[str] | None, came: Iterable[str], went: Iterable[str]) -> None:
         """`everybody` None: only the differences."""
-        self.online = frozenset(everybody) if everybody is not None else (self.online | frozenset(came)) - frozenset(went)
+        came, went = frozenset(came), frozenset(went)
+        if everybody is not None:
+            self.online = frozenset(everybody)
+        elif came or went:  # mostly nobody, and of a thousand peers no set is made anew for that
+            self.online = (self.online | came) - went

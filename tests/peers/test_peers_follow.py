@@ -141,6 +141,20 @@ def test_a_lease_goes_as_the_answer_to_the_upstreams_news(monkeypatch: pytest.Mo
     scene(body, "v1", "v2")
 
 
+def test_a_peer_that_is_told_that_its_upstream_is_lost_does_not_wait_for_its_next_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "LEASE_EVERY_S", 60.0)
+    monkeypatch.setattr(follow, "SILENCE_MAX_S", 60.0)
+
+    async def body(peer: Peer) -> None:
+        first = await peer.follows("v1", 1)
+        await until(lambda: first.leases == 1)
+        first.closed = True
+        peer.follower.poke()
+        await peer.follows("v2", 2)
+
+    scene(body, "v1", "v2")
+
+
 def test_frames_that_the_store_did_not_take_are_asked_for_again() -> None:
     """Nothing else would bring them: in a pool at rest the next frame, whose number shows the gap, never comes."""
 
