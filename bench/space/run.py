@@ -76,6 +76,10 @@ def _options(words: list[str]) -> argparse.Namespace:
     options = parser.parse_args(words)
     if options.gib < 5:
         parser.error("--gib: a brick may have 4 GiB, so less than 5 make no sense")
+    if PEERS * DEVICES * options.gib < (wanted := options.clients * volumes.KEPT_GIB):
+        parser.error(
+            f"--clients: {options.clients} may keep {wanted} GiB, and there are {PEERS * DEVICES * options.gib}: fewer, or a larger --gib"
+        )
     return options
 
 

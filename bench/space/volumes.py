@@ -22,8 +22,8 @@ from bench.sides import NotDone
 GIB = 1 << 30
 HELD_MAX = 3
 """Volumes of one client; before it makes another, one goes."""
-KEPT = 2
-"""Those that it keeps when it has nothing more to make."""
+KEPT, KEPT_GIB = 2, 9
+"""Those that it keeps when it has nothing more to make, and what they and the bricks that others wait for may want."""
 EXPAND_TRIES = 4
 ROOM_S, PAUSE_S = 300.0, 0.5
 STARTED, EXPANDED = 0.15, 0.7

@@ -24,7 +24,7 @@ Json = dict[str, Any]
 @pytest.mark.real
 @pytest.mark.timeout(300)
 def test_no_byte_is_lost_or_given_twice_while_volumes_come_and_go_under_kill_9(tmp_path: Path) -> None:
-    words = ["space", "--volumes", "4", "--every", "2", "--seed", "3", "--gib", "5", "--json", "--folder", str(tmp_path)]
+    words = ["space", "--volumes", "4", "--every", "2", "--seed", "3", "--gib", "5", "--clients", "3", "--json", "--folder", str(tmp_path)]
     done = subprocess.run([sys.executable, "-m", "bench", *words], cwd=report.ROOT, capture_output=True, text=True, timeout=RUN_S)
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])
@@ -33,7 +33,7 @@ def test_no_byte_is_lost_or_given_twice_while_volumes_come_and_go_under_kill_9(t
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("arguments", [["--volumes", "0"], ["--gib", "4"], ["--every", "0"], ["--seed", "x"]])
+@pytest.mark.parametrize("arguments", [["--volumes", "0"], ["--gib", "4"], ["--every", "0"], ["--seed", "x"], ["--clients", "9"]])
 def test_what_can_not_be_done_is_said_at_once(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         run.main(arguments)
