@@ -31,7 +31,8 @@ from bench.space.tables import Outcome
 from bench.space.volumes import Client, Ledger
 
 FOLDER = Path("/var/tmp")  # a real disk, unlike /tmp on many machines
-PEERS, DEVICES, ROUNDS = 3, 2, 4
+PEERS, DEVICES = 3, 2
+ROUNDS_MAX, ROUND_VOLUMES = 4, 10
 REST_S, SAME_S, END_S = 120.0, 60.0, 60.0
 LOOK_EVERY_S, STALL_S = 1.0, 900.0
 SHOWN_MAX = 10
@@ -102,8 +103,9 @@ class Space:
             stack.callback(self._asker.close)
             volumes.devices_of(self._pool.peers, self._asker, DEVICES, self._options.gib * volumes.GIB)
             began, clients = time.monotonic(), self._clients(stack)
-            for number in range(ROUNDS):
-                self._round(number, clients)
+            rounds = max(1, min(ROUNDS_MAX, self._options.volumes // ROUND_VOLUMES))
+            for number in range(rounds):
+                self._round(number, rounds, clients)
             self._say(f"the last {len(self._ledger.held)} volumes are deleted")
             self._under_kills("last", [threading.Thread(target=client.empty, name=client.name, daemon=True) for client in clients])
             self._judge()
@@ -111,10 +113,10 @@ class Space:
             repeated: Counter[str] = sum((client.orders.repeated for client in clients), Counter())
             return self._outcome(time.monotonic() - began, repeated)
 
-    def _round(self, number: int, clients: list[Client]) -> None:
+    def _round(self, number: int, rounds: int, clients: list[Client]) -> None:
         count = self._options.volumes
-        numbers = range(count * number // ROUNDS, count * (number + 1) // ROUNDS)
-        self._say(f"round {number + 1} of {ROUNDS}: {len(clients)} clients make {len(numbers)} volumes")
+        numbers = range(count * number // rounds, count * (number + 1) // rounds)
+        self._say(f"round {number + 1} of {rounds}: {len(clients)} clients make {len(numbers)} volumes")
         wishes = volumes.share(numbers, len(clients), self._seed)
         makers = [
             threading.Thread(target=client.live, args=(mine,), name=client.name, daemon=True)
