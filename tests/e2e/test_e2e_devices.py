@@ -174,6 +174,9 @@ def test_a_device_is_removed_only_without_bricks_and_leaves_nothing_behind(equip
     place = f"{peer.address}:{disk_of(peer)}"
     refused = equipped[0].gd2("-y", "device", "remove", place)
     assert refused.code == 1 and "has 1 brick, of v3" in refused.err
+    equipped[0].gd2_done("device", "set", place, "offline")
+    assert f"DEVICE_OFFLINE  device {place} still has 1 brick, of v3" in equipped[0].gd2("health").out
+    equipped[0].gd2_done("device", "set", place, "online")
     too_large = equipped[0].gd2("volume", "create", "big", "--size", "50GiB", "--replica", "3")
     assert too_large.code == 1 and "No space" in too_large.err and too_large.err.count("rejected because") == 3
     equipped.remove("v3")
