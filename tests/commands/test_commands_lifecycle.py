@@ -70,9 +70,10 @@ def test_starting_by_force_can_be_done_again_and_again() -> None:
         assert (volume(pool).state, volume(pool).starts) == (VolumeState.STARTED, starts), "peers try failed bricks again"
 
 
-def test_starting_by_force_does_not_look_at_bricks_first() -> None:
+def test_starting_by_force_looks_only_for_marks_of_other_volumes_first() -> None:
     plan = pool_with_volume(VolumeState.STARTED).plan("volume-start", volume="v", force_start_bricks=True)
-    assert plan.before == () and {k for k, *_ in steps(plan)} == {"volume.follow"}
+    assert all(step.arguments["forced"] and not step.must for barrier in plan.before for step in barrier)
+    assert {k for k, *_ in steps(plan)} == {"brick.check", "volume.follow"}
 
 
 def test_a_start_whose_brick_has_vanished_fails_with_its_name_and_the_volume_stays_as_it_was() -> None:
