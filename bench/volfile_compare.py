@@ -208,6 +208,11 @@ INTENDED: tuple[Deviation, ...] = (
         parts=True,
     ),
     Deviation(
+        "a stopped volume gets no further copies, a distribute volume neither: nothing would mark the new ones as empty; glusterd refuses only replicated ones",
+        lambda words, theirs, ours, before: words[0] == "add-brick" and theirs.accepted and '"stopped"' in ours.text,
+        parts=True,
+    ),
+    Deviation(
         "a volume over rdma is refused, as GlusterFS 10.3 has no such transport any more; glusterd makes it",
         lambda words, theirs, ours, before: (
             words[0] == "create" and "transport" in words and theirs.accepted and '"bad-transport"' in ours.text

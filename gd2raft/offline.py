@@ -69,12 +69,18 @@ def described(found: Salvaged) -> dict[str, object]:
     }
 
 
+def missing(found: Salvaged) -> int:
+    """Entries at the end of the log that were committed and are not there: its daemon refuses to start on it."""
+    return max(0, found.committed - found.index)
+
+
 def lines_of(found: Salvaged) -> list[str]:
     peers, volumes = recovery.peers_of(found.frozen), recovery.volumes_of(found.frozen)
     return [
         f"Pool:      {found.pool}",
         f"Term:      {found.term}",
         f"Index:     {found.index}, known to be committed: {found.committed}",
+        *([f"DAMAGED:   {lost} committed entries after {found.index} are missing here"] if (lost := missing(found)) else []),
         f"Revision:  {found.frozen.revision}",
         f"Peers:     {len(peers)} ({', '.join(p.name for p in peers[:10])})",
         f"Volumes:   {len(volumes)}" + (f" ({', '.join(volumes[:10])})" if volumes else ""),
@@ -97,6 +103,13 @@ def begin(state: Path, options: argparse.Namespace) -> Outcome:
         _, found = recovery.look(state)
         summary = f"term {found.term}, index {found.index}, {counted(len(recovery.volumes_of(found.frozen)), 'volume')}"
         print(WARNING.format(summary=summary), file=sys.stderr)
+        if lost := missing(found):
+            print(
+                f"This log is DAMAGED: {lost} committed entries after {found.index} are missing. Go on with another peer if there is one.",
+                file=sys.stderr,
+            )
+        if lost and options.yes:
+            raise RecoveryRefused("committed changes are missing in this log: without -y it asks whether to go on all the same")
         if not options.yes:
             print("Type RECOVER to go on: ", end="", file=sys.stderr, flush=True)
             if sys.stdin.readline().strip() != "RECOVER":

@@ -44,7 +44,7 @@ def check_voters(voters: int) -> None:
     why = "an even number survives no more losses than one less" if 0 < voters <= VOTERS_MAX else "more than 7 only make commits slower"
     raise Refused(
         f"{voters} voters are not possible" + (f": {why}" if voters > 0 else ""),
-        hint="1, 3, 5 or 7; 0 goes by the size of the pool",
+        hint="1, 3, 5 or 7; auto (over REST: 0) goes by the size of the pool",
         code="bad-voters",
     )
 

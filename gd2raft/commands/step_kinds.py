@@ -91,10 +91,11 @@ class DismissPeer(Arguments, frozen=True, kw_only=True):
 
 
 class BrickOnline(Arguments, frozen=True, kw_only=True):
-    """Check that the process of this brick runs and has signed in."""
+    """Check that the process of this brick runs and has signed in. `healed`: and that no other copy waits to be healed from it."""
 
     volume: str
     path: str
+    healed: bool = False
 
 
 class BrickEmptied(Arguments, frozen=True, kw_only=True):

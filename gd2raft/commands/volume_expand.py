@@ -227,7 +227,8 @@ def steps_and_changes(
     good = good_copies(volume, grown, fresh) if shape.raised and volume.state is VolumeState.STARTED else []
     if good:
         shrink.check_online(view, volume.peer_ids(), f"bricks of volume {volume.name} are")
-    looks = tuple(BRICK_ONLINE.at(b.peer_id, BrickOnline(volume=volume.name, path=b.path)) for b, _ in good)
+    healed = volume.kind == "replicate"  # of two copies that still differ, a third one makes files that only one of three has: unreadable
+    looks = tuple(BRICK_ONLINE.at(b.peer_id, BrickOnline(volume=volume.name, path=b.path, healed=healed)) for b, _ in good)
     make = sizing.make(spots)
     facts = tuple(
         plan.put(view, model.brick_key(b.peer_id, b.path), model.BrickClaim(volume=volume.name, brick=b.id), facts_from=i)

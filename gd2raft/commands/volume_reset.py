@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import lookup
+from gd2raft.commands import bitrot, lookup
 from gd2raft.commands.hooked import around
 from gd2raft.core import model, options, plan, quotas
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -50,6 +50,8 @@ def without(volume: model.Volume, chosen: set[str]) -> dict[str, str]:
     """What is left of the volume's options, with those that a reset brings back: when it took any away, whichever (seen)."""
     if not chosen & volume.options.keys():
         return volume.options
+    if bitrot.ON in chosen:
+        chosen = chosen | {bitrot.SCRUB}  # seen: the scrubber's state goes with it
     kept = {k: v for k, v in volume.options.items() if k not in chosen}
     restored = options.restored_on_reset(volume.kind, volume.state is not model.VolumeState.CREATED)
     if quotas.is_on(volume) and quotas.DEEM_STATFS in chosen:

@@ -64,6 +64,8 @@ def _claims(token: str, secret: bytes) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(token, secret, algorithms=list(ALGORITHMS), leeway=LEEWAY_S, options=options)
     except jwt.ExpiredSignatureError:
         raise _no("the token has expired", "make a new one; do the clocks of client and peer differ?") from None
+    except jwt.ImmatureSignatureError:
+        raise _no("the token is from the future", "do the clocks of client and peer differ?") from None
     except jwt.InvalidSignatureError:
         raise _no(
             "the token's signature is wrong", "is the secret that of this pool? It is in the file `auth` in the daemon's state folder"

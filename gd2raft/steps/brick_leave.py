@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import stat
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from gd2raft.commands.step_kinds import BRICK_EMPTIED, BRICK_ONLINE, LEAVE_BRICK, STOP_JOB, BrickEmptied, BrickOnline, LeaveBrick, StopJob
+from gd2raft.steps.replica_mark import listed
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
 
 LOOK_S = 40.0
 """So long a brick is searched for files that are left; a larger one is believed to be empty when nothing was found until then."""
+HEALED_S, HEALED_POLL_S = 4.0, 0.5
 NOT_DATA = (".glusterfs", ".trashcan")
 LINK_MODE = stat.S_ISVTX
 """DHT's pointers are empty files with nothing but the sticky bit."""
@@ -24,7 +28,25 @@ async def online(context: StepContext, arguments: BrickOnline) -> Facts:
             f"brick {arguments.path} of volume {arguments.volume} is down",
             hint=f"gd2 volume start {arguments.volume} force starts it; gd2 volume status {arguments.volume} shows the bricks",
         )
+    if arguments.healed and (waiting := await _unhealed(context, arguments)):
+        raise StepFailed(
+            f"{waiting} entries of brick {arguments.path} wait to be healed on other copies of volume {arguments.volume}",
+            hint=f"wait until all copies are filled: gd2 volume heal {arguments.volume} info; force does not pass over this: "
+            "of what is whole on one copy of three nothing can be read",
+        )
     return {}
+
+
+async def _unhealed(context: StepContext, arguments: BrickOnline) -> int:
+    """How many entries the brick has on its list of self-heal, which is given HEALED_S to strike off what is healed already."""
+    deadline = asyncio.get_running_loop().time() + HEALED_S
+    while waiting := await asyncio.to_thread(listed, Path(arguments.path)):
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        with contextlib.suppress(StepFailed):
+            await context.heal(arguments.volume)
+        await asyncio.sleep(HEALED_POLL_S)
+    return waiting
 
 
 async def emptied(context: StepContext, arguments: BrickEmptied) -> Facts:

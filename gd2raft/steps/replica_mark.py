@@ -74,6 +74,16 @@ def _mark(arguments: MarkReplica) -> None:
         raise explain(arguments.path, error) from error
 
 
+def listed(brick: Path) -> int:
+    """How many entries self-heal has to look at, as the brick knows: those that another copy lacks, or lacked until a moment ago."""
+    try:
+        return sum(not name.startswith("xattrop-") for name in os.listdir(brick / INDEX))
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise explain(str(brick), error) from error
+
+
 def _index(folder: Path) -> None:
     """Put the root on the list that self-heal looks through: a link to the list's own file, as the index xlator makes it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -294,6 +294,13 @@ def test_a_reset_by_force_takes_the_protected_ones_too_but_never_the_never_reset
     assert "features.bitrot" not in options(pool) and options(pool)["features.quota"] == "on"
 
 
+def test_a_reset_of_bitrot_takes_the_scrubbers_state_with_it() -> None:
+    pool = pool_with_volume(VolumeState.STARTED)
+    assert pool.do("bitrot-enable", None, volume="v").outcome == "done" and options(pool)["features.scrub"] == "Active"
+    assert pool.do("volume-reset", None, volume="v", options=["features.bitrot"], force=True).outcome == "done"
+    assert not {"features.bitrot", "features.scrub"} & options(pool).keys()
+
+
 def test_a_reset_of_one_option_leaves_the_others() -> None:
     pool = reset_pool()
     before = options(pool)

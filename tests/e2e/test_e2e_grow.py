@@ -319,6 +319,34 @@ def test_new_copies_are_filled_under_a_writer_and_nothing_is_lost(make_pool: Mak
     one.check()
 
 
+def test_a_rebalanced_volume_gets_a_third_copy_only_when_its_second_is_filled(make_pool: MakePool, writer: list[Writer]) -> None:
+    """DHT's pointers of a rebalance name subvolumes that are gone then, and clients take them away while the copies are filled."""
+    pool = make_pool(3).start().form()
+    pool.made("v", peers=[0, 1])
+    pool.online("v")
+    one = filled(pool.mount("v"), writer, 60)
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[2].brick("v")], "force": True})
+    pool.online("v")
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    over(pool[0], "v")
+    second = [pool[p].brick("v-second") for p in (1, 2, 0)]
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": second, "replica": 2, "force": True})
+    pool[0].must("POST", "/v1/volumes/v/options", {"options": {"cluster.self-heal-daemon": "off"}})
+    arbiters = {"bricks": [pool[p].brick("v-third") for p in (2, 0, 1)], "replica": 3, "arbiter": 1, "force": True}
+    refused = pool[0].call("POST", "/v1/volumes/v/expand", arbiters)
+    assert refused.status == 500 and "wait to be healed on other copies of volume v" in str(refused.body), refused
+    assert pool.settled()["v"]["subvols"][0]["replica-count"] == 2 and not pool[2].brick_folder("v-third").exists()
+    pool[0].must("POST", "/v1/volumes/v/options", {"options": {"cluster.self-heal-daemon": "on"}})
+    until(
+        lambda: pool[0].call("POST", "/v1/volumes/v/expand", arbiters).status == 200, "the copies are filled, the arbiters are taken", JOB_S
+    )
+    one.end()
+    one.check()
+    pairs = [(pool[p].brick_folder("v"), pool[q].brick_folder("v-second")) for p, q in ((0, 1), (1, 2), (2, 0))]
+    until(lambda: all(same(old, new, contents=True) for old, new in pairs), "the second copies are whole", JOB_S)
+    one.check()
+
+
 def same(old: Path, new: Path, *, contents: bool) -> bool:
     names = data_files(old)
     if sorted(names) != sorted(data_files(new)):

@@ -85,6 +85,7 @@ def test_an_expired_token_is_refused_but_a_few_seconds_are_forgiven(rest: Rest) 
     now = int(time.time())
     assert "expired" in refused(with_token(rest, make_token("GET", PATH, exp=now - 60)))
     assert with_token(rest, make_token("GET", PATH, exp=now - 2)).status == 200
+    assert "from the future" in refused(with_token(rest, make_token("GET", PATH, iat=now + 3600, exp=now + 3700)))
 
 
 @pytest.mark.parametrize("claim", ["iss", "exp", "qsh"])
