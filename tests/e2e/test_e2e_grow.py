@@ -287,7 +287,6 @@ def test_with_a_brick_down_nothing_is_emptied_and_a_rebalance_fails_and_says_so(
 
 COPIES = {
     "a third copy": ({"replica": 2}, [0, 1], {"replica": 3}, [2]),
-    "an arbiter": ({"replica": 2}, [0, 1], {"replica": 3, "arbiter": 1}, [2]),
     "copies of a distribute volume": ({}, [0, 1], {"replica": 2}, [2, 2]),
 }
 
@@ -311,11 +310,9 @@ def test_new_copies_are_filled_under_a_writer_and_nothing_is_lost(make_pool: Mak
     folders = [pool[p].brick_folder(name) for p, name in zip(added, names, strict=True)]
     good = [pool[p].brick_folder("v") for p in first]
     by = len(added) // len(first) or 1  # new ones for each old one
-    arbiters = set(folders[by - 1 :: by]) if "arbiter" in more else set()
     pairs = [(good[n // by], new) for n, new in enumerate(folders)]
-    until(lambda: all(same(old, new, contents=new not in arbiters) for old, new in pairs), f"self-heal fills {what}", JOB_S)
+    until(lambda: all(same(old, new) for old, new in pairs), f"self-heal fills {what}", JOB_S)
     assert {f.stat().st_mode & 0o777 for f in folders} == {0o751}
-    assert not [f for f in arbiters for name in data_files(f) if (f / name).stat().st_size], "an arbiter has data"
     one.check()
 
 
@@ -342,12 +339,16 @@ def test_a_rebalanced_volume_gets_a_third_copy_only_when_its_second_is_filled(ma
     )
     one.end()
     one.check()
-    pairs = [(pool[p].brick_folder("v"), pool[q].brick_folder("v-second")) for p, q in ((0, 1), (1, 2), (2, 0))]
-    until(lambda: all(same(old, new, contents=True) for old, new in pairs), "the second copies are whole", JOB_S)
+    first, seconds, thirds = (
+        [pool[p].brick_folder(name) for p in turn] for name, turn in (("v", (0, 1, 2)), ("v-second", (1, 2, 0)), ("v-third", (2, 0, 1)))
+    )
+    until(lambda: all(same(old, new) for old, new in zip(first, seconds, strict=True)), "the second copies are whole", JOB_S)
+    until(lambda: all(same(old, new, contents=False) for old, new in zip(first, thirds, strict=True)), "the arbiters have all names", JOB_S)
+    assert not [f for f in thirds for name in data_files(f) if (f / name).stat().st_size], "an arbiter has data"
     one.check()
 
 
-def same(old: Path, new: Path, *, contents: bool) -> bool:
+def same(old: Path, new: Path, *, contents: bool = True) -> bool:
     names = data_files(old)
     if sorted(names) != sorted(data_files(new)):
         return False
