@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 ALIVE_S = 2.0
 DISK_S = 1.0
+STEP_PATIENCE_S = 1.0
+"""A peer that was invited a moment ago may have refused us a moment before that."""
 COMMAND_REFUSED = "command"
 FAMILIES = (plan.NotFound, plan.Conflict, plan.Moved, plan.Unavailable, plan.OutcomeUnknown, plan.Failed, NotLeader, plan.Refused)
 
@@ -203,7 +205,7 @@ class Remote:
             call.transaction, call.revision, call.kind, call.arguments, call.undo, call.request_id, int(call.timeout_s * 1000)
         )
         try:
-            reply = await self._call(peer_id, services.STEP_RUN, message, call.timeout_s + 15.0)
+            reply = await self._call(peer_id, services.STEP_RUN, message, call.timeout_s + 15.0, patience_s=STEP_PATIENCE_S)
         except RemoteError as error:
             problem = StepProblem(peer_id=peer_id, step=call.kind, error=error.message)
         except RpcError as error:
@@ -263,12 +265,13 @@ class Remote:
             return False
         return True
 
-    async def _call(self, peer_id: str, method: Method[Any, Any], request: Any, timeout_s: float) -> Any:
+    async def _call(self, peer_id: str, method: Method[Any, Any], request: Any, timeout_s: float, patience_s: float = 0.0) -> Any:
         address = self._daemon.member.address_of(peer_id)
         if not address:
             raise DialFailed(f"the address of peer {peer_id} is not known")
         try:
-            return await self._daemon.connections().call(address, method, request, timeout_s, expect_peer_id=peer_id)
+            connections = self._daemon.connections()
+            return await connections.call(address, method, request, timeout_s, expect_peer_id=peer_id, patience_s=patience_s)
         except (DialFailed, HelloRefused):
             if (back := self._daemon.rpc.connection_from(peer_id)) is None:
                 raise

@@ -99,11 +99,23 @@ class ConnectionPool:
         return connection
 
     async def call(
-        self, address: str, method: Method[Req, Rep], request: Req, timeout_s: float, *, expect_peer_id: str | None = None
+        self,
+        address: str,
+        method: Method[Req, Rep],
+        request: Req,
+        timeout_s: float,
+        *,
+        expect_peer_id: str | None = None,
+        patience_s: float = 0.0,
     ) -> Rep:
-        """Dial if needed and call, all within timeout_s. Errors of `get` and of Connection.call."""
+        """Dial if needed and call, all within timeout_s. Errors of `get` and of Connection.call.
+
+        `patience_s`: a pause after a failure that ends so soon is waited for.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
+        if 0 < (pause_s := self._pause_left(address)) <= min(patience_s, timeout_s):
+            await asyncio.sleep(pause_s)
         try:
             async with asyncio.timeout_at(deadline) as timeout:
                 connection = await self.get(address, expect_peer_id=expect_peer_id)
@@ -202,9 +214,12 @@ class ConnectionPool:
             self._open.move_to_end(address)
             self._used_at[address] = asyncio.get_running_loop().time()
 
-    def _check_pause(self, address: str) -> None:
+    def _pause_left(self, address: str) -> float:
         failure = self._failures.get(address)
-        left_s = failure.until - asyncio.get_running_loop().time() if failure else 0
+        return failure.until - asyncio.get_running_loop().time() if failure is not None else 0.0
+
+    def _check_pause(self, address: str) -> None:
+        failure, left_s = self._failures.get(address), self._pause_left(address)
         if failure is not None and left_s > 0:
             raise DialFailed(f"{failure.error} (not tried again for {max(left_s, 0.1):.1f} s)") from failure.error
 

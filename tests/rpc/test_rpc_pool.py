@@ -88,6 +88,22 @@ def test_after_a_failure_the_next_dial_waits_and_says_so_and_forget_ends_the_wai
     run(main())
 
 
+def test_a_caller_with_patience_waits_for_a_short_pause_and_no_other() -> None:
+    async def main() -> None:
+        address = free_address()
+        host, port = split_address(address)
+        async with pooling(pool_limits=PoolLimits(backoff_first_s=0.3, backoff_max_s=60)) as pool, serving() as server:
+            with pytest.raises(DialFailed):
+                await pool.get(address)
+            relay = await asyncio.start_server(lambda r, w: _relay(r, w, server.address), host, port)
+            with pytest.raises(DialFailed, match="not tried again"):
+                await pool.call(address, ECHO, Say("x"), 30, patience_s=0.01)
+            assert (await pool.call(address, ECHO, Say("x"), 30, patience_s=1.0)).text == "x"
+            relay.close()
+
+    run(main())
+
+
 async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str) -> None:
     other = await RawPeer.open(to)
 
