@@ -191,7 +191,7 @@ class Rig:
         return (await sh("cat", f"{self.mountpoint}/.meta/{path}")).strip()
 
     async def clean(self) -> None:
-        if self.mountpoint.is_dir():
+        if os.path.lexists(self.mountpoint):  # of a mount whose process has just ended even a stat fails
             with contextlib.suppress(RuntimeError):
                 await sh("umount", "-l", str(self.mountpoint))
         for process in (self.brick, self.healer):
