@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,13 +59,19 @@ class Writer(threading.Thread):
         assert not self.errors, self.errors[:5]
 
     def check(self, bricks: Sequence[Path] = ()) -> None:
-        """Every file is there with its checksum, and listed. What is not found is looked for again, and on the `bricks`, to say more."""
+        """Every file is there with its checksum, and listed. What is not found is looked for again, and on the `bricks`, to say more.
+
+        What is found the second time was not lost, and is warned of: a client that has just learned of another layout may miss files for
+        some seconds (seen three times in hundreds of runs; the files were whole).
+        """
         found = {name: self._found(name) for name in self.sums}
         if missing := [name for name, checksum in found.items() if checksum is None]:
             pause(MISSING_S)
-            still = [name for name in missing if self._found(name) is None]
+            found |= {name: self._found(name) for name in missing}
+            still = [name for name in missing if found[name] is None]
             copies = [str(path) for brick in bricks for name in missing[:5] for path in [brick / name] if path.exists()]
-            pytest.fail(f"not found: {missing[:5]}, {MISSING_S:.0f} s later: {still[:5]}, on the bricks: {copies}")
+            assert not still, f"not found, nor {MISSING_S:.0f} s later: {still[:5]}, on the bricks: {copies}"
+            warnings.warn(f"the mount did not find {missing[:5]} until {MISSING_S:.0f} s later", stacklevel=2)
         wrong = [name for name, checksum in found.items() if checksum != self.sums[name]]
         assert not wrong, f"{len(wrong)} of {len(self.sums)} files have other bytes: {wrong[:5]}"
         listed = {str(p.relative_to(self.mount)) for p in self.mount.rglob("*") if p.is_file() and ".meta" not in p.parts}
