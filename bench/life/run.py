@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
-import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +21,8 @@ from bench.life.killer import Killer
 from bench.life.orders import Orders
 from bench.life.phases import Volume
 from bench.life.tables import Outcome, Phase
-from bench.namespaces import RigError
 from bench.namespaces import why_not as no_rig
+from bench.proof import proved
 from bench.sides import NotDone, wait_for
 
 DISK = Path("/var/tmp")  # a real disk, unlike /tmp on many machines
@@ -40,26 +36,16 @@ SHOWN_MAX = 10
 
 def main(words: list[str]) -> int:
     options = _options(words)
-    if reason := no_rig() or ours.why_not():
-        print(f"bench life: can't run: {reason}", file=sys.stderr)
-        return 2
-    folder = Path(tempfile.mkdtemp(prefix="bench-life-", dir=options.folder))
-    print(f"seed {options.seed}, {options.files} files, in {folder}", file=sys.stderr, flush=True)
-    try:
-        outcome = Life(options, folder).run()
-    except (NotDone, RigError, ours.RestFailed, OSError, http.client.HTTPException) as error:
-        print(f"bench life: seed {options.seed}: {type(error).__name__}: {error}\n  what is left: {folder}", file=sys.stderr)
-        return 1
-    tables.show(outcome)
-    if outcome.violations:
-        print(f"seed {options.seed}: {len(outcome.violations)} violations; logs: {folder}", file=sys.stderr)
-    elif not options.keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    if options.write_docs:
-        tables.write_docs(outcome, f"--files {options.files} --seed {options.seed} --every {options.every:g}")
-    if options.json:
-        print(json.dumps(tables.as_json(outcome)))
-    return 1 if outcome.violations else 0
+    return proved(
+        "life",
+        options,
+        f"{options.files} files",
+        lambda folder: Life(options, folder).run(),
+        cannot=no_rig() or ours.why_not(),
+        show=tables.show,
+        write_docs=lambda outcome: tables.write_docs(outcome, f"--files {options.files} --seed {options.seed} --every {options.every:g}"),
+        as_json=tables.as_json,
+    )
 
 
 def _options(words: list[str]) -> argparse.Namespace:

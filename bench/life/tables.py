@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from bench import report
 from bench.life.files import Found
-
-SHOWN_MAX = 20
+from bench.proof import show_troubles
 
 
 class Phase(NamedTuple):
@@ -72,10 +71,7 @@ def informed(outcome: Outcome) -> str:
 
 def show(outcome: Outcome) -> None:
     report.show(rows(outcome))
-    reasons = ", ".join(f"{why} ({times})" for why, times in outcome.repeated.most_common())
-    print(f"\nasked again because of: {reasons or 'nothing'}")
-    for text in outcome.violations[:SHOWN_MAX]:
-        print(f"VIOLATION: {text}")
+    show_troubles(outcome.repeated, outcome.violations)
     print(f"\n{informed(outcome)}")
     print(f"{verdict(outcome)}; seed {outcome.seed}")
 

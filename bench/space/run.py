@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
-import json
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -23,8 +20,8 @@ from pathlib import Path
 from bench import arguments, ours
 from bench.life.killer import Killer
 from bench.life.orders import Orders
-from bench.namespaces import RigError
 from bench.namespaces import why_not as no_rig
+from bench.proof import proved
 from bench.sides import BRICK, NotDone, count, wait_for
 from bench.space import books, tables, volumes
 from bench.space.tables import Outcome
@@ -40,26 +37,16 @@ SHOWN_MAX = 10
 
 def main(words: list[str]) -> int:
     options = _options(words)
-    if reason := no_rig() or ours.why_not() or (None if shutil.which("mkfs.xfs") else "mkfs.xfs is missing (apt-get install xfsprogs)"):
-        print(f"bench space: can't run: {reason}", file=sys.stderr)
-        return 2
-    folder = Path(tempfile.mkdtemp(prefix="bench-space-", dir=options.folder))
-    print(f"seed {options.seed}, {options.volumes} volumes, in {folder}", file=sys.stderr, flush=True)
-    try:
-        outcome = Space(options, folder).run()
-    except (NotDone, RigError, ours.RestFailed, OSError, http.client.HTTPException) as error:
-        print(f"bench space: seed {options.seed}: {type(error).__name__}: {error}\n  what is left: {folder}", file=sys.stderr)
-        return 1
-    tables.show(outcome)
-    if outcome.violations:
-        print(f"seed {options.seed}: {len(outcome.violations)} violations; logs: {folder}", file=sys.stderr)
-    elif not options.keep:
-        shutil.rmtree(folder, ignore_errors=True)
-    if options.write_docs:
-        tables.write_docs(outcome, f"--volumes {options.volumes} --seed {options.seed}")
-    if options.json:
-        print(json.dumps(tables.as_json(outcome)))
-    return 1 if outcome.violations else 0
+    return proved(
+        "space",
+        options,
+        f"{options.volumes} volumes",
+        lambda folder: Space(options, folder).run(),
+        cannot=no_rig() or ours.why_not() or (None if shutil.which("mkfs.xfs") else "mkfs.xfs is missing (apt-get install xfsprogs)"),
+        show=tables.show,
+        write_docs=lambda outcome: tables.write_docs(outcome, f"--volumes {options.volumes} --seed {options.seed}"),
+        as_json=tables.as_json,
+    )
 
 
 def _options(words: list[str]) -> argparse.Namespace:

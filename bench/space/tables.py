@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bench import report
+from bench.proof import show_troubles
 
-SHOWN_MAX = 20
 COLUMNS = ("created", "expanded", "deleted", "no space", "failed")
 
 
@@ -55,10 +55,7 @@ def verdict(outcome: Outcome) -> str:
 
 def show(outcome: Outcome) -> None:
     report.show(rows(outcome))
-    reasons = ", ".join(f"{why} ({times})" for why, times in outcome.repeated.most_common())
-    print(f"\nasked again because of: {reasons or 'nothing'}")
-    for text in outcome.violations[:SHOWN_MAX]:
-        print(f"VIOLATION: {text}")
+    show_troubles(outcome.repeated, outcome.violations)
     print(f"\n{full(outcome)}\n{verdict(outcome)}; seed {outcome.seed}")
 
 

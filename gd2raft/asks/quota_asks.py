@@ -3,24 +3,22 @@ all of it is counted yet."""
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gd2raft.asks.ask import Answer, AskFailed, Here
+from gd2raft.asks.ask import Answer, Here
+from gd2raft.asks.mounted import through_mount
 from gd2raft.asks.quota_dirs import CLIENT_PID, by_gfid, gfid_of, path_of, used_of
 from gd2raft.core import model
-from gd2raft.process.mount import MountFailed
 
-MOUNT_S = 12.0
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE)
 
 
 async def resolve(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
     """{"gfid": of the directory `path`, "" when there is none}."""
-    return await _mounted(here, volume, lambda root: {"gfid": _resolve(root, str(arguments["path"]))})
+    return await through_mount(here, volume, CLIENT_PID, lambda root: {"gfid": _resolve(root, str(arguments["path"]))})
 
 
 async def used(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
@@ -32,23 +30,12 @@ async def used(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -
             gfids = [found] if (found := _resolve(root, path)) else []
         return {"directories": [_look(root, gfid) for gfid in gfids]}
 
-    return await _mounted(here, volume, look)
+    return await through_mount(here, volume, CLIENT_PID, look)
 
 
 async def counting(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
     """{"left": paths of this peer's bricks that are not counted yet}."""
     return {"left": [brick.path for brick in here.bricks(volume) if not here.counted(volume, brick)]}
-
-
-async def _mounted(here: Here, volume: model.Volume, look: Any) -> Answer:
-    try:
-        async with here.mounts.mounted(volume.name, client_pid=CLIENT_PID, timeout_s=MOUNT_S) as root:
-            found: Answer = await asyncio.to_thread(look, root)
-            return found
-    except MountFailed as error:
-        raise AskFailed(str(error)) from error
-    except OSError as error:
-        raise AskFailed(f"volume {volume.name} does not answer: {error.strerror}") from error
 
 
 def _resolve(root: Path, path: str) -> str:

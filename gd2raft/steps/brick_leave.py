@@ -1,4 +1,4 @@
-"""brick.online, brick.emptied, brick.leave, job.stop: what must hold of bricks before they leave a volume, and how they go."""
+"""brick.online, brick.emptied, brick.leave, job.stop: what must hold of bricks before a set of them changes, and how those go that leave."""
 
 from __future__ import annotations
 
