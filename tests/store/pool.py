@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from gd2raft.core.kv import Commit, Result
 from gd2raft.store.interface import StoreError
 from gd2raft.store.raft.disk import RealDisk
 from gd2raft.store.raft.node import Links, RaftStore
 from gd2raft.store.raft.settings import Settings
 from tests.waiting import until
 
-FAST = Settings(heartbeat_s=0.05, election_min_s=0.25, election_max_s=0.5, leader_wait_s=3.0)
+FAST = Settings(heartbeat_s=0.1, election_min_s=0.6, election_max_s=1.2, leader_wait_s=5.0)
+"""Faster than the daemon, and yet slower than a disk that stalls while other tests run: a leadership must outlive that."""
 POOL = "pool-1"
 
 
@@ -56,6 +58,14 @@ class Pool:
 
     async def stop(self, name: str) -> None:
         await self.peers.pop(name).close()
+
+    async def committed(self, store: RaftStore, commit: Commit, within_s: float) -> Result:
+        """Its result, however often leaders change meanwhile: a stall of the disk may end a leadership of a quarter of a second."""
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(StoreError):
+                    return await store.commit(commit, timeout_s=within_s)
+                await asyncio.sleep(self.settings.heartbeat_s)
 
     async def form(self, *names: str) -> list[RaftStore]:
         """A pool whose voters are `names`: the first starts it, the others join as learners and are promoted."""

@@ -117,7 +117,7 @@ def test_a_write_caught_by_a_partition_is_unknown_and_never_happens_twice(tmp_pa
             await leader.commit(put("caught"), timeout_s=T)
         pool.heal()
         await until(lambda: leader.has_quorum() and any(store.leads() for store in pool.peers.values()))
-        result = await leader.commit(put("next"), timeout_s=T)
+        result = await pool.committed(leader, put("next"), T)
         item = leader.get("caught")
         assert item is None or item.modified < result.revision
 
