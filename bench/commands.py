@@ -34,6 +34,7 @@ SETS, INFOS = 5, 20  # of one volume: these are quick, and a percentile wants ma
 OPTION, VALUES = "performance.cache-size", ("64MB", "96MB")
 CHECK_DEADLINE_S = 20.0
 PAUSE_S = 0.1  # between commands, so that one does not pay for what the one before left running
+TURN_S = 1.0  # before a side's turn: the kernel is still taking the other side's processes, sockets and folders apart
 DISK = Path("/var/tmp")  # a real disk, unlike /tmp on many machines
 
 
@@ -117,6 +118,7 @@ def measure(sides: list[Side], rounds: int, progress: Callable[[str], None], kin
     for number in range(rounds + 1):
         into = samples if number else Samples()
         for side, idle in pairs if number % 2 else reversed(pairs):
+            time.sleep(TURN_S)
             kind(side, into, number, idle).run()
         progress(f"round {number} of {rounds}" if number else "warmed up")
     return samples
@@ -198,7 +200,7 @@ def _facts(options: argparse.Namespace, took_s: float, load: float) -> list[str]
     return [
         f"{options.rounds} alternating rounds after one that does not count, {took_s:.0f} s in all; load before: {load:.2f}.",
         f"{PEERS} peers a side, each in its own network namespace, on this one machine; all disk use on one {disk}.",
-        "glusterd with the package's hook scripts, as installed; both sides come to rest between commands; glusterd's own sleeps count.",
+        f"glusterd with the package's hook scripts, as installed; both sides come to rest between commands ({TURN_S:g} s before a side's turn); glusterd's own sleeps count.",
         f"Time from call to acknowledgement, over a kept connection (glusterd: RPC on its unix socket; {ours.PROGRAM}: REST with a token).",
     ]
 

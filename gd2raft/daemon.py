@@ -270,7 +270,7 @@ class Daemon:
         kinds = {name: step.kind for name, step in steps().items()}
         do, store, turns = StepWorld(self).do, lambda: self.member.store, Turns()
         self.caretaker = Caretaker(
-            store, do, kinds, lambda: self.identity.peer_id, self.state / notes.FOLDER, lambda: self.member.current.is_set(), turns
+            store, do, kinds, lambda: self.identity.peer_id, notes.NotesOnDisk(self.state), lambda: self.member.current.is_set(), turns
         )
         self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.make_way)
         keys = Keys(admin=self.config.heketi_admin_key, user=self.config.heketi_user_key)

@@ -32,6 +32,8 @@ from gd2volgen.description import Description
 
 SERVERS_LISTED_MAX = 16
 GATHER_S = 0.5
+BREATH_S = 0.01
+"""The answer to the client goes first, and changes that come together are followed together. (Steps that wait for it follow at once.)"""
 CLIENTS_GO_S = 4.0
 """So long a brick that has left its volume waits for its clients to go. One that does I/O has gone within a second; an idle one keeps
 its old graph until its next operation, and switches before that (seen)."""
@@ -123,8 +125,8 @@ class Gluster:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            if self._idle_here():
-                await asyncio.sleep(GATHER_S)  # of a thousand peers most have nothing to follow when others join
+            # of a thousand peers most have nothing to follow when others join
+            await asyncio.sleep(GATHER_S if self._idle_here() else BREATH_S)
             self._wake.clear()
             names, everything = self._dirty, self._everything
             self._dirty, self._everything = set(), False

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import structlog
@@ -26,13 +25,23 @@ from gd2raft.store.interface import Store, StoreError
 
 RETRY_S = 10.0
 COMMIT_TIMEOUT_S = 5.0
+SWEEP_AFTER_S = 0.2
+"""So long after a transaction has ended its notes are thrown away: to remove a file that was fsynced takes longer than all else at
+the end of a transaction, and the client waits for that."""
 ID_CHARS = 36
 
 log = structlog.get_logger("caretaker")
 
 
+class Notes(Protocol):
+    """What steps have noted for their undo, by names that begin with the transaction's id (steps/notes.py)."""
+
+    async def list(self) -> Sequence[str]: ...
+    async def remove(self, names: Sequence[str]) -> None: ...
+
+
 class Caretaker:
-    """`notes`: the folder of the notes; `current`: whether this peer's state is as new as the pool's was at the last look."""
+    """`current`: whether this peer's state is as new as the pool's was at the last look."""
 
     def __init__(
         self,
@@ -40,7 +49,7 @@ class Caretaker:
         do: Do,
         kinds: Mapping[str, StepKind[Any]],
         peer_id: Callable[[], str],
-        notes: Path,
+        notes: Notes,
         current: Callable[[], bool],
         turns: Turns,
     ) -> None:
@@ -74,7 +83,8 @@ class Caretaker:
                 continue
             try:
                 await self.tidy()
-                self._sweep_notes()
+                await asyncio.sleep(SWEEP_AFTER_S)
+                await self._sweep_notes()
             except Exception:
                 log.exception("tidying up broke; trying again later")
                 await asyncio.sleep(RETRY_S)
@@ -144,12 +154,13 @@ class Caretaker:
 
     # notes
 
-    def _sweep_notes(self) -> None:
+    async def _sweep_notes(self) -> None:
         """Remove the notes of transactions that are gone: this peer had what they needed it to know."""
-        if not self._notes.is_dir():
+        names = await self._notes.list()
+        if not self._current():
             return
         store, mine = self._store(), model.leftovers_prefix(self._peer_id())
-        for note in self._notes.iterdir():
-            identity = note.name.lstrip(".")[:ID_CHARS]  # a draft that is being written belongs to its transaction too
-            if store.get(model.TRANSACTIONS + identity) is None and store.get(mine + identity) is None:
-                note.unlink(missing_ok=True)
+        # the list is older than this look at the state: a note that was listed had its transaction in the state before it was written
+        over = [n for n in names if all(store.get(prefix + n[:ID_CHARS]) is None for prefix in (model.TRANSACTIONS, mine))]
+        if over:
+            await self._notes.remove(over)

@@ -7,13 +7,16 @@ The daemon removes the notes of transactions that are over (engine/caretaker.py)
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from gd2raft.steps.durable import write_durably
+from gd2raft.steps.durable import create_durably
 from gd2raft.steps.step import StepContext
 
 FOLDER = "undo"
@@ -24,9 +27,8 @@ N = TypeVar("N", bound=msgspec.Struct)
 def write(context: StepContext, what: str, note: msgspec.Struct) -> None:
     """Remember `note` for the undo. `what` tells this step from the others of its transaction. A note that is there already stays:
     the step runs for the second time, and what it finds now is its own work. Raises OSError."""
-    path = path_of(context, what)
-    if not path.exists():
-        write_durably(path, msgspec.json.encode(note))
+    if read(context, what, type(note)) is None:  # a torn one is no note: nothing was touched after it
+        create_durably(path_of(context, what), msgspec.json.encode(note))
 
 
 def read(context: StepContext, what: str, type_: type[N]) -> N | None:
@@ -44,3 +46,20 @@ def remove(context: StepContext, what: str) -> None:
 def path_of(context: StepContext, what: str) -> Path:
     name = hashlib.sha256(what.encode()).hexdigest()[:24]
     return context.localstatedir / FOLDER / f"{context.transaction}-{name}.json"
+
+
+class NotesOnDisk:
+    """All notes of this peer, for who throws old ones away. In threads: to remove a file that was fsynced may wait for the disk."""
+
+    def __init__(self, localstatedir: Path) -> None:
+        self._folder = localstatedir / FOLDER
+
+    async def list(self) -> Sequence[str]:
+        return await asyncio.to_thread(lambda: os.listdir(self._folder) if self._folder.is_dir() else [])
+
+    async def remove(self, names: Sequence[str]) -> None:
+        def work() -> None:
+            for name in names:
+                (self._folder / name).unlink(missing_ok=True)
+
+        await asyncio.to_thread(work)

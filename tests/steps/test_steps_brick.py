@@ -144,7 +144,15 @@ def crash_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(notes, "write_durably"), (os, "mkdir"), (brick_paths, "check_xattrs"), (os, "setxattr"), (os, "makedirs"), (os, "statvfs")],
+    [
+        (notes, "create_durably"),
+        (os, "fsync"),
+        (os, "mkdir"),
+        (brick_paths, "check_xattrs"),
+        (os, "setxattr"),
+        (os, "makedirs"),
+        (os, "statvfs"),
+    ],
 )
 @pytest.mark.parametrize("there", [False, True])
 def test_a_crash_anywhere_is_undone_or_done_again(
@@ -164,6 +172,26 @@ def test_a_crash_anywhere_is_undone_or_done_again(
     assert picture(place.bricks) == before
     again.do(reuse=True)
     again.undo(reuse=True)
+    assert picture(place.bricks) == before
+
+
+@pytest.mark.parametrize("keep", [0, 1, 10, -1])
+@pytest.mark.parametrize("filling", [b"", bytes(20)])
+def test_a_torn_note_counts_as_none_and_is_written_anew(place: Place, keep: int, filling: bytes) -> None:
+    """What a power failure leaves of a file whose fsync hadn't returned: nothing was touched after it."""
+    place.brick.mkdir()
+    mark(place.brick)
+    before = picture(place.bricks)
+    place.do(reuse=True)
+    [note] = (place.context.localstatedir / notes.FOLDER).iterdir()
+    whole = note.read_bytes()
+    place.undo(reuse=True)
+    note.write_bytes(whole[:keep] + filling)
+    place.undo(reuse=True)
+    assert picture(place.bricks) == before
+    place.do(reuse=True)
+    assert note.read_bytes() == whole
+    place.undo(reuse=True)
     assert picture(place.bricks) == before
 
 

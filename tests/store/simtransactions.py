@@ -16,7 +16,6 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -89,6 +88,16 @@ COMMANDS: dict[str, Command[Any]] = {
 }
 
 
+class NoNotes:
+    """These steps write none."""
+
+    async def list(self) -> Sequence[str]:
+        return []
+
+    async def remove(self, names: Sequence[str]) -> None:
+        raise AssertionError(f"no note was listed: {names}")
+
+
 class Engine:
     """What a daemon has above its store, on one peer for one life. `things`: what is on the peer; it outlives this."""
 
@@ -101,9 +110,7 @@ class Engine:
             store, self._run_step, peer_id=name, commands=COMMANDS, step_kinds=KINDS, options=None, online=lambda: world.sight[name]
         )
         self.initiator = initiator.Initiator(store, self.leader, self._forward, peer_id=name)
-        self.caretaker = caretaker.Caretaker(
-            lambda: store, self._do, KINDS, lambda: name, Path("/nowhere/notes"), lambda: self.current, turns
-        )
+        self.caretaker = caretaker.Caretaker(lambda: store, self._do, KINDS, lambda: name, NoNotes(), lambda: self.current, turns)
         self.runner = step_runner.StepRunner(lambda: store, self._do, KINDS, lambda: name, turns, self.caretaker.make_way)
         self.caretaker.start()
         self._leading = asyncio.get_running_loop().create_task(self._lead())

@@ -19,6 +19,7 @@ from gd2raft.engine.calls import StepCall
 from gd2raft.engine.caretaker import Caretaker
 from gd2raft.engine.step_runner import StepError, StepRunner
 from gd2raft.engine.turns import Turns
+from gd2raft.steps.notes import FOLDER, NotesOnDisk
 from gd2raft.store.interface import NoQuorum
 from gd2raft.store.memory import MemoryStore
 
@@ -47,7 +48,7 @@ class Peer:
         self.hangs: asyncio.Event | None = None  # a "do" waits for it
         self.begun: Callable[[], None] = lambda: None
         turns, kinds = Turns(), {KIND.name: KIND}
-        self.caretaker = Caretaker(lambda: self.store, self.do, kinds, lambda: ME, notes, lambda: self.current, turns)
+        self.caretaker = Caretaker(lambda: self.store, self.do, kinds, lambda: ME, NotesOnDisk(notes.parent), lambda: self.current, turns)
         self.runner = StepRunner(lambda: self.store, self.do, kinds, lambda: ME, turns, self.caretaker.make_way)
 
     async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
@@ -75,7 +76,7 @@ class Peer:
 def with_peer(test: Callable[[Peer, Path], Awaitable[None]]) -> Callable[[Path], None]:
     def run(tmp_path: Path) -> None:
         async def body() -> None:
-            notes = tmp_path / "undo"
+            notes = tmp_path / FOLDER
             notes.mkdir()
             peer = Peer(notes)
             try:
