@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import warnings
@@ -23,6 +24,7 @@ FILES = 300
 FOLDERS = 10
 JOB_S = 120.0
 MISSING_S = 10.0
+HALF_MADE = re.compile(r"gf_defrag_fix_layout\] .*lookup failed for:/\S+ \[No data available\]")
 NOT_DATA = {".glusterfs", ".trashcan"}
 
 
@@ -118,11 +120,24 @@ def job_of(peer: Peer, volume: str, what: str = "rebalance") -> dict[str, Any]:
     return found
 
 
-def over(peer: Peer, volume: str, what: str = "rebalance") -> dict[str, Any]:
-    """Wait until the volume's job has ended; it must be completed and without failures."""
+def over(peer: Peer, volume: str, what: str = "rebalance", *, writer_on: Pool | None = None) -> dict[str, Any]:
+    """Wait until the volume's job has ended; it must be completed and without failures.
+
+    While somebody makes directories on `writer_on`, GlusterFS itself counts one that it meets between its mkdir and its gfid
+    (seen in 3 of some hundred runs); the log of the rebalance says so, and nothing else is passed over.
+    """
     found = until(lambda: (j := job_of(peer, volume, what))["status"] != "in progress" and j, f"the {what} of {volume} ends", JOB_S)
-    assert (found["status"], found["failures"]) == ("completed", 0), found
+    errors = [line for one in (writer_on.peers if writer_on else [peer]) for line in rebalance_errors(one, volume)]
+    met = sum(HALF_MADE.search(line) is not None for line in errors) if writer_on else 0
+    assert found["status"] == "completed" and found["failures"] <= met, (found, errors[-20:])
+    if found["failures"]:
+        warnings.warn(f"the {what} met {found['failures']} directories that were just being made", stacklevel=2)
     return found
+
+
+def rebalance_errors(peer: Peer, volume: str) -> list[str]:
+    log = peer.folder / "log" / f"{volume}-rebalance.log"
+    return [line for line in log.read_text(errors="replace").splitlines() if "] E [" in line] if log.exists() else []
 
 
 def rebalance_pids(pool: Pool, volume: str) -> dict[Peer, int]:
@@ -150,7 +165,7 @@ def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(
         if not peer.alive:
             peer.start()
             peer.ready()
-    assert over(pool[2], "v")["id"] == started["id"]
+    assert over(pool[2], "v", writer_on=pool)["id"] == started["id"]
     assert data_files(pool[2].brick_folder("v")) and data_files(pool[3].brick_folder("v")), "nothing was moved"
 
     pids = pool.online("v")
@@ -162,7 +177,7 @@ def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(
         peer.start()
     for peer in pool.peers:
         peer.ready()
-    over(pool[1], "v", "remove-brick")
+    over(pool[1], "v", "remove-brick", writer_on=pool)
     until(lambda: pool[1].call("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": [leaving]}).status == 200, "the commit is done")
 
     one.end()
@@ -251,7 +266,7 @@ def test_a_rebalance_that_is_stopped_ends_and_can_be_started_again(make_pool: Ma
     assert pool[0].must("POST", "/v1/volumes/v/rebalance/stop")["status"] == "stopped"
     until(lambda: not rebalance_pids(pool, "v"), "the process ends")
     assert pool[0].must("POST", "/v1/volumes/v/rebalance/start", {"option": "fix-layout"})["option"] == "fix-layout"
-    over(pool[0], "v")
+    over(pool[0], "v", writer_on=pool)
     one.end()
     one.check()
 
@@ -332,7 +347,7 @@ def test_a_rebalanced_volume_gets_a_third_copy_only_when_its_second_is_filled(ma
     pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[2].brick("v")], "force": True})
     pool.online("v")
     pool[0].must("POST", "/v1/volumes/v/rebalance/start")
-    over(pool[0], "v")
+    over(pool[0], "v", writer_on=pool)
     second = [pool[p].brick("v-second") for p in (1, 2, 0)]
     pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": second, "replica": 2, "force": True})
     pool[0].must("POST", "/v1/volumes/v/options", {"options": {"cluster.self-heal-daemon": "off"}})

@@ -153,7 +153,7 @@ class Faults(World):
                 await peer.store.compact()
 
     async def rivals(self) -> None:
-        """The leader dies, and the timers of two others fire at the same moment: votes split."""
+        """The leader dies, and the timers of two others fire at the same moment, again and again: votes split."""
         leader = self.leader()
         if leader is None:
             return
@@ -164,9 +164,12 @@ class Faults(World):
             if peer is not dead:
                 self._notice(peer, dead.name)
         await asyncio.sleep(self.rng.choice([0.0, 2.2 * self.settings.election_min_s]))
-        for peer in self.rng.sample(list(self.peers.values()), 2):
-            if peer.store is not None and peer.store._voter is not None:
+        for _ in range(self.rng.randint(2, 4)):
+            living = [peer for peer in self.peers.values() if peer.store is not None and peer.store._voter is not None]
+            for peer in self.rng.sample(living, min(2, len(living))):
+                assert peer.store is not None and peer.store._voter is not None
                 peer.store._voter.do(_campaign)
+            await asyncio.sleep(self.rng.random() * self.settings.election_min_s)
         await asyncio.sleep(self.rng.random())
         await self.start(dead)
 
@@ -235,8 +238,9 @@ class Faults(World):
 
 
 def _campaign(guard: Guard, now: float) -> None:
-    if not guard.is_leader:
-        guard._start_pre_vote(now)
+    """Its pre-votes, if it needed any, have come long ago."""
+    if not guard.is_leader and guard.votes and guard.may_lead and guard._installing is None:
+        guard._campaign(now, transfer=False)
 
 
 def check_rot(rng: random.Random, peer: Peer) -> None:
