@@ -100,7 +100,8 @@ def show(state: Path, options: argparse.Namespace) -> Outcome:
 
 def begin(state: Path, options: argparse.Namespace) -> Outcome:
     with recovery.stopped(state):
-        _, found = recovery.look(state)
+        identity, found = recovery.look(state)
+        recovery.check_not_recovered(state, identity.pool_id)
         summary = f"term {found.term}, index {found.index}, {counted(len(recovery.volumes_of(found.frozen)), 'volume')}"
         print(WARNING.format(summary=summary), file=sys.stderr)
         if lost := missing(found):
@@ -141,8 +142,21 @@ def follow(state: Path, options: argparse.Namespace) -> Outcome:
     if options.peer:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
     with recovery.stopped(state):
+        given_up = own_log(state)
         peer = recovery.follow(state, needed(options), options.peer)
-    return [f"Peer {peer} follows the recovered pool. Start its daemon; delete the file."], {"peer": peer}
+    return [f"Peer {peer} follows the recovered pool. Start its daemon; delete the file.", *given_up], {"peer": peer}
+
+
+def own_log(state: Path) -> list[str]:
+    """What this peer's log of the old pool holds, for who wants to know what is given up with it."""
+    try:
+        _, found = recovery.look(state)
+    except (RecoveryRefused, StorageError, IdentityError):
+        return []
+    return [
+        f"Its old log (term {found.term}, index {found.index}, revision {found.frozen.revision}) is kept below {state / recovery.ARCHIVE}: "
+        "what it holds and the pool that went on doesn't is given up."
+    ]
 
 
 def verify(state: Path, options: argparse.Namespace) -> Outcome:

@@ -20,6 +20,7 @@ import msgspec
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Frozen, Items, KeyValueState, Operation, Put
+from gd2raft.peers import herald
 from gd2raft.peers import identity as identities
 from gd2raft.peers.identity import Former, Identity, raft_folder
 from gd2raft.steps.durable import write_durably
@@ -83,9 +84,26 @@ def look(state: Path) -> tuple[Identity, Salvaged]:
 async def begin(state: Path) -> PoolInvitation:
     """Make this peer a pool of one with all that its log holds. Raises what look() does, and OSError."""
     identity, found = look(state)
+    check_not_recovered(state, identity.pool_id)
     secret = identities.load_secret(state, first_start=False)
     former = (Former(pool_id=identity.pool_id, pool_key=identity.pool_key), *(identity.former or ()))[:FORMER_MAX]
     return await _go_on(state, found, identity.peer_id, identity.address, secret, former)
+
+
+def check_not_recovered(state: Path, pool_id: str) -> None:
+    """Raises RecoveryRefused when this peer was told that its pool goes on elsewhere: a second one would be a second truth."""
+    way_out = f"To give that one up, and go on with what this peer has, remove {state / herald.TOLD} first"
+    try:
+        news = herald.remembered(state, pool_id)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RecoveryRefused(
+            f"{state / herald.TOLD}, which says that this pool goes on elsewhere, can't be read ({error}). {way_out}"
+        ) from error
+    if news is not None:
+        raise RecoveryRefused(
+            f"this peer was told that its pool goes on as {news.pool}, begun by peer {news.by}: follow that one "
+            f"(gd2 cluster recover follow, with {INVITATION} from that peer's state folder). {way_out}"
+        )
 
 
 async def restore(state: Path, file: Path, text: str) -> PoolInvitation:
@@ -148,6 +166,7 @@ def follow(state: Path, file: Path, text: str = "") -> str:
         former=invitation.former or msgspec.UNSET,
     )
     identities.save(state, joined)
+    (state / herald.TOLD).unlink(missing_ok=True)
     return peer.id
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
 from gd2raft import services
 from gd2raft.core import jobs, model, plan
@@ -14,7 +16,7 @@ from gd2raft.core.phases import StepOutcome, StepProblem
 from gd2raft.core.plan import CommandError
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, StepCall
 from gd2raft.facts import brick_facts
-from gd2raft.peers.herald import told
+from gd2raft.peers.herald import remember, told
 from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.dispatch import Deferred, Handlers
@@ -25,6 +27,8 @@ from gd2raft.store.interface import StoreError
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
+
+log = structlog.get_logger("remote")
 
 ALIVE_S = 2.0
 DISK_S = 1.0
@@ -121,6 +125,10 @@ class Remote:
 
     async def on_recovered(self, connection: Connection, news: services.Recovered) -> services.Empty:
         if news.former == self._daemon.identity.pool_id:
+            try:
+                await asyncio.to_thread(remember, self._daemon.state, news)
+            except OSError as error:  # it must end all the same; it will be told again
+                log.warning("what this peer was told can't be kept", why=str(error))
             self._daemon.stop(told(news))
         return services.Empty()
 

@@ -56,8 +56,7 @@ def add_size(session: Session, name: str, words: Parsed) -> None:
 def remove_brick(session: Session, words: Parsed) -> None:
     if not words.rest:
         raise WordError("no bricks are given", "name those that are to go: PEER:/path")
-    given = [a for a in REMOVE_ACTIONS if words.flag(a)]
-    action = "force" if sorted(given) == ["commit", "force"] else action_of(words, REMOVE_ACTIONS, REMOVE_USAGE)
+    action = action_of(words, REMOVE_ACTIONS, REMOVE_USAGE)
     name, bricks = words.name(0), list(words.rest)
     if action == "status":
         show_remove_status(session, name, bricks)

@@ -161,7 +161,8 @@ class _Attempt:
         warnings = tuple(raw.headers.get_all("X-Gluster-Warning") or ())
         if raw.headers.get("X-Gluster-Stale"):
             warnings += (
-                f"no quorum in sight: this is what {endpoint.url} knows, at revision {raw.headers.get('X-Gluster-Revision')}; it may be old",
+                f"this is what {endpoint.url} knows, at revision {raw.headers.get('X-Gluster-Revision')}, and may be old: it sees no quorum, "
+                "or has only just started",
             )
         if not raw.body.strip():
             return Answer(raw.status, "", None, warnings)

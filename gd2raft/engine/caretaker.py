@@ -36,7 +36,7 @@ log = structlog.get_logger("caretaker")
 class Notes(Protocol):
     """What steps have noted for their undo, by names that begin with the transaction's id (steps/notes.py)."""
 
-    async def list(self) -> Sequence[str]: ...
+    def list(self) -> Sequence[str]: ...
     async def remove(self, names: Sequence[str]) -> None: ...
 
 
@@ -83,8 +83,9 @@ class Caretaker:
                 continue
             try:
                 await self.tidy()
-                await asyncio.sleep(SWEEP_AFTER_S)
-                await self._sweep_notes()
+                if self._notes.list():  # of a thousand peers, three have written one
+                    await asyncio.sleep(SWEEP_AFTER_S)
+                    await self._sweep_notes()
             except Exception:
                 log.exception("tidying up broke; trying again later")
                 await asyncio.sleep(RETRY_S)
@@ -156,11 +157,11 @@ class Caretaker:
 
     async def _sweep_notes(self) -> None:
         """Remove the notes of transactions that are gone: this peer had what they needed it to know."""
-        names = await self._notes.list()
         if not self._current():
             return
+        names = self._notes.list()
         store, mine = self._store(), model.leftovers_prefix(self._peer_id())
-        # the list is older than this look at the state: a note that was listed had its transaction in the state before it was written
+        # a note's transaction was in the state before it was written
         over = [n for n in names if all(store.get(prefix + n[:ID_CHARS]) is None for prefix in (model.TRANSACTIONS, mine))]
         if over:
             await self._notes.remove(over)

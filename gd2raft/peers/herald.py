@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -18,10 +19,13 @@ from gd2raft.peers.identity import Former, Identity
 from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.hello import HelloPolicy, key_id_of
 from gd2raft.rpc.pool import ConnectionPool
+from gd2raft.steps.durable import write_durably
 
 EVERY_S = 2.0
 AT_ONCE = 16
 TIMEOUT_S = 2.0
+TOLD = "recovered-elsewhere.json"
+"""In the state folder of a peer that was told: what it was told."""
 
 log = structlog.get_logger("herald")
 
@@ -81,3 +85,26 @@ def told(news: services.Recovered) -> str:
         "must not decide anything for the old one. Bricks run on. Copy recovered-pool.json from that peer's state folder to here, run "
         "`gd2 cluster recover follow FILE`, and start this daemon again"
     )
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What a peer was told: its pool `former` goes on as `pool`, begun by the peer `by`."""
+
+    former: str
+    pool: str
+    by: str
+
+
+def remember(state: Path, news: services.Recovered) -> None:
+    """So that `recover begin` on this peer doesn't make a second pool of the old one. Raises OSError."""
+    told = Told(former=news.former, pool=news.pool_id, by=news.by)
+    write_durably(state / TOLD, msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+
+
+def remembered(state: Path, pool_id: str) -> Told | None:
+    """What this peer was told of the pool that it is in; None: nothing. Raises OSError, MsgspecError for a file that is none of ours."""
+    try:
+        news = msgspec.json.decode((state / TOLD).read_bytes(), type=Told)
+    except FileNotFoundError:
+        return None
+    return news if news.former == pool_id else None

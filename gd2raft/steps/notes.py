@@ -49,13 +49,16 @@ def path_of(context: StepContext, what: str) -> Path:
 
 
 class NotesOnDisk:
-    """All notes of this peer, for who throws old ones away. In threads: to remove a file that was fsynced may wait for the disk."""
+    """All notes of this peer, for who throws old ones away: in a thread, since to remove a file that was fsynced may wait for the disk."""
 
     def __init__(self, localstatedir: Path) -> None:
         self._folder = localstatedir / FOLDER
 
-    async def list(self) -> Sequence[str]:
-        return await asyncio.to_thread(lambda: os.listdir(self._folder) if self._folder.is_dir() else [])
+    def list(self) -> Sequence[str]:
+        try:
+            return os.listdir(self._folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     async def remove(self, names: Sequence[str]) -> None:
         def work() -> None:

@@ -36,10 +36,6 @@ FLAGS = {"create-brick-dir": True}
             "volume remove-brick v1 replica 2 n2:/b/2 force", "POST /v1/volumes/v1/remove-brick/commit",
             {"bricks": ["n2:/b/2"], "replica": 2, "force": True}, volume_info(), "success",
         ),
-        (
-            "volume remove-brick v1 n2:/b/2 commit force", "POST /v1/volumes/v1/remove-brick/commit",
-            {"bricks": ["n2:/b/2"], "force": True}, volume_info(), "success",
-        ),
         ("volume rebalance v1 start", "POST /v1/volumes/v1/rebalance/start", {"option": ""}, JOB, "rebalance v1 status"),
         ("volume rebalance v1 fix-layout start", "POST /v1/volumes/v1/rebalance/start", {"option": "fix-layout"}, JOB, "success"),
         ("volume rebalance v1 start force", "POST /v1/volumes/v1/rebalance/start", {"option": "force"}, JOB, "success"),
@@ -64,6 +60,7 @@ def test_words_become_one_request(gd2, peer, line, request_line, body, reply, sh
         ("volume remove-brick v1 start", "no bricks"),
         ("volume remove-brick v1 n2:/b", "one of start, stop, status, commit, force"),
         ("volume remove-brick v1 n2:/b start stop", "exclude each other"),
+        ("volume remove-brick v1 n2:/b commit force", "exclude each other"),
         ("volume remove-brick v1 n2:/b comit", "did you mean 'commit'"),
         ("volume rebalance v1", "one of start, stop, status"),
         ("volume rebalance v1 start status", "exclude each other"),

@@ -81,7 +81,8 @@ def test_a_pool_of_five_that_lost_three_goes_on_and_the_three_can_not_come_back_
     for peer in (follows, *lost):
         assert peer.ended() == 1
         assert "recovered from a loss of quorum" in peer.log_tail()
-        done(recover(peer, "follow", invitation))
+        assert alone.id in recover(peer, "begin").err, "a second recovery of one pool is refused"
+        assert "is given up" in done(recover(peer, "follow", invitation)).out
         assert recover(peer, "follow", invitation).code == 1, "twice is refused"
         peer.start().ready()
     pool.whole()

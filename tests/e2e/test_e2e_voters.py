@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kit.peer import Peer
@@ -87,3 +88,29 @@ def test_a_copy_of_a_peer_ends_by_itself_with_a_message_and_the_original_goes_on
     assert "must not run twice" in copy.log_tail()
     pool.whole(members)
     members[0].must("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": "61%"}})
+
+
+@pytest.mark.timeout(300)
+def test_an_old_copy_of_a_peers_state_that_is_put_back_is_brought_up_to_date_and_told_of(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(3).start().form()
+    leader = pool.leader()
+    other = next(p for p in pool.peers if p is not leader)
+
+    def change(percent: int) -> None:
+        leader.must("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": f"{percent}%"}})
+        value = f"{percent}%"
+        until(lambda: {o["key"]: o for o in other.get("/v1/cluster/options")}["cluster.server-quorum-ratio"]["value"] == value, "it has it")
+
+    other.kill()
+    shutil.copytree(other.state, tmp_path / "copy")
+    other.start().ready()
+    for percent in range(52, 57):
+        change(percent)
+    other.kill()
+    shutil.rmtree(other.state)
+    shutil.copytree(tmp_path / "copy", other.state)
+    other.start().ready()
+    change(61)
+    until(lambda: "which it had acknowledged" in leader.log.read_text(errors="replace"), "the leader tells of it")
+    assert pool.leader() is leader
+    pool.whole()

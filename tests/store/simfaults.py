@@ -70,8 +70,12 @@ class Faults(World):
         self.loop.create_task(self.start(peer))
 
     async def cut_off_leader(self) -> None:
+        """Half of the time in the middle of a hand-over: then it may believe for a whole election time-out that it still leads."""
         leader = self.leader()
-        if leader is not None:
+        if leader is not None and self.rng.random() < 0.5:
+            self.loop.create_task(self._quietly(self.transfer()))
+            await asyncio.sleep(self.rng.random() * 4 * self.delay_s)
+        if leader is not None and self.loop.now < self.duration_s:  # what is cut later stays cut
             self.trace(f"cut off the leader {leader.peer}")
             self.cut = {pair for other in self.peers for pair in ((leader.peer, other), (other, leader.peer)) if other != leader.peer}
             self.suspect, self.suspect_until = leader.peer, self.loop.now + 2

@@ -91,7 +91,7 @@ COMMANDS: dict[str, Command[Any]] = {
 class NoNotes:
     """These steps write none."""
 
-    async def list(self) -> Sequence[str]:
+    def list(self) -> Sequence[str]:
         return []
 
     async def remove(self, names: Sequence[str]) -> None:

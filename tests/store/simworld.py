@@ -278,6 +278,7 @@ class World:
         if guard.is_leader:
             known = self.leaders.setdefault(guard.term, peer.name)
             assert known == peer.name, f"{known} and {peer.name} lead in term {guard.term}"
+        assert not guard.forgotten, f"{peer.name} says that an acknowledged entry was lost by a peer, and these disks lose none"
 
     def on_committed(self, peer: Peer, frames: Sequence[Entry]) -> None:
         for frame in frames:

@@ -359,3 +359,55 @@ def test_a_lagging_log_is_found_one_term_at_a_time_not_one_entry() -> None:
     scene = Scene(entries=(entry(1, 1), *(entry(i, 2) for i in range(2, 50))))
     said = scene.say("b", append(9, (40, 8), entry(41, 9)))
     assert [(reply.match, reply.next) for reply in of(m.AppendReply, said)] == [(0, 2)]
+
+
+def test_a_voter_that_lost_what_it_had_acknowledged_is_told_of_and_brought_up_to_date() -> None:
+    """An old copy of its state was put back while we lead: without care every later commit would wait for its silence to end."""
+    scene = Scene()
+    scene.elect()
+    index = [scene.propose() for _ in range(3)][-1]
+    scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, index, 0))
+    assert scene.guard.commit_index == index
+
+    def deny() -> list[m.Append]:
+        scene.pass_time(SETTINGS.heartbeat_s)
+        said = scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, 0, 2))
+        return [message for peer, message in said if peer == "b" and isinstance(message, m.Append)]
+
+    assert [a.prev_index for a in deny()] == [index], "it is asked once more, at what it acknowledged"
+    assert scene.guard.take_forgetful() == []
+    (sent,) = deny()
+    assert (sent.prev_index, [e[1] for e in sent.entries]) == (1, list(range(2, index + 1)))
+    assert scene.guard.take_forgetful() == [("b", index, 1)] and scene.guard.kernel.match_index("b") == 1
+    new = scene.propose()
+    scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, index, 0))
+    assert scene.guard.commit_index == index, "it has not got the new one yet"
+    scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, new, 0))
+    assert scene.guard.commit_index == new and scene.guard.take_forgetful() == []
+
+
+def test_a_denial_that_was_overtaken_by_an_acknowledgement_proves_nothing() -> None:
+    scene = Scene()
+    scene.elect()
+    early = scene.guard._round
+    index = scene.propose()
+    scene.pass_time(SETTINGS.heartbeat_s)
+    scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, index, 0))
+    for _ in range(3):
+        scene.say("b", m.AppendReply(scene.guard.term, early, 0, 1))
+        scene.pass_time(SETTINGS.heartbeat_s)
+    assert scene.guard.forgotten == 0 and scene.guard.progress["b"].match == index
+
+
+def test_a_denial_from_the_start_of_a_term_below_what_was_acknowledged_is_probed_there() -> None:
+    """Its log goes on with entries of the old term that we don't have: it asks for that term from its start, which it shares with us."""
+    scene = Scene(entries=tuple(entry(index, 1) for index in range(1, 4)), commit=1)
+    scene.elect()
+    index = scene.propose()
+    scene.pass_time(SETTINGS.heartbeat_s)
+    scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, 3, 0))  # it matched there, and the rest was lost on its way
+    scene.pass_time(SETTINGS.heartbeat_s)
+    said = scene.say("b", m.AppendReply(scene.guard.term, scene.guard._round, 0, 2))
+    (sent,) = [message for peer, message in said if peer == "b" and isinstance(message, m.Append)]
+    assert sent.prev_index == 3 and [e[1] for e in sent.entries] == list(range(4, index + 1)), "what replaces its old entries"
+    assert scene.guard.forgotten == 0

@@ -13,7 +13,7 @@ import math
 import random
 
 from gd2raft.store.raft import messages as m
-from gd2raft.store.raft.inbox import Inbox, Install, Out, ReadDone
+from gd2raft.store.raft.inbox import Forgetful, Inbox, Install, Out, ReadDone
 from gd2raft.store.raft.kernel import FOLLOWER, LEADER
 from gd2raft.store.raft.log import Log, config_command
 from gd2raft.store.raft.messages import Message
@@ -59,6 +59,10 @@ class Guard(Inbox):
     def take_wanted_snapshots(self) -> list[str]:
         wanted, self._wanted = self._wanted, []
         return wanted
+
+    def take_forgetful(self) -> list[Forgetful]:
+        forgetful, self._forgetful = self._forgetful, []
+        return forgetful
 
     def take_install(self) -> Install | None:
         install, self._install = self._install, None

@@ -33,6 +33,14 @@ class ReadDone(NamedTuple):
     index: int | None  # type: ignore[assignment]
 
 
+class Forgetful(NamedTuple):
+    """A peer that has entries up to `has` only, though it had acknowledged those up to `had`: its disk lost them, or is an old copy."""
+
+    peer: str
+    had: int
+    has: int
+
+
 class Incoming:
     """A log snapshot that is arriving."""
 
@@ -83,6 +91,8 @@ class Inbox:
         self._tickets = 0
         self._reads_done: list[ReadDone] = []
         self._wanted: list[str] = []
+        self._forgetful: list[Forgetful] = []
+        self.forgotten = 0  # how often a peer was found to have lost what it had acknowledged
         self._incoming: Incoming | None = None
         self._install: Install | None = None
         self._installing: tuple[str, Install] | None = None
@@ -258,7 +268,11 @@ class Inbox:
             return  # D3: an answer to an older leadership counts for nothing
         self._heard_from(progress, message.round, now)
         if message.next:
-            progress.reset(message.next, self.log.last_index)
+            had = progress.match
+            if progress.reset(message.next, self.log.last_index, now=self._round, asked=message.round):
+                self.kernel.forget_match(peer, progress.match)
+                self._forgetful.append(Forgetful(peer, had, progress.match))
+                self.forgotten += 1
         elif message.match:
             self._acknowledged(peer, progress, message.match, now)
 

@@ -231,6 +231,12 @@ class Kernel:
     def match_index(self, peer: str) -> int:
         return int(self._get("raftMatchIndex").get(Node(peer), 0))
 
+    def forget_match(self, peer: str, index: int) -> None:
+        """A voter has less than it acknowledged: what lies above `index` doesn't count for it any more."""
+        match = self._get("raftMatchIndex")
+        if Node(peer) in match:
+            match[Node(peer)] = min(match[Node(peer)], index)
+
     def _take(self) -> list[tuple[str, dict[str, Any]]]:
         sent, self._transport.sent = self._transport.sent, []
         return sorted(sent, key=lambda item: item[0])  # the kernel walks over a set: its order must not matter

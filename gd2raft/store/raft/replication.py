@@ -38,6 +38,7 @@ class Progress:
         self.flying_bytes = 0
         self.snapshot: Transfer | None = None
         self.leaving_since: float | None = None  # it votes no more and shall learn of it
+        self.doubted: int | None = None  # the round in which it denied what it had acknowledged; since then it is probed there
 
     def acknowledged(self, match: int) -> bool:
         """The peer has everything up to `match`; whether that is news."""
@@ -48,18 +49,31 @@ class Progress:
         self.next = max(self.next, match + 1)
         if self.state is State.PROBE or (self.state is State.SNAPSHOT and news):
             self.state, self.snapshot = State.REPLICATE, None
-        self.probing = False
+        self.probing, self.doubted = False, None
         return news
 
-    def reset(self, following: int, last_index: int) -> None:
-        """The peer wants entries from `following` on. Below what it acknowledged, that is old news that was overtaken."""
-        if following <= self.match:
-            return
+    def reset(self, following: int, last_index: int, *, now: int, asked: int) -> bool:
+        """The peer wants entries from `following` on. True when that proves that it has lost what it acknowledged.
+
+        Below that it may be old news, or the start of a term of which it has more: it is probed at what it acknowledged. A denial of what
+        was sent later than that (`asked`: the round of the message that it answers, `now`: ours) leaves no doubt.
+        """
+        denied = following <= self.match
+        lost = denied and self.doubted is not None and asked > self.doubted
+        if lost:
+            self.match, self.doubted = following - 1, None
+        elif denied:
+            if self.doubted is not None:
+                return False
+            following, self.doubted = self.match + 1, now
+        else:
+            self.doubted = None
         self.next = min(following, last_index + 1)
         if self.state is not State.SNAPSHOT:
             self.state, self.probing = State.PROBE, False
         self.flying.clear()
         self.flying_bytes = 0
+        return lost
 
     def check(self) -> None:
         assert self.match < self.next, "the next entry to send has been acknowledged"

@@ -152,6 +152,14 @@ class Voter:
                 answer.set_result(-1 if done.index is None else done.index)
         for peer in self.guard.take_wanted_snapshots():
             self._spawn(self._give_snapshot(peer))
+        for one in self.guard.take_forgetful():
+            logger.critical(
+                "peer %s has lost entries %d to %d of its log, which it had acknowledged: an old copy of its state was put back, or its disk "
+                "forgets what it has fsynced. It is brought up to date; had this leader died first, changes could have been lost",
+                one.peer,
+                one.has + 1,
+                one.had,
+            )
         if (install := self.guard.take_install()) is not None:
             self._spawn(self._take_snapshot(install))
         self._on_progress()
