@@ -31,7 +31,6 @@ from gd2raft.sunrpc.server import SunRpcServer
 from gd2volgen.description import Description
 
 SERVERS_LISTED_MAX = 16
-GATHER_S = 0.5
 BREATH_S = 0.01
 """The answer to the client goes first, and changes that come together are followed together. (Steps that wait for it follow at once.)"""
 CLIENTS_GO_S = 4.0
@@ -81,6 +80,7 @@ class Gluster:
         self._dirty: set[str] = set()
         self._everything = False
         self._wake = asyncio.Event()
+        self._was_idle = False  # when the state was followed last
         self._follow_lock = asyncio.Lock()
         self._held: dict[str, str] = {}  # path of a brick that a transaction keeps stopped -> that transaction
         self._released: set[str] = set()  # bricks that have left their volume, and their clients them
@@ -102,7 +102,8 @@ class Gluster:
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="gluster follows the state")
-        self.changed(None)
+        self._everything = True
+        self._wake.set()
 
     async def close(self) -> None:
         if self._task is not None:
@@ -112,7 +113,9 @@ class Gluster:
         await self.crawls.close()
 
     def changed(self, volumes: Iterable[str] | None) -> None:
-        """These volumes changed (None: anything may have)."""
+        """These volumes changed (None: anything may have). Of a thousand peers most have nothing to follow when others join."""
+        if self._was_idle and self._idle_here():
+            return
         if volumes is None:
             self._everything = True
         else:
@@ -125,14 +128,14 @@ class Gluster:
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            # of a thousand peers most have nothing to follow when others join
-            await asyncio.sleep(GATHER_S if self._idle_here() else BREATH_S)
+            await asyncio.sleep(BREATH_S)
             self._wake.clear()
             names, everything = self._dirty, self._everything
             self._dirty, self._everything = set(), False
             try:
                 await self.follow()
                 await self._refresh(names, everything)
+                self._was_idle = self._idle_here()
             except Exception:
                 log.exception("following the state broke; trying again")
                 self._everything = True
@@ -140,7 +143,7 @@ class Gluster:
                 self._wake.set()
 
     def _idle_here(self) -> bool:
-        """Nothing of GlusterFS runs here, nobody is connected, and no brick is to run: a change can wait for those after it."""
+        """Nothing of GlusterFS runs here, nobody is connected, and no brick is to run: no change is of interest."""
         return not self._processes.keys() and not self._view().brick_claims(self._peer_id()) and not (self.server and self.server.connected)
 
     async def _refresh(self, names: set[str], everything: bool) -> None:

@@ -2,7 +2,8 @@
 
 PyJWT loads cryptography (7 MB) for algorithms that we refuse, pysyncobj for a transport that we don't use, and structlog
 loads rich (5 MB) for coloured consoles; aiohttp reads all certificate authorities of the system (2 MB, and 30 ms of each start)
-for its client of https, which we don't use. And the C library is told to give freed memory back.
+for its client of https, which we don't use. And the C library is told to give freed memory back, and asyncio not to take so much
+for each read that it has to.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import ctypes
 import importlib
 import ssl
 import sys
+from asyncio import selector_events
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # <malloc.h>
 KEPT_FREE_BYTES = 256 * 1024
+READ_BYTES = 64 * 1024
 
 
 def import_without(name: str, unused: str) -> None:
@@ -49,7 +52,14 @@ def give_memory_back() -> None:
         mallopt(parameter, value)
 
 
+def read_in_smaller_pieces() -> None:
+    """asyncio asks for 256 KiB whenever it reads; messages are mostly below 1 KiB. As much as KEPT_FREE_BYTES is mapped, cut and unmapped each
+    time: three calls of the kernel and a page fault beside the one that reads."""
+    selector_events._SelectorTransport.max_size = READ_BYTES  # type: ignore[attr-defined]
+
+
 give_memory_back()
+read_in_smaller_pieces()
 import_without("jwt", "cryptography")
 import_without("pysyncobj", "cryptography")
 import_without("structlog", "rich")

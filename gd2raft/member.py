@@ -18,7 +18,7 @@ from gd2raft import services
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Expect, Put
-from gd2raft.core.liveness import LOST_GRACE_S, Sight, Told
+from gd2raft.core.liveness import LOST_GRACE_S
 from gd2raft.core.membership import Candidate, VotersWished, upstreams
 from gd2raft.engine.calls import CommandCall, Done, RunStep
 from gd2raft.engine.initiator import Initiator
@@ -28,6 +28,7 @@ from gd2raft.peers.feed import Feed, State
 from gd2raft.peers.follow import Follower, Upstream
 from gd2raft.peers.identity import Identity
 from gd2raft.peers.nolog import NoLog
+from gd2raft.peers.outlook import Outlook
 from gd2raft.peers.snapshots import SnapshotServer, fetch_snapshot
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
@@ -36,7 +37,6 @@ from gd2raft.steps.registry import steps
 from gd2raft.store.interface import Store, StoreError
 from gd2raft.store.raft.node import Frame, RaftStore
 
-STATE_VALID_S = 5.0
 PEERS_GUARD = "peers"
 """Every change of a peer's record touches it."""
 LEAD_CHECK_S = 1.0
@@ -112,11 +112,8 @@ class Member:
         """Set once this peer's state has been as new as the leader's: from then on it may stop what the state doesn't want."""
         self.identity, self.store, self._around = identity, store, surroundings
         self._cache: dict[str, tuple[int, model.Record]] = {}
-        self.sight = Sight(identity.peer_id)
-        self._last_online: frozenset[str] = frozenset({identity.peer_id})
-        self._told = Told()
-        self._pool_state: services.PoolState | None = None
-        self._pool_state_at = 0.0
+        self.outlook = Outlook(identity.peer_id)
+        self.sight = self.outlook.sight
         self._known_since: dict[str, float] = {}
         self._members: frozenset[str] = frozenset()
         self._members_at = -1  # revision of their guard key
@@ -279,7 +276,7 @@ class Member:
             begins = status.role == "leader" and seen[:3] != self._seen_status[:3]  # not at each change of the voters: one of them is gone
             self._seen_status = seen
             if begins:  # at once: commands that come now ask who is in sight
-                self.sight.seed(self._told.online | set(status.voters), self._now())
+                self.sight.seed(self.outlook.told | set(status.voters), self._now())
             log.info(
                 "raft" if self.replicates else "etcd",
                 role=status.role,
@@ -350,7 +347,7 @@ class Member:
 
     def known_voters(self) -> Sequence[str]:
         """Who votes, as far as this peer knows: the log of a learner doesn't say it before the voters change for the first time."""
-        return self.store.status().voters or (self._pool_state.voters if self._pool_state is not None else ())
+        return self.store.status().voters or self.outlook.told_voters
 
     def voters(self) -> frozenset[str]:
         """Who can lead."""
@@ -402,11 +399,10 @@ class Member:
 
     def heard(self, state: services.PoolState | None) -> None:
         if state is None:
-            if self.store.status().role == "learner" and self._now() - self._pool_state_at > STATE_VALID_S:
+            if self.store.status().role == "learner" and self.outlook.is_old(self._now()):
                 self.log.note_leader("", 0, False)
             return
-        self._pool_state, self._pool_state_at = state, self._now()
-        self._told.hear(state.online, state.came, state.went)
+        self.outlook.hear(state, self._now())
         if self.store.status().role == "learner":
             self.log.note_leader(state.leader, state.term, state.quorum)
 
@@ -456,34 +452,16 @@ class Member:
 
     def online(self) -> frozenset[str]:
         """The peers in sight, as the leader sees them; this peer always is."""
-        now = self._now()
-        if self.leads():
-            seen = self.sight.online(now) & self.members()
-        elif now - self._pool_state_at > STATE_VALID_S:
-            seen = self.sight.online(now)
-        else:
-            seen = self._told.online
-        online = seen if self.identity.peer_id in seen else seen | {self.identity.peer_id}
-        if online is not self._last_online and online != self._last_online:
-            self._log_transitions(online)
-            self._last_online = online
-        return self._last_online  # the same object as long as nothing changes: who compares it with what was told is done at once
+        return self.outlook.online(self._now(), leads=self.leads(), members=self.members)
 
     async def lose_sight(self, peer_id: str) -> None:
         """The peer was asked and isn't there: it has a moment left to show that it is, as when its connection breaks."""
         self.sight.lost(peer_id, self._now())
         await asyncio.sleep(LOST_GRACE_S)
 
-    def _log_transitions(self, online: frozenset[str]) -> None:
-        """Transitions that matter to an operator become log lines."""
-        for peer_id in sorted(online - self._last_online):
-            log.info("peer is up", peer=peer_id)
-        for peer_id in sorted(self._last_online - online):
-            log.warning("peer is down", peer=peer_id)
-
     def soft_state(self) -> State:
         status = self.store.status()
-        depth = 0 if status.role != "learner" else 1 + (self._pool_state.depth if self._pool_state is not None else 0)
+        depth = 0 if status.role != "learner" else self.outlook.depth
         return status.leader, status.term, status.quorum, self.known_voters(), depth
 
     @staticmethod

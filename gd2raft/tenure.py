@@ -163,7 +163,8 @@ class Tenure:
             hint.write(store.pool, index, term)
         elif not self._hint_waits:
             self._hint_waits = True
-            asyncio.get_running_loop().call_later(HINT_RETRY_S, self._note_committed_later, store, hint)
+            later_s = HINT_RETRY_S if store.is_voter else store.settings.learner_sync_s
+            asyncio.get_running_loop().call_later(later_s, self._note_committed_later, store, hint)
 
     def _note_committed_later(self, store: RaftStore, hint: CommitHint) -> None:
         self._hint_waits = False

@@ -1,9 +1,5 @@
-"""The pool of records that the tests of commands use serves here too."""
+"""Machines differ in speed: nothing here has a deadline."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "commands"))
 from hypothesis import settings
 
 settings.register_profile("no-deadline", deadline=None)  # the cores are shared and noisy

@@ -1,13 +1,8 @@
-"""The pool of records that the tests of commands use serves here too; and nobody waits for long."""
-
-import sys
-from pathlib import Path
+"""Nobody waits for long."""
 
 import pytest
 
 from gd2raft.engine import initiator, leader
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "commands"))
 
 
 @pytest.fixture(autouse=True)
