@@ -140,9 +140,10 @@ def commit() -> str:
 def write_docs(name: str, title: str, measured: Comparison, facts: Sequence[str], *, repeat: str = "") -> None:
     """Replace (or append) the section `name` in docs/benchmarks.md, and its plot docs/plots/<name>.svg. `repeat`: the benchmark, when it
     is called otherwise."""
+    measured_on = commit()  # before the plot is written: that would be an uncommitted change
     plot(DOCS / "plots" / f"{name}.svg", title, measured)
     today = datetime.datetime.now(datetime.UTC).date()
-    about = [f"{today}, commit {commit()}.", f"{machine()}.", *facts, f"Repeat: `./dev bench {repeat or name} --write-docs`."]
+    about = [f"{today}, commit {measured_on}.", f"{machine()}.", *facts, f"Repeat: `./dev bench {repeat or name} --write-docs`."]
     body = "\n".join([f"## {title}", "", *(f"- {line}" for line in about), "", markdown(measured.table())])
     note = "Middle half: 25th to 75th percentile. p99 is by nearest rank: with fewer than 100 values it is the largest."
     replace_section(DOCS / "benchmarks.md", name, f"{body}\n\n{note}\n\n![{title}](plots/{name}.svg)")
