@@ -87,7 +87,7 @@ def told(news: services.Recovered) -> str:
     )
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class GoneOn(msgspec.Struct, frozen=True, kw_only=True):
     """What a peer was told: its pool `former` goes on as `pool`, begun by the peer `by`."""
 
     former: str
@@ -97,14 +97,14 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 def remember(state: Path, news: services.Recovered) -> None:
     """So that `recover begin` on this peer doesn't make a second pool of the old one. Raises OSError."""
-    told = Told(former=news.former, pool=news.pool_id, by=news.by)
-    write_durably(state / TOLD, msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
+    gone_on = GoneOn(former=news.former, pool=news.pool_id, by=news.by)
+    write_durably(state / TOLD, msgspec.json.format(msgspec.json.encode(gone_on), indent=1) + b"\n")
 
 
-def remembered(state: Path, pool_id: str) -> Told | None:
+def remembered(state: Path, pool_id: str) -> GoneOn | None:
     """What this peer was told of the pool that it is in; None: nothing. Raises OSError, MsgspecError for a file that is none of ours."""
     try:
-        news = msgspec.json.decode((state / TOLD).read_bytes(), type=Told)
+        news = msgspec.json.decode((state / TOLD).read_bytes(), type=GoneOn)
     except FileNotFoundError:
         return None
     return news if news.former == pool_id else None
