@@ -35,6 +35,7 @@ EACH_OTHER_MIB = 0.008  # and for each peer that it knows
 PIDS_EACH = 8
 CALL_S = 120.0
 END_S = 20.0
+VOTERS_NICE = -10
 LOAD_S = 60.0
 FDS = 65536
 
@@ -188,6 +189,13 @@ class Crowd:
                 raise NotDone("killed daemons don't end")
         for number in doomed:
             self.board.forget(number)
+
+    def go_first(self, numbers: Iterable[int]) -> None:
+        """These get a processor before the others, as if their machines were their own."""
+        for number in numbers:
+            with contextlib.suppress(OSError, KeyError):  # it has ended
+                for task in Path(f"/proc/{self.pids[number]}/task").iterdir():
+                    os.setpriority(os.PRIO_PROCESS, int(task.name), VOTERS_NICE)
 
     # asking
 

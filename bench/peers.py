@@ -1,6 +1,6 @@
 """`bench peers --peers N`: a pool of N real daemons on this machine, and what it costs to be so many.
 
-The daemons are whole ones, forked from a zygote (crowd.py), joined over the peer RPC one probe at a time per prober. Each
+The daemons are whole ones, forked from a zygote (crowd.py), joined over the peer RPC, many by one request. Each
 experiment prints what it found at once; raw results go to docs/plots/peers-N.json with --write-docs. Bricks are real ones.
 """
 
@@ -35,7 +35,7 @@ JOIN = ("join.ask", "join.invite", "step.run", "follow.open", "follow.snapshot",
 FEED = ("follow.frames",)
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BRICKS = 30
-PROBERS = 8
+JOINED_AT_ONCE = 50
 STARTED_AT_ONCE = 50
 COMMANDS = 5
 CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
@@ -83,6 +83,8 @@ class Experiments(Pool):
         for name, step in steps:
             if name in ("start", "form") or name in chosen:
                 self.say(f"experiment: {name}")
+                if name not in ("start", "form"):
+                    self.voters_first()
                 step()
 
     # forming
@@ -100,35 +102,16 @@ class Experiments(Pool):
         self.note(start_all_s=time.monotonic() - began)
 
     def form(self) -> None:
-        """Probes from one peer, PROBERS at a time."""
-        waiting = list(range(1, self.size - 1))
-        problems: list[str] = []
-        lock = threading.Lock()
-
-        def prober() -> None:
-            connection = http.client.HTTPConnection(self.crowd.address(0), 24007, timeout=120)
-            while True:
-                with lock:
-                    if not waiting or problems:
-                        return
-                    number = waiting.pop(0)
-                    if number % 100 == 0:
-                        self.say(f"joined about {number}")
-                try:
-                    self.crowd.ask_on(connection, 0, "POST", "/v1/peers", {"addresses": [self.crowd.address(number)]})
-                except (NotDone, OSError, http.client.HTTPException) as error:
-                    with lock:
-                        problems.append(str(error))
-
+        """All but the last join, JOINED_AT_ONCE by each request to the first peer, one request after the other."""
         before = self.crowd.cpu_s()
         began = time.monotonic()
-        probers = [threading.Thread(target=prober) for _ in range(min(PROBERS, self.size - 2))]
-        for thread in probers:
-            thread.start()
-        for thread in probers:
-            thread.join()
-        if problems:
-            raise NotDone(problems[0])
+        for first in range(1, self.size - 1, JOINED_AT_ONCE):
+            batch = range(first, min(first + JOINED_AT_ONCE, self.size - 1))
+            newcomers = [{"addresses": [self.crowd.address(number)]} for number in batch]
+            self.crowd.ask(0, "POST", "/v1/cluster/peers?timeout=120", {"peers": newcomers}, 125.0)
+            self.voters_first()
+            if first > 1 and (self.size <= 300 or not first // JOINED_AT_ONCE % 2):
+                self.say(f"joined {batch[-1]}")
         probed = time.monotonic() - began
         self.everybody_current(240)
         self.crowd.until("everybody is online and enough vote", self.is_whole, 240)
@@ -346,6 +329,7 @@ class Experiments(Pool):
         board = self.crowd.board
         self.crowd.until("everybody has its state again", lambda: all(board.revision(n) >= before for n in everybody), 300, 0.1)
         states = time.monotonic() - began
+        self.voters_first()
         self.writes_again(everybody[:3], 120)
         self.everybody_current(120)
         self.crowd.until("everybody is online", self.is_whole, 180)

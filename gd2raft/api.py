@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from gd2raft import __version__
 from gd2raft.cluster_status import cluster_status
 from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.commands.peers_add import PeersAdd
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import ABSENT, Commit, Event, Expect, Put
 from gd2raft.core.options import OptionTable
@@ -128,13 +129,15 @@ class DaemonApi:
             expect=context.expect,
         )
         if isinstance(request, PeerAdd) and request.found is not None:
-            await self._come_into_sight(request.found.id)
+            await self._come_into_sight({request.found.id})
+        if isinstance(request, PeersAdd):
+            await self._come_into_sight({found.id for found in request.found})
         return done
 
-    async def _come_into_sight(self, peer_id: str) -> None:
+    async def _come_into_sight(self, peer_ids: Set[str]) -> None:
         """Who has just joined shall not be listed as offline: its first lease is on its way."""
         for _ in range(int(IN_SIGHT_S / IN_SIGHT_EVERY_S)):
-            if peer_id in self._daemon.online():
+            if peer_ids <= self._daemon.online():
                 return
             await asyncio.sleep(IN_SIGHT_EVERY_S)
 

@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gd2raft.commands import quota
-from gd2raft.commands.peer_add import PeerAdd
+from gd2raft.commands.peer_add import FoundPeer, PeerAdd
 from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_replace import PeerReplace
+from gd2raft.commands.peers_add import Newcomer, PeersAdd, all_of
 from gd2raft.commands.quota_limit import QuotaSetLimit
 from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, Put
-from gd2raft.core.plan import Failed, NotFound, Request, Unavailable, View
+from gd2raft.core.plan import CommandError, Failed, NotFound, Request, Unavailable, View
 from gd2raft.peers.moving import local_address_towards
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
+
+ASKED_AT_ONCE = 16
+"""Of the addresses of many newcomers: one that doesn't answer takes its time, and each is a handshake."""
 
 
 async def enquire(daemon: Daemon, request: Request) -> Request:
@@ -34,12 +38,37 @@ async def enquire(daemon: Daemon, request: Request) -> Request:
 
 async def found(daemon: Daemon, request: PeerAdd | PeerReplace) -> Request:
     """Ask the address who answers there."""
-    if not daemon.member.store.status().quorum:
-        raise Unavailable("no quorum: no peer can join now, nothing was changed", hint="bring the other voters back")
+    _check_quorum(daemon)
     answered = await daemon.prober.find(request.addresses)
     if answered.id != daemon.identity.peer_id:
         await _know_own_address(daemon, answered.address)
     return msgspec.structs.replace(request, found=answered)
+
+
+async def all_found(daemon: Daemon, request: PeersAdd) -> Request:
+    """Ask all addresses, some at a time."""
+    _check_quorum(daemon)
+    turns = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def ask(newcomer: Newcomer) -> FoundPeer | CommandError:
+        async with turns:
+            try:
+                return await daemon.prober.find(newcomer.addresses)
+            except CommandError as error:
+                return error
+
+    answers = await asyncio.gather(*(ask(newcomer) for newcomer in request.peers))
+    if problems := [answer for answer in answers if isinstance(answer, CommandError)]:
+        raise all_of(problems, len(request.peers))
+    answered = [answer for answer in answers if isinstance(answer, FoundPeer)]
+    if others := [found for found in answered if found.id != daemon.identity.peer_id]:
+        await _know_own_address(daemon, others[0].address)
+    return msgspec.structs.replace(request, found=answered)
+
+
+def _check_quorum(daemon: Daemon) -> None:
+    if not daemon.member.store.status().quorum:
+        raise Unavailable("no quorum: no peer can join now, nothing was changed", hint="bring the other voters back")
 
 
 async def placed(daemon: Daemon, request: PeerEdit) -> Request:
@@ -84,6 +113,7 @@ async def _know_own_address(daemon: Daemon, other: str) -> None:
 
 ENQUIRIES: Mapping[type[Request], Callable[[Daemon, Any], Awaitable[Request]]] = {
     PeerAdd: found,
+    PeersAdd: all_found,
     PeerReplace: found,
     PeerEdit: placed,
     QuotaSetLimit: looked_up,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gd2cli.spec import Spec
@@ -11,13 +13,29 @@ from gd2cli.words import Grammar, Parsed, Word, WordError
 if TYPE_CHECKING:
     from gd2cli.session import Session
 
+AT_ONCE = 100
+"""As many peers may join by one request."""
 SHOWN_MAX = 30
 """`peer status` fits a screen: those who are down come first."""
 
 
 def probe(session: Session, words: Parsed) -> None:
+    if words.rest:
+        probe_many(session, (*words.names, *words.rest))
+        return
     answer = session.write("POST", "peers", body={"addresses": [words.name(0)]})
     session.show(answer, lambda peer: f"peer probe: success: {peer['name']} ({peer['id']}) is in the pool")
+
+
+def probe_many(session: Session, hosts: Sequence[str]) -> None:
+    """As many at once as can be; of those, all join or none does."""
+    joined: list[dict[str, Any]] = []
+    for first in range(0, len(hosts), AT_ONCE):
+        if joined:
+            print(f"gd2: {len(joined)} of {len(hosts)} are in the pool", file=sys.stderr, flush=True)  # should the next ones be refused
+        newcomers = [{"addresses": [host]} for host in hosts[first : first + AT_ONCE]]
+        joined += session.write("POST", "cluster", "peers", body={"peers": newcomers}).data
+    session.show_data(joined, lambda peers: "\n".join(f"peer probe: success: {p['name']} ({p['id']}) is in the pool" for p in peers))
 
 
 def detach(session: Session, words: Parsed) -> None:
@@ -80,7 +98,9 @@ def zone_of(peer: dict[str, Any]) -> str:
 
 
 PROBE = Spec(
-    Grammar("HOST[:PORT]", names=("HOST",)), "Let the daemon at HOST join the pool. It must have no volumes and no other pool.", probe
+    Grammar("HOST[:PORT] ...", names=("HOST",), rest="HOST"),
+    "Let the daemon at HOST join the pool. It must have no volumes and no other pool. Of several, a hundred at a time join together, or none of them.",
+    probe,
 )
 DETACH = Spec(
     Grammar("PEER [force]", names=("PEER",), words=(Word("force"),)),

@@ -7,6 +7,7 @@ decides. So the decision is made from data, by the leader, and can be tested wit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -76,22 +77,24 @@ def plan_add(view: View, request: PeerAdd, ids: Ids) -> Plan:
     found = request.found
     assert found is not None, "the daemon asks the address before it asks for a plan"
     request.check_body()
-    check_found(view, found)
-    for host in (found.hostname, model.host_of(found.client_address)):
-        check_host(host)
-    peer = found.record(request.zone, request.metadata)
-    invite = InvitePeer(address=found.address, peer_id=found.id)
+    check_found(view, view.peers(), found)
+    return plan_join(view, [found.record(request.zone, request.metadata)], {"peer": found.id})
+
+
+def plan_join(view: View, newcomers: Sequence[model.Peer], result: dict[str, Any]) -> Plan:
+    """All of them join, or none."""
+    invitations = [InvitePeer(address=peer.addresses[0], peer_id=peer.id) for peer in newcomers]
     return Plan(
-        locks=(f"peer/{found.id}",),
-        before=((INVITE_PEER.at(view.initiator, invite),),),
-        changes=(plan.put(view, model.peer_key(peer.id), peer),),
-        after=((WELCOME_PEER.at(view.initiator, invite, must=False),),),
-        result={"peer": peer.id},
+        locks=tuple(f"peer/{peer.id}" for peer in newcomers),
+        before=(tuple(INVITE_PEER.at(view.initiator, invitation) for invitation in invitations),),
+        changes=tuple(plan.put(view, model.peer_key(peer.id), peer) for peer in newcomers),
+        after=(tuple(WELCOME_PEER.at(view.initiator, invitation, must=False) for invitation in invitations),),
+        result=result,
     )
 
 
-def check_found(view: View, found: FoundPeer, *, replaces: str = "") -> None:
-    """Raises Refused when it can't be in this pool. `replaces`: id of the peer whose place, and address, it may take."""
+def check_found(view: View, peers: Sequence[model.Peer], found: FoundPeer, *, replaces: str = "") -> None:
+    """Raises Refused when it can't be in this pool of `peers`. `replaces`: id of the peer whose place, and address, it may take."""
     if found.id == view.initiator:
         raise Refused(
             f"probing {found.hostname} is not needed: it is this peer itself", hint="a peer is always in its own pool", code="is-self"
@@ -112,15 +115,17 @@ def check_found(view: View, found: FoundPeer, *, replaces: str = "") -> None:
             hint="only a peer without volumes and without another pool can join",
             code="peer-refuses",
         )
-    for peer in view.peers():
+    for peer in peers:
         if found.address in peer.addresses and peer.id != replaces:
             raise Conflict(
                 f"address {found.address} belongs to peer {peer.id} of this pool, but another daemon ({found.id}) answers there",
                 hint=f"was the machine reinstalled? Let it take the old one's place: gd2 peer replace {peer.id} {found.address}",
                 code="address-taken",
             )
-    if len(view.peers()) >= PEERS_MAX:
+    if len(peers) >= PEERS_MAX:
         raise Refused(f"the pool has {PEERS_MAX} peers, no more are possible", code="too-many-peers")
+    for host in (found.hostname, model.host_of(found.client_address)):
+        check_host(host)
 
 
 COMMAND = Command(

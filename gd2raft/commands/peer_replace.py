@@ -48,7 +48,7 @@ def plan_replace(view: View, request: PeerReplace, ids: Ids) -> Plan:
     assert found is not None, "the daemon asks the address before it asks for a plan"
     old = lookup.peer(view, request.peer)
     check_lost(view, old)
-    check_found(view, found, replaces=old.id)
+    check_found(view, view.peers(), found, replaces=old.id)
     new = found.record(old.zone, old.metadata)
     volumes = [v for v in view.volumes() if old.id in v.peer_ids() or has_thin_arbiter(v, old.id)]
     for volume in volumes:

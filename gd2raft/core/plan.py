@@ -173,7 +173,7 @@ Q = TypeVar("Q")
 class Route(msgspec.Struct, frozen=True):
     """Where REST offers a command. `{field}` in the path is a field of the request; the others come from the JSON body.
 
-    `reply`: "volume" (VolumeInfo), "peer" (Peer), "job" (a job), "options" (global options), "voters" (who votes), "transaction" (a transaction),
+    `reply`: "volume" (VolumeInfo), "peer" (Peer), "peers" (a list of them), "job" (a job), "options" (global options), "voters" (who votes), "transaction" (a transaction),
     "device" (a device), "none" (no body). With status 201 a Location header names the new thing.
     `internal`: fields of the request that no client may give, because the daemon fills them in.
     """

@@ -27,7 +27,7 @@ from gd2raft.rpc.hello import H_CLOSED, H_NOT_GD2R, JoinDial
 from gd2raft.rpc.pool import ConnectionPool
 
 ASK_TIMEOUT_S = 5.0
-WELCOME_EVERY_S = 0.05
+WELCOME_EVERY_S = (0.05, 1.0)
 
 log = structlog.get_logger("joining")
 
@@ -95,7 +95,7 @@ class Prober:
     async def wait_for(self, address: str, peer_id: str, revision: int, timeout_s: float) -> None:
         """Wait until the peer's state has the revision. Raises StepError."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        last = "no answer yet"
+        last, pause_s = "no answer yet", WELCOME_EVERY_S[0]
         while asyncio.get_running_loop().time() < deadline:
             try:
                 state = await self._connections().call(address, services.PEER_STATE, services.Empty(), 2.0, expect_peer_id=peer_id)
@@ -105,7 +105,8 @@ class Prober:
             except (RpcError, OSError, TimeoutError) as error:
                 last = str(error)
                 self._connections().forget(address)
-            await asyncio.sleep(WELCOME_EVERY_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(WELCOME_EVERY_S[1], 1.5 * pause_s)  # many may be joining
         raise StepError(
             f"peer {address} did not catch up within {timeout_s:.0f} s: {last}", "it goes on trying; `gd2 peer status` shows it"
         )

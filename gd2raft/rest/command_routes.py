@@ -135,6 +135,12 @@ def _peer(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     return shapes.peer_info(peer, call.api.online()), peer_id, modified(view, model.peer_key(peer_id))
 
 
+def _peers(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
+    """Those of them that are still there."""
+    found = [peer for peer in map(view.peer, done.result.get("peers", ())) if peer is not None]
+    return [shapes.peer_info(peer, call.api.online()) for peer in found], "", 0
+
+
 def _device(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     device_id = str(done.result.get("device", ""))
     device = device_records.find(view, device_id)
@@ -158,6 +164,7 @@ def _voters(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
 _THINGS_OF_REPLY: dict[str, Callable[[Call, model.View, Done], tuple[Any, str, int]]] = {
     "volume": _volume,
     "peer": _peer,
+    "peers": _peers,
     "options": _options,
     "transaction": _transaction,
     "voters": _voters,
@@ -167,6 +174,7 @@ _REPLIES: dict[str, Any] = {
     "volume": shapes.VolumeInfo,
     "job": jobs.JobInfo,
     "peer": shapes.PeerInfo,
+    "peers": list[shapes.PeerInfo],
     "options": list[shapes.GlobalOptionInfo],
     "transaction": transactions.TransactionInfo,
     "voters": shapes.VotersInfo,

@@ -23,7 +23,7 @@ ADDRESS = "127.17.0.1"
 SECRET = "5ecre7" * 10
 DEADLINE_S = 60.0
 ROOT = Path(__file__).resolve().parents[2]
-PEER_1, PEER_2 = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+PEER_1, PEER_2, PEER_3 = (f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in "123")
 
 
 class Seen(NamedTuple):

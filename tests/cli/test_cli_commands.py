@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from cli_kit import PEER_1, PEER_2, brick_info, brick_status, cluster_status, peer_info, subvol, volume_info
+from cli_kit import PEER_1, PEER_2, PEER_3, brick_info, brick_status, cluster_status, peer_info, subvol, volume_info
 
 OPTION_HELP = {
     "name": "a.b",
@@ -24,6 +24,13 @@ OPTION_HELP = {
     [
         ("peer probe node2", "POST /v1/peers", {"addresses": ["node2"]}, (201, peer_info(PEER_2, "node2")), f"success: node2 ({PEER_2})"),
         ("peer add [fd00::1]:7", "POST /v1/peers", {"addresses": ["[fd00::1]:7"]}, (201, peer_info()), "success"),
+        (
+            "peer probe node2 node3:7",
+            "POST /v1/cluster/peers",
+            {"peers": [{"addresses": ["node2"]}, {"addresses": ["node3:7"]}]},
+            (200, [peer_info(PEER_2, "node2"), peer_info(PEER_3, "node3")]),
+            f"success: node3 ({PEER_3})",
+        ),
         ("peer detach node2", "DELETE /v1/peers/node2", {"force": False}, (204, None), "success"),
         ("peer remove node2 force", "DELETE /v1/peers/node2", {"force": True}, (204, None), "success"),
         (

@@ -123,6 +123,60 @@ def test_a_welcome_that_takes_long_leaves_the_peer_a_member() -> None:
     assert pool.do("peer-add", world, **add(pool)).outcome == "done" and pool.view().peer(peer_id(9)) is not None
 
 
+# ---- many at once
+
+
+def add_many(*newcomers: dict[str, Any], zone: str = "") -> dict[str, Any]:
+    return {"peers": [{"addresses": [one["address"]], "zone": zone} for one in newcomers], "found": list(newcomers)}
+
+
+def test_many_join_in_one_transaction() -> None:
+    pool = Pool()
+    world = World(pool.state)
+    assert pool.do("peers-add", world, **add_many(*map(found, (7, 8, 9)), zone="z")).outcome == "done"
+    joined = [pool.view().peer(peer_id(n)) for n in (7, 8, 9)]
+    assert [(p.hostname, p.zone) for p in joined if p is not None] == [("node7", "z"), ("node8", "z"), ("node9", "z")]
+    assert sorted(kind for kind, *_ in world.ran) == ["peer.invite"] * 3 + ["peer.welcome"] * 3
+
+
+def test_who_is_a_member_already_is_passed_over() -> None:
+    pool = Pool()
+    assert pool.do("peers-add", None, **add_many(found(9))).outcome == "done"
+    world = World(pool.state)
+    assert pool.do("peers-add", world, **add_many(*map(found, (1, 2, 8, 9, 8)))).outcome == "done"
+    assert [(kind, undo) for kind, _, undo in world.ran] == [("peer.invite", False), ("peer.welcome", False)]
+    before = pool.contents()
+    assert pool.do("peers-add", World(pool.state), **add_many(*map(found, (8, 9)))).outcome == "done"
+    assert {k: v for k, v in pool.contents().items() if k.startswith("peers")} == {k: v for k, v in before.items() if k.startswith("peers")}
+
+
+def test_one_that_cant_join_keeps_all_out_and_every_reason_is_told() -> None:
+    pool = Pool()
+    error = refused(pool, "peers-add", **add_many(found(7), found(8, refusal="it has 2 volumes"), found(9, op_version_max=1)))
+    assert error.http == 409 and error.message.startswith("2 of 3 peers can't join, so none did: ")
+    assert "node8 does not join: it has 2 volumes" in error.message and "node9 supports op-versions" in error.message
+    assert "leave them out" in error.hint
+
+
+def test_two_daemons_that_say_they_have_one_address_are_refused() -> None:
+    error = refused(Pool(), "peers-add", **add_many(found(8), found(9, address="10.0.0.8:24008")))
+    assert error.code == "address-taken" and peer_id(8) in error.message
+
+
+def test_an_invitation_that_fails_keeps_all_out() -> None:
+    pool = Pool()
+    before = pool.contents()
+    world = World(pool.state, lambda step, undo: None if undo or peer_id(9) != step.arguments["peer_id"] else broken(step))
+    assert pool.do("peers-add", world, **add_many(*map(found, (7, 8, 9)))).outcome == "failed" and pool.contents() == before
+    assert not world.invited
+
+
+@pytest.mark.parametrize("peers", [[], [{"addresses": ["n"]}] * 101, [{"addresses": []}], [{"addresses": ["n"], "metadata": {"_x": "1"}}]])
+def test_a_list_of_newcomers_has_limits(peers: list[Any]) -> None:
+    with pytest.raises(Refused):
+        msgspec.convert({"peers": peers}, registry.commands()["peers-add"].request).check_body()
+
+
 # ---- leaving
 
 

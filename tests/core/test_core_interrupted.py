@@ -30,6 +30,7 @@ NEW_PEER = {
     "op_version_min": model.OP_VERSION_MIN,
     "op_version_max": model.OP_VERSION,
 }
+OTHER_PEER = {**NEW_PEER, "id": peer_id(8), "address": "10.0.0.8:24008", "hostname": "node8", "client_address": "10.0.0.8:24007"}
 BRICKS = ["node1:/b/1", "node2:/b/1", "node3:/b/1"]
 
 
@@ -51,6 +52,7 @@ CASES: dict[str, tuple[Callable[[], Pool], str, dict[str, Any]]] = {
     "delete": (with_volume(), "volume-delete", {"volume": "v"}),
     "set": (with_volume(), "volume-set", {"volume": "v", "options": {"io-cache": "off"}}),
     "peer-add": (Pool, "peer-add", {"addresses": ["node9"], "found": NEW_PEER}),
+    "peers-add": (Pool, "peers-add", {"peers": [{"addresses": ["node9"]}, {"addresses": ["node8"]}], "found": [NEW_PEER, OTHER_PEER]}),
     "peer-remove": (Pool, "peer-remove", {"peer": "node2"}),
 }
 
@@ -153,6 +155,9 @@ class Drama:
             assert (volume.state, volume.starts) == ((VolumeState.STARTED, 1) if happened else (VolumeState.CREATED, 0))  # type: ignore[union-attr]
         elif self.command == "peer-add":
             assert (view.peer(peer_id(9)) is not None) == happened == (peer_id(9) in self.world.invited)
+        elif self.command == "peers-add":
+            for new in map(peer_id, (8, 9)):
+                assert (view.peer(new) is not None) == happened == (new in self.world.invited)
         return happened
 
 

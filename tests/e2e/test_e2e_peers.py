@@ -60,6 +60,46 @@ def test_a_peer_that_is_no_good_is_refused_with_the_reason(pool: Pool) -> None:
     assert len(first.peers()) == 3
 
 
+def test_many_join_at_once_and_one_that_cant_keeps_all_of_them_out(make_pool: MakePool) -> None:
+    pool = make_pool(6).start()
+    first, precious = pool[0], pool[5]
+    pool.made("precious", peers=[5], by=5, started=False)
+    free = f"{first.address.rpartition('.')[0]}.99"
+    newcomers = [peer.address for peer in pool.peers[1:5]]
+    ran = first.gd2("peer", "probe", *newcomers, precious.address)
+    assert ran.code == 5 and "1 of 5 peers can't join, so none did" in ran.err and "it has 1 volume (precious)" in ran.err
+    ran = first.gd2("peer", "probe", *newcomers, free, f"{first.address}:24007")
+    assert ran.code == 1 and "2 of 6 peers can't join, so none did" in ran.err and free in ran.err and "answers the REST" in ran.err
+    assert first.gd2("peer", "probe", newcomers[0], "no spaces").code == 1
+    assert all(alone(peer) for peer in pool.peers)
+    answer = first.call("POST", "/v1/cluster/peers", {"peers": [{"addresses": [a]} for a in newcomers], "found": []})
+    assert answer.status == 400 and "found" in answer.message
+
+    ran = first.gd2_done("peer", "probe", *newcomers[:2], newcomers[1])
+    assert ran.out.count("is in the pool") == 2
+    ran = first.gd2_done("peer", "probe", first.address, *newcomers)  # who is in it already is passed over
+    assert ran.out.count("is in the pool") == 5
+    pool.whole(pool.peers[:5])
+    assert alone(precious) and list(precious.volumes()) == ["precious"]
+
+
+def test_a_newcomer_that_changes_its_mind_when_it_is_invited_keeps_all_out_and_they_can_join_later(make_pool: MakePool) -> None:
+    pool = make_pool(4)
+    pool[3].altered(
+        "from gd2raft.peers import joining\nfrom gd2raft.rpc.errors import RpcRefusal\n"
+        "async def refuse(*_): raise RpcRefusal('refuses', 'not today')\njoining.Probed.on_invite = refuse"
+    )
+    pool.start()
+    newcomers = [peer.address for peer in pool.peers[1:]]
+    ran = pool[0].gd2("peer", "probe", *newcomers)
+    assert ran.code == 1 and "does not join: not today" in ran.err
+    until(lambda: all(alone(peer) for peer in pool.peers), "everybody is a pool of one again")
+    pool[3].altered("pass")
+    pool[3].restart().ready()
+    pool[0].gd2_done("peer", "probe", *newcomers)
+    pool.whole()
+
+
 def test_peers_with_volumes_or_of_another_pool_are_refused_and_keep_what_they_have(make_pool: MakePool) -> None:
     pool = make_pool(6).start().form(3)
     precious, *other = pool.peers[3:]

@@ -25,8 +25,7 @@ def test_thirty_peers_with_strange_files_in_their_folders_form_one_pool(make_poo
         peer.start()
         peer.ready()
     first = pool[0]
-    for peer in pool.peers[1:]:
-        first.must("POST", "/v1/peers", {"addresses": [peer.address]})
+    first.gd2_done("peer", "probe", *(peer.address for peer in pool.peers[1:]))
 
     def whole() -> bool:
         last = pool[PEERS - 1].peers()

@@ -21,6 +21,7 @@ import msgspec
 
 from gd2raft.commands.peer_add import FoundPeer, PeerAdd
 from gd2raft.commands.peer_replace import PeerReplace
+from gd2raft.commands.peers_add import PeersAdd
 from gd2raft.commands.quota_limit import QuotaSetLimit
 from gd2raft.commands.quota_remove import QuotaRemove
 from gd2raft.commands.registry import commands
@@ -160,6 +161,8 @@ class MemoryApi:
             raise self.fail
         if isinstance(request, PeerAdd | PeerReplace):
             request = msgspec.structs.replace(request, found=found_peer(request.addresses[0]))
+        if isinstance(request, PeersAdd):
+            request = msgspec.structs.replace(request, found=[found_peer(newcomer.addresses[0]) for newcomer in request.peers])
         if isinstance(request, QuotaSetLimit | QuotaRemove):
             request = msgspec.structs.replace(request, gfid=self.gfid)
         view = plan.View(self.state, online=frozenset(self.pids), options=self.option_table, initiator=PEER)

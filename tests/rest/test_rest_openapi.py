@@ -97,6 +97,7 @@ def document_of(rest: Rest) -> Json:
 
 BODIES: dict[str, Any] = {
     "peer-add": {"addresses": ["node3"]},
+    "peers-add": {"peers": [{"addresses": ["node3"]}, {"addresses": ["node4"]}]},
     "peer-edit": {"zone": "z"},
     "volume-create": {"name": "v2", "bricks": ["node1:/new", "node2:/new"], "replica": 2, "force": True},
     "volume-set": {"options": {"performance.io-cache": "on"}},

@@ -29,6 +29,9 @@ FOUND = {
     "id": "44444444-1111-4111-8111-111111111111", "pool": "", "address": "node4:24008", "hostname": "node4", "client_address": "node4:24007",
     "op_version_min": model.OP_VERSION_MIN, "op_version_max": model.OP_VERSION,
 }  # fmt: skip
+FOUND_TOO = {
+    **FOUND, "id": "55555555-1111-4111-8111-111111111111", "address": "node5:24008", "hostname": "node5", "client_address": "node5:24007",
+}  # fmt: skip
 
 AT_NODE2 = {**FOUND, "address": "node2:24008", "hostname": "node2", "client_address": "node2:24007"}
 
@@ -116,6 +119,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "device-resync": (Example(DEVICE, (devices_everywhere,)),),
     "device-tags": (Example({**DEVICE, "change-type": "set", "tags": {"tier": "gold"}}, (devices_everywhere,)),),
     "peer-add": (Example({"addresses": ["node4"], "found": FOUND}),),
+    "peers-add": (Example({"peers": [{"addresses": ["node4"]}, {"addresses": ["node5"]}], "found": [FOUND, FOUND_TOO]}),),
     "peer-edit": (Example({"peer": "node2", "zone": "z"}),),
     "peer-replace": (
         Example({"peer": "node2", "addresses": ["node2"], "found": AT_NODE2}, (CREATED, STARTED)),
