@@ -141,8 +141,8 @@ class Remote:
     async def on_step(self, connection: Connection, m: services.StepMessage) -> services.StepReply:
         call = StepCall(m.transaction, m.revision, m.kind, m.arguments, m.undo, m.request_id, m.timeout_ms / 1000)
         outcome = await self._daemon.step_runner.run(call)
-        error, hint = (outcome.problem.error, outcome.problem.hint) if outcome.problem else ("", "")
-        return services.StepReply(msgspec.json.encode(outcome.facts), cut(error), cut(hint))
+        error, hint, away = (outcome.problem.error, outcome.problem.hint, outcome.problem.away) if outcome.problem else ("", "", False)
+        return services.StepReply(msgspec.json.encode(outcome.facts), cut(error), cut(hint), away)
 
     def on_state(self, connection: Connection, request: services.Empty) -> services.PeerState:
         store = self._daemon.member.store
@@ -225,7 +225,7 @@ class Remote:
             facts = msgspec.json.decode(reply.facts, type=dict[str, Any])
             if not reply.error:
                 return StepOutcome(facts=facts)
-            problem = StepProblem(peer_id=peer_id, step=call.kind, error=reply.error, hint=reply.hint)
+            problem = StepProblem(peer_id=peer_id, step=call.kind, error=reply.error, hint=reply.hint, away=reply.away)
         return StepOutcome(problem=problem)
 
     async def bricks(self, peer_id: str, volume: str) -> dict[str, Any]:

@@ -144,11 +144,12 @@ class StepMessage(Message, frozen=True, array_like=True):
 
 
 class StepReply(Message, frozen=True, array_like=True):
-    """`facts`: JSON. `error` "" when it did what it should."""
+    """`facts`: JSON. `error` "" when it did what it should. `away`: what it is to undo is on a disk that is away."""
 
     facts: Payload
     error: Text
     hint: Text
+    away: bool = False
 
 
 class AskReply(Message, frozen=True, array_like=True):

@@ -16,7 +16,7 @@ from gd2raft.process import procfs
 from gd2raft.process.mount import MountFailed
 from gd2raft.provision.run import ProvisionFailed
 from gd2raft.steps.registry import steps
-from gd2raft.steps.step import RunningBrick, StepFailed
+from gd2raft.steps.step import DiskAway, RunningBrick, StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class StepWorld:
         try:
             return await code(Context(self._daemon, transaction), arguments)
         except StepFailed as error:
-            raise StepError(str(error), error.hint) from error
+            raise StepError(str(error), error.hint, away=isinstance(error, DiskAway)) from error
         except OSError as error:
             raise StepError(f"{error.filename or 'the disk'}: {error.strerror}", "is a disk of this peer full or read-only?") from error
 

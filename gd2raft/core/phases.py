@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -45,7 +46,7 @@ MOVES = (
     Move(Phase.PREPARING, Phase.UNDOING, "a step failed, the leader changed, or an administrator aborts it"),
     Move(Phase.UNDOING, Phase.UNDOING, "an administrator aborts it: what can't be undone is left for its peer"),
     Move(Phase.UNDOING, Phase.STUCK, "an undo failed on a peer that answers: locks and claims are kept until somebody clears it"),
-    Move(Phase.UNDOING, None, "everything is undone, or left in a Leftover for a peer that can't be reached"),
+    Move(Phase.UNDOING, None, "everything is undone, or left in a Leftover for a peer that can't be reached, or whose disk is away"),
     Move(Phase.PREPARING, None, "a step failed, and none has left anything to undo"),
     Move(Phase.STUCK, Phase.UNDOING, "resume or abort by an administrator"),
     Move(Phase.COMPLETING, Phase.COMPLETING, "an administrator aborts the waiting for steps after"),
@@ -120,7 +121,8 @@ class Leftover(model.Record, frozen=True, kw_only=True, omit_defaults=True):
     """leftovers/PEER-ID/TXN-ID: a transaction ended without this peer's undo. The peer does it when it can, and deletes the record.
 
     `held`: the locks of the transaction and its claims on this peer. Until the undo is done, no step of a later transaction
-    that holds one of them is begun on the peer: the undo would come after it, and take back what is not its own.
+    that holds one of them is begun on the peer: the undo would come after it, and take back what is not its own. When all that is
+    left is on disks that are away, only what these steps have `touched`: a dead disk keeps nobody from the rest of the volume.
     """
 
     transaction: str
@@ -131,12 +133,22 @@ class Leftover(model.Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def held_on(plan: Plan, peer_id: str) -> tuple[str, ...]:
-    """What a transaction with this plan holds that a step on this peer may touch: names of locks, keys of claims."""
-    return (*plan.locks, *(claim.key for claim in plan.claims if peer_id in claim.key))
+    """What a transaction with this plan holds that a step on this peer may touch: names of locks, keys of claims, and `touched`."""
+    steps = (step for barrier in plan.before for step in barrier if step.peer_id == peer_id)
+    claims = (claim.key for claim in plan.claims if peer_id in claim.key)
+    return (*plan.locks, *claims, *touched((step.kind, step.arguments) for step in steps))
+
+
+def touched(steps: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
+    """A name for every folder that these steps (kind, arguments) work on, each with its kind."""
+    return tuple(f"{kind} {arguments['path']}" for kind, arguments in steps if arguments.get("path"))
 
 
 class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """A step that failed. `unreachable`: the peer didn't answer, so it may or may not have run; not `begun`: it surely hasn't."""
+    """A step that failed. `unreachable`: the peer didn't answer, so it may or may not have run; not `begun`: it surely hasn't.
+
+    `away`: an undo on a disk that isn't there. The peer does it when it is; nobody else can do anything about it.
+    """
 
     peer_id: str
     step: str
@@ -144,6 +156,7 @@ class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
     hint: str = ""
     unreachable: bool = False
     begun: bool = True
+    away: bool = False
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):

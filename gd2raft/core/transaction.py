@@ -32,6 +32,7 @@ from gd2raft.core.phases import (
     Undo,
     details_of,
     held_on,
+    touched,
 )
 from gd2raft.core.phases import RESULTS_KEPT as RESULTS_KEPT
 from gd2raft.core.plan import Barrier, Change, Plan, Step, make_commit
@@ -267,7 +268,7 @@ class Life:
             step = steps[index]
             if (problem := outcome.problem) is None:
                 self._undone.add(index)
-            elif self.record.giving_up or problem.unreachable:
+            elif self.record.giving_up or problem.unreachable or problem.away:
                 self._left.append((step, problem))
             else:
                 grave.append(problem)
@@ -297,14 +298,18 @@ class Life:
         """key -> what a peer has to undo by itself. A peer that has left the pool meanwhile, or does so with this abort, is not
         waited for."""
         undo: dict[str, list[Undo]] = {}
+        away: dict[str, bool] = {}
         claimed = {claim.key for claim in self.plan.claims}
         for step, problem in self._left:
             if (key := model.peer_key(step.peer_id)) not in claimed and self._reader.get(key) is not None:
                 undo.setdefault(step.peer_id, []).append(Undo(kind=step.kind, arguments=step.arguments, error=problem.error))
-        record = self.record
+                away[step.peer_id] = away.get(step.peer_id, True) and problem.away
+        record, held = self.record, {}
+        for peer, steps in undo.items():
+            held[peer] = touched((u.kind, u.arguments) for u in steps) if away[peer] else held_on(self.plan, peer)
         return {
             model.leftovers_prefix(peer) + record.id: Leftover(
-                transaction=record.id, command=record.command, since=record.started, undo=tuple(steps), held=held_on(self.plan, peer)
+                transaction=record.id, command=record.command, since=record.started, undo=tuple(steps), held=held[peer]
             )
             for peer, steps in undo.items()
         }

@@ -55,6 +55,7 @@ class Caretaker:
     ) -> None:
         self._store, self._do, self._kinds, self._peer_id = store, do, kinds, peer_id
         self._notes, self._current, self._turns = notes, current, turns
+        self._told: dict[str, tuple[str, str]] = {}  # transaction -> why it couldn't be undone at the last try
         self._wake = asyncio.Event()
         self._busy = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -131,12 +132,17 @@ class Caretaker:
             try:
                 await self._undo(leftover.transaction, undo)
             except (StepError, TimeoutError, msgspec.MsgspecError) as error:
-                log.warning(
-                    "what a transaction left here can't be undone yet", transaction=leftover.transaction, step=undo.kind, why=str(error)
-                )
+                self._tell(leftover.transaction, undo.kind, str(error))
                 return False
+        self._told.pop(leftover.transaction, None)
         log.info("undone what a transaction had left here", transaction=leftover.transaction, command=leftover.command)
         return True
+
+    def _tell(self, transaction: str, kind: str, why: str) -> None:
+        """Once: a disk may be away for weeks."""
+        if self._told.get(transaction) != (kind, why):
+            self._told[transaction] = (kind, why)
+            log.warning("what a transaction left here can't be undone yet", transaction=transaction, step=kind, why=why)
 
     async def _undo(self, transaction: str, undo: Undo) -> None:
         kind = self._kinds.get(undo.kind)

@@ -27,11 +27,11 @@ Do = Callable[[str, str, Any, bool], Any]
 
 
 class StepError(Exception):
-    """A step failed: message and hint."""
+    """A step failed: message and hint. `away`: an undo on a disk that isn't there."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, away: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.away = hint, away
 
 
 class StepRunner:
@@ -96,7 +96,7 @@ class StepRunner:
                         return self._problem(call, refusal)
                     facts = await self._do(call.kind, call.transaction, arguments, call.undo)
         except StepError as error:
-            return self._problem(call, str(error), hint=error.hint)
+            return self._problem(call, str(error), hint=error.hint, away=error.away and call.undo)
         except TimeoutError:
             return self._problem(call, f"{call.kind} did not end within {call.timeout_s:.0f} s")
         except Exception as error:
@@ -118,5 +118,5 @@ class StepRunner:
     def _fenced_off(self, call: StepCall) -> str | None:
         return fence(self._store().get(model.TRANSACTIONS + call.transaction), call.transaction, call.revision, undo=call.undo)
 
-    def _problem(self, call: StepCall, error: str, *, hint: str = "") -> StepOutcome:
-        return StepOutcome(problem=StepProblem(peer_id=self._peer_id(), step=call.kind, error=error, hint=hint))
+    def _problem(self, call: StepCall, error: str, *, hint: str = "", away: bool = False) -> StepOutcome:
+        return StepOutcome(problem=StepProblem(peer_id=self._peer_id(), step=call.kind, error=error, hint=hint, away=away))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from gd2raft.steps.step import StepFailed
+from gd2raft.steps.step import DiskAway, StepFailed
 
 VOLUME_ID = "trusted.glusterfs.volume-id"
 GFID = "trusted.gfid"
@@ -196,6 +197,30 @@ def check_xattrs(path: str) -> None:
                 hint="use XFS or ext4, and run the daemon as root",
             ) from error
         raise explain(path, error) from error
+
+
+def mount_of(path: str) -> str:
+    """Where the file system that has this path is mounted, as the kernel's table says."""
+    real = os.path.realpath(path)
+    mounts = [_plain(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return max((m for m in mounts if m == "/" or real == m or real.startswith(m + "/")), key=len, default="/")
+
+
+def _plain(field: str) -> str:
+    """The table writes blanks and the like as three octal digits."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
+
+
+def check_there(path: str, mount: str) -> None:
+    """What was at this path, on what was mounted at `mount`, can be seen or is surely gone. Raises DiskAway."""
+    if (now := mount_of(path)) != mount:
+        raise DiskAway(f"brick path {path} was on the file system mounted at {mount}, which isn't there: it would be on {now}")
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise DiskAway(str(explain(path, error))) from error
 
 
 def volume_id_of(path: str) -> bytes | None:

@@ -26,12 +26,16 @@ FOLDERS = (INDICES, ".glusterfs")
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What was there before: `made` the folder is ours, `mark` the volume-id it had (hex), "" for none, `missing` the folders in it."""
+    """What was there before: `made` the folder is ours, `mark` the volume-id it had (hex), "" for none, `missing` the folders in it.
+
+    `mount`: where its file system is mounted; "" when that doesn't matter.
+    """
 
     path: str
     made: bool
     mark: str
     missing: tuple[str, ...] = ()
+    mount: str = ""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -84,7 +88,8 @@ def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known)
             brick_use.check_unserved(path, context.running_bricks())
         brick_use.check_not_elsewhere(path, known.elsewhere)
         mark = brick_paths.volume_id_of(path)
-        _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path)))
+        mount = "" if arguments.provisioned else brick_paths.mount_of(path)  # storage of our own goes with its own undo
+        _remember(context, arguments, Note(path, made, mark.hex() if mark else "", _missing(path), mount))
     elif known.fresh and notes.read(context, _name_of(arguments), Note) is None:
         raise brick_use.same_folder(path)
     try:
@@ -126,12 +131,20 @@ def _restore(context: StepContext, arguments: PrepareBrick) -> None:
     try:
         if brick_paths.volume_id_of(note.path) == uuid.UUID(arguments.volume_id).bytes:
             _unmark(note)
-        elif note.made:
-            with contextlib.suppress(OSError):  # made, but the crash came before the mark; never a folder with something in it
-                os.rmdir(note.path)
+        else:
+            _not_ours(note)
     except OSError as error:
         raise explain(note.path, error) from error
     notes.remove(context, _name_of(arguments))
+
+
+def _not_ours(note: Note) -> None:
+    """It is gone, or was never marked, or bears another's mark by now; or its disk is away, with our mark on it for all we know."""
+    if note.mount:
+        brick_paths.check_there(note.path, note.mount)
+    if note.made:
+        with contextlib.suppress(OSError):  # made, but the crash came before the mark; never a folder with something in it
+            os.rmdir(note.path)
 
 
 def _unmark(note: Note) -> None:

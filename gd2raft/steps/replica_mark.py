@@ -13,11 +13,12 @@ import contextlib
 import errno
 import os
 import struct
+import uuid
 from pathlib import Path
 
 from gd2raft.commands.step_kinds import FILL_REPLICA, MARK_REPLICA, MarkReplica
-from gd2raft.steps.brick_paths import explain
-from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.brick_paths import explain, volume_id_of
+from gd2raft.steps.step import DiskAway, Facts, StepCode, StepContext, StepFailed
 
 PENDING = struct.pack(">III", 1, 1, 1)
 ROOT_GFID = "00000000-0000-0000-0000-000000000001"
@@ -31,8 +32,10 @@ async def do(context: StepContext, arguments: MarkReplica) -> Facts:
 
 
 async def undo(context: StepContext, arguments: MarkReplica) -> Facts:
-    if not arguments.lasting:
-        await asyncio.to_thread(_unmark, arguments)
+    volume = context.view().volume(arguments.volume)
+    bricks = [] if volume is None else [b for b in volume.bricks() if (b.peer_id, b.path) == (context.peer_id, arguments.path)]
+    if volume is not None and bricks and not arguments.lasting:  # else nobody looks at the mark any more
+        await asyncio.to_thread(_unmark, arguments, uuid.UUID(volume.id).bytes)
     return {}
 
 
@@ -96,12 +99,14 @@ def _index(folder: Path) -> None:
             entry.touch(mode=0o000, exist_ok=True)
 
 
-def _unmark(arguments: MarkReplica) -> None:
+def _unmark(arguments: MarkReplica, volume_id: bytes) -> None:
+    if volume_id_of(arguments.path) != volume_id:
+        raise DiskAway(f"brick path {arguments.path} has no brick of volume {arguments.volume} in it: its disk is away, or broken")
     for client in arguments.clients:
         try:
             os.removexattr(arguments.path, f"trusted.afr.{client}")
         except OSError as error:
-            if error.errno not in (errno.ENODATA, errno.ENOENT):
+            if error.errno != errno.ENODATA:
                 raise explain(arguments.path, error) from error
 
 

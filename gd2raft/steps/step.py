@@ -33,6 +33,11 @@ class StepFailed(Exception):
         self.hint = hint
 
 
+class DiskAway(StepFailed):
+    """An undo can't be done, since the disk that it is to be done on isn't there. The command ends without it, and this peer does it when
+    the disk is back."""
+
+
 class StepContext(Protocol):
     """What the daemon hands to a step. `transaction`: id of the transaction that the step is part of."""
 

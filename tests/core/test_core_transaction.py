@@ -10,7 +10,7 @@ from pool_kit import Pool, World, answer, broken, drive, peer_id, unreachable
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Expect, Put, Versioned
-from gd2raft.core.phases import POSSIBLE, Phase, Remembered, Transaction, fence
+from gd2raft.core.phases import POSSIBLE, Leftover, Phase, Remembered, StepProblem, Transaction, fence, held_on
 from gd2raft.core.plan import Arguments, Barrier, Change, Plan, Step, StepKind
 from gd2raft.core.transaction import Finish, Life, Propose, Run
 
@@ -257,6 +257,26 @@ def test_an_undo_on_a_peer_that_is_out_of_reach_is_left_to_it_and_nothing_stays_
     [(key, item)] = [(k, i) for k, i in pool.state.list(model.LEFTOVERS) if k.count("/") == 2]
     assert key == f"leftovers/{peer_id(2)}/t" and msgspec.json.decode(item.value)["undo"][0]["kind"] == DO.name
     assert pool.state.get(f"leftovers/{peer_id(2)}") is not None, "the guard key"
+
+
+def on_bricks(number: int, *others: int) -> tuple[Barrier, ...]:
+    """One step on each peer, the first of them on a brick's path."""
+    return ((Step(DO.name, peer_id(number), {"path": "/d/b1"}), *(step(n) for n in others)),)
+
+
+def disk_away(step: Step) -> StepProblem:
+    return StepProblem(peer_id=step.peer_id, step=step.kind, error="its disk is away", away=True)
+
+
+def test_an_undo_on_a_disk_that_is_away_is_left_to_its_peer_and_holds_only_the_same_step_on_that_brick() -> None:
+    fails = anyway(on(1, undo=False), on(2, undo=True, how=disk_away))
+    pool, lines, _ = trace(plan(before=on_bricks(2, 1)), fails)
+    assert lines == ["commit preparing", "do 2 1", "commit undoing", "undo 1 2", "commit the end", "failed"]
+    assert free(pool) and "does it by itself when it can: its disk is away" in remembered(pool).warnings[-1]
+    left = model.load("", pool.state.get(f"leftovers/{peer_id(2)}/t").value, Leftover)  # type: ignore[union-attr]
+    assert left.held == (f"{DO.name} /d/b1",)
+    assert set(left.held) < set(held_on(plan(before=on_bricks(2)), peer_id(2)))
+    assert not set(left.held) & set(held_on(plan(before=on_bricks(3)), peer_id(2))), "another peer has such a path, too"
 
 
 def test_nothing_is_left_to_a_peer_that_is_no_member_any_more() -> None:

@@ -135,3 +135,28 @@ def mounted(folder: Path, *arguments: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+class Disk:
+    """A file system that can be taken away from the folder where it is mounted, and brought back."""
+
+    def __init__(self, store: Path, place: Path) -> None:
+        self._store, self.place = store, place
+        place.mkdir()
+        self.attach()
+
+    def attach(self) -> None:
+        subprocess.run(["mount", "--bind", self._store, self.place], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+    def take_away(self) -> None:
+        subprocess.run(["umount", self.place], check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+@contextlib.contextmanager
+def disk(folder: Path, name: str = "disk") -> Iterator[Disk]:
+    with mounted(folder / f"{name} store", "-t", "tmpfs", "tmpfs") as store:
+        found = Disk(store, folder / name)
+        try:
+            yield found
+        finally:
+            subprocess.run(["umount", found.place], check=False, stdin=subprocess.DEVNULL, capture_output=True)

@@ -6,14 +6,18 @@ import asyncio
 import os
 import struct
 import time
+import uuid
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from brick_kit import ME, OURS
 
 from gd2raft.commands.step_kinds import MarkReplica
 from gd2raft.steps import replica_mark
 from gd2raft.steps.brick_leave import first_file
+from gd2raft.steps.brick_paths import VOLUME_ID
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import StepFailed
 
@@ -112,8 +116,11 @@ def test_a_good_copy_is_marked_and_the_mark_goes_with_the_undo(brick: Path) -> N
     for _ in range(2):
         run("replica.mark", None, arguments(brick))
         assert marks(brick) == {"trusted.afr.v-client-2": struct.pack(">III", 1, 1, 1)}
+    os.setxattr(brick, VOLUME_ID, uuid.UUID(OURS).bytes)
+    volume = SimpleNamespace(id=OURS, bricks=lambda: [SimpleNamespace(peer_id=ME, path=str(brick))])
+    context = SimpleNamespace(peer_id=ME, view=lambda: SimpleNamespace(volume=lambda _: volume))
     for _ in range(2):
-        run("replica.mark", None, arguments(brick), undo=True)
+        run("replica.mark", context, arguments(brick), undo=True)
         assert marks(brick) == {}
 
 

@@ -13,7 +13,7 @@ from waiting import until
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Event, Put
-from gd2raft.core.phases import Leftover, Phase, Transaction, Undo
+from gd2raft.core.phases import Leftover, Phase, Transaction, Undo, touched
 from gd2raft.core.plan import Arguments, Change, Plan, StepKind
 from gd2raft.engine.calls import StepCall
 from gd2raft.engine.caretaker import Caretaker
@@ -44,6 +44,7 @@ class Peer:
         self.store = MemoryStore()
         self.ran: list[tuple[str, bool]] = []
         self.broken: set[str] = set()
+        self.away = False  # what is broken is away
         self.current = True
         self.hangs: asyncio.Event | None = None  # a "do" waits for it
         self.begun: Callable[[], None] = lambda: None
@@ -53,7 +54,7 @@ class Peer:
 
     async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
         if arguments.path in self.broken:
-            raise StepError("disk gone")
+            raise StepError("disk gone", away=self.away)
         if not undo and self.hangs is not None:
             self.begun()
             await self.hangs.wait()
@@ -174,6 +175,32 @@ async def test_a_step_is_not_begun_while_what_was_left_of_the_same_thing_can_not
     peer.broken = set()
     assert (await peer.runner.run(call)).problem is None
     assert peer.ran == [("/new", False), ("/a", True), ("/new", False)]
+
+
+@with_peer
+async def test_a_disk_that_is_away_is_told_of_an_undo_only(peer: Peer, notes: Path) -> None:
+    """A step that finds no disk has failed; an undo is for later."""
+    peer.broken, peer.away = {"/a"}, True
+    for phase, undo in ((Phase.PREPARING, False), (Phase.UNDOING, True)):
+        record = Transaction(id=ID, command="c", phase=phase, plan=msgspec.to_builtins(Plan()), initiator="i", started=0.0)
+        revision = await peer.put(model.TRANSACTIONS + ID, record)
+        outcome = await peer.runner.run(StepCall(ID, revision, KIND.name, b'{"path":"/a"}', undo, "r", 5.0))
+        assert outcome.problem is not None and outcome.problem.away is undo
+
+
+@with_peer
+async def test_a_disk_that_is_away_holds_up_the_same_step_on_its_brick_and_nothing_else(peer: Peer, notes: Path) -> None:
+    async def step_of_a_later_one(path: str) -> str:
+        plan = Plan(locks=("volume/v",), before=((KIND.at(ME, Folder(path=path)),),))
+        record = Transaction(id="t2", command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(plan), initiator="i", started=0.0)
+        revision = await peer.put(model.TRANSACTIONS + "t2", record)
+        outcome = await peer.runner.run(StepCall("t2", revision, KIND.name, b'{"path":"/elsewhere"}', False, "r", 5.0))
+        return outcome.problem.error if outcome.problem else ""
+
+    peer.broken = {"/a"}
+    await peer.leave("/a", held=touched([(KIND.name, {"path": "/a"})]))
+    assert await step_of_a_later_one("/b") == ""
+    assert "is not undone yet" in await step_of_a_later_one("/a")
 
 
 @with_peer

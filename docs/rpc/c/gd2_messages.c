@@ -598,6 +598,12 @@ static bool complete_step_reply(struct gd2_step_reply *m, bool strict)
 		return false;
 	if (gd2_characters(&m->hint) > 8192)
 		return false;
+	if (!m->away_present) {
+		if (strict && (m->unknown_count))
+			return false;
+		m->away = false;
+		m->away_present = true;
+	}
 	(void)strict;
 	m->unknown_count = 0;
 	return true;

@@ -1014,6 +1014,7 @@ static bool decode_gd2_step_reply(
 	&& ((zcbor_tstr_decode(state, (&(*result).hint)))
 	&& ((((*result).hint.len >= 0)
 	&& ((*result).hint.len <= 32768)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
+	&& ((*result).away_present = ((zcbor_bool_decode(state, (&(*result).away)))), 1)
 	&& zcbor_multi_decode(0, 64, &(*result).unknown_count, (zcbor_decoder_t *)zcbor_any_skip, state, NULL, 0)) || (zcbor_list_map_end_force_decode(state), false)) && zcbor_list_end_decode(state))));
 
 	if (false) {

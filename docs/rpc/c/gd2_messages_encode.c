@@ -824,7 +824,7 @@ static bool encode_gd2_step_reply(
 {
 	zcbor_log("%s\r\n", __func__);
 
-	bool res = (((zcbor_list_start_encode(state, 67) && (((((((*input).facts.len >= 0)
+	bool res = (((zcbor_list_start_encode(state, 68) && (((((((*input).facts.len >= 0)
 	&& ((*input).facts.len <= 3932160)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_bstr_encode(state, (&(*input).facts))))
 	&& (((((*input).error.len >= 0)
@@ -833,7 +833,8 @@ static bool encode_gd2_step_reply(
 	&& (((((*input).hint.len >= 0)
 	&& ((*input).hint.len <= 32768)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_tstr_encode(state, (&(*input).hint))))
-	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 67))));
+	&& (!(*input).away_present || zcbor_bool_encode(state, (&(*input).away)))
+	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 68))));
 
 	log_result(state, res, __func__);
 	return res;

@@ -121,6 +121,8 @@ struct gd2_step_reply {
 	struct zcbor_string facts;
 	struct zcbor_string error;
 	struct zcbor_string hint;
+	bool away;
+	bool away_present;
 	size_t unknown_count;
 };
 
