@@ -72,11 +72,13 @@ def _items(body: Any) -> list[Mapping[str, Any]]:
 
 
 def _details(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    labels = {"peer-id": "peer", "peer": "peer", "step": "step", "error": "why"}
+    labels = {"peer": "peer", "peer-id": "peer", "step": "step", "error": "why"}
     known = {*labels, "hint", "request-id", "code", "all", "devices"}  # the message names the devices
     lines = []
     for item in items:
         fields = _fields(item)
+        if (host := _text(fields.get("peer"))) and (identity := _text(fields.get("peer-id"))):
+            fields = {name: value for name, value in fields.items() if name != "peer-id"} | {"peer": f"{host} ({identity})"}
         told = _text(item.get("message"))
         lines += [
             (label, text) for name, label in labels.items() if (text := _text(fields.get(name))) and not (name == "error" and text in told)

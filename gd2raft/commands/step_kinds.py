@@ -215,27 +215,81 @@ class RunHooks(Arguments, frozen=True, kw_only=True):
     options: list[str] = []
 
 
-PREPARE_BRICK = StepKind("brick.prepare", PrepareBrick, undoable=True, timeout_s=30)
-CHECK_BRICK = StepKind("brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True)
-HOLD_BRICK = StepKind("brick.hold", HoldBrick, undoable=True, timeout_s=40)
-BLAME_BRICK = StepKind("brick.blame", BlameBrick, undoable=True, timeout_s=60)
-KEEP_HEALING = StepKind("volume.heal", KeepHealing, timeout_s=10)
-FOLLOW_VOLUME = StepKind("volume.follow", FollowVolume, timeout_s=40)
-INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20)
-ADMIT_PEER = StepKind("peer.admit", InvitePeer, undoable=True, timeout_s=45)
-WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30)
-DISMISS_PEER = StepKind("peer.dismiss", DismissPeer, timeout_s=10)
+PREPARE_BRICK = StepKind(
+    "brick.prepare", PrepareBrick, undoable=True, timeout_s=30, left="folder {path} stays marked as a brick of volume {volume}"
+)
+CHECK_BRICK = StepKind(
+    "brick.check", CheckBrick, undoable=True, timeout_s=30, traceless=True, missed="brick {path} was not looked at before"
+)
+HOLD_BRICK = StepKind(
+    "brick.hold",
+    HoldBrick,
+    undoable=True,
+    timeout_s=40,
+    missed="the process of brick {path} was not ended before",
+    left="brick {path} may still be kept from running",
+)
+BLAME_BRICK = StepKind(
+    "brick.blame",
+    BlameBrick,
+    undoable=True,
+    timeout_s=60,
+    left="the other copies may still note that a brick of volume {volume} lacks everything",
+)
+KEEP_HEALING = StepKind(
+    "volume.heal",
+    KeepHealing,
+    timeout_s=10,
+    missed="self-heal of volume {volume} was not kept going there; it looks by itself every ten minutes",
+)
+FOLLOW_VOLUME = StepKind(
+    "volume.follow",
+    FollowVolume,
+    timeout_s=40,
+    missed="not all of its processes and clients follow the change of volume {volume} yet; it sees to that by itself as soon as it can",
+)
+INVITE_PEER = StepKind("peer.invite", InvitePeer, undoable=True, timeout_s=20, left="{address} may still take itself for a member")
+ADMIT_PEER = StepKind("peer.admit", InvitePeer, undoable=True, timeout_s=45, left="{address} may still take itself for a member")
+WELCOME_PEER = StepKind("peer.welcome", InvitePeer, timeout_s=30, missed="{address} was not seen to follow the pool yet; it goes on trying")
+DISMISS_PEER = StepKind(
+    "peer.dismiss", DismissPeer, timeout_s=10, missed="{address} was not told that it left the pool; it learns of it when it asks a peer"
+)
 BRICK_ONLINE = StepKind("brick.online", BrickOnline, undoable=True, timeout_s=15, traceless=True)
 BRICK_EMPTIED = StepKind("brick.emptied", BrickEmptied, undoable=True, timeout_s=60, traceless=True)
-MARK_REPLICA = StepKind("replica.mark", MarkReplica, undoable=True, timeout_s=30)
-FILL_REPLICA = StepKind("replica.fill", MarkReplica, timeout_s=50)
-LEAVE_BRICK = StepKind("brick.leave", LeaveBrick, timeout_s=40)
-STOP_JOB = StepKind("job.stop", StopJob, timeout_s=40)
-SET_LIMIT = StepKind("quota.limit", SetLimit, undoable=True, timeout_s=50)
-LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30)
-RUN_HOOKS = StepKind("hooks.run", RunHooks, undoable=True, timeout_s=60, traceless=True)
-SET_UP_DEVICE = StepKind("device.setup", SetUpDevice, undoable=True, timeout_s=60)
+MARK_REPLICA = StepKind(
+    "replica.mark", MarkReplica, undoable=True, timeout_s=30, left="brick {path} may still note that copies lack everything"
+)
+FILL_REPLICA = StepKind(
+    "replica.fill",
+    MarkReplica,
+    timeout_s=50,
+    missed="the new copies of brick {path} are not being filled yet; self-heal looks by itself every ten minutes",
+)
+LEAVE_BRICK = StepKind(
+    "brick.leave",
+    LeaveBrick,
+    timeout_s=40,
+    missed="brick {path}, which has left volume {volume}, may still be served; its daemon ends that when it runs",
+)
+STOP_JOB = StepKind(
+    "job.stop",
+    StopJob,
+    timeout_s=40,
+    missed="the process of the job on volume {volume} was not seen to end; its daemon ends it when it runs",
+)
+SET_LIMIT = StepKind(
+    "quota.limit", SetLimit, undoable=True, timeout_s=50, left="directory {path} of volume {volume} may have the new limit"
+)
+LIMIT_ROOT = StepKind("quota.root", LimitRoot, timeout_s=30, missed="brick {path} has not got the limits of the volume's root")
+RUN_HOOKS = StepKind(
+    "hooks.run", RunHooks, undoable=True, timeout_s=60, traceless=True, missed="the scripts for before {operation} were not run there"
+)
+SET_UP_DEVICE = StepKind("device.setup", SetUpDevice, undoable=True, timeout_s=60, left="{path} may still be set up as a device")
 MEASURE_DEVICE = StepKind("device.measure", MeasureDevice, undoable=True, timeout_s=60, traceless=True)
-DROP_DEVICE = StepKind("device.drop", DropDevice, timeout_s=60)
-MAKE_STORAGE = StepKind("storage.make", MakeStorage, undoable=True, timeout_s=60)
-FREE_STORAGE = StepKind("storage.free", FreeStorage, timeout_s=60)
+DROP_DEVICE = StepKind("device.drop", DropDevice, timeout_s=60, missed="what is ours on {path} may still be there")
+MAKE_STORAGE = StepKind(
+    "storage.make", MakeStorage, undoable=True, timeout_s=60, left="storage for a brick on {device_path} may still be there"
+)
+FREE_STORAGE = StepKind(
+    "storage.free", FreeStorage, timeout_s=60, missed="the space of removed bricks is not free yet; its daemon frees it when it runs"
+)

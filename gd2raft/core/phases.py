@@ -147,6 +147,7 @@ def touched(steps: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
 class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
     """A step that failed. `unreachable`: the peer didn't answer, so it may or may not have run; not `begun`: it surely hasn't.
 
+    `host`, `meaning`: for the user, the name of the peer and what is so there now ("" when it is plain from the error).
     `away`: an undo on a disk that isn't there. The peer does it when it is; nobody else can do anything about it.
     """
 
@@ -157,6 +158,8 @@ class StepProblem(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: bool = False
     begun: bool = True
     away: bool = False
+    host: str = ""
+    meaning: str = ""
 
 
 class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +172,8 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True):
 def details_of(problem: StepProblem) -> dict[str, str]:
     """A problem as it stands in a Transaction's record."""
     kind = "unreachable" if problem.unreachable else "failed"
-    return {"peer": problem.peer_id, "step": problem.step, "error": problem.error, "hint": problem.hint, "kind": kind}
+    found = {"peer": problem.peer_id, "step": problem.step, "error": problem.error, "hint": problem.hint, "kind": kind}
+    return found | ({"host": problem.host} if problem.host else {})
 
 
 def fence(item: Versioned | None, transaction: str, revision: int, *, undo: bool) -> str | None:

@@ -95,7 +95,8 @@ A = TypeVar("A", bound=Arguments)
 class StepKind(msgspec.Struct, Generic[A], frozen=True):
     """Names a step. `undoable`: it may stand before the changes. `timeout_s`: how long one run may take on the peer.
 
-    `traceless`: it only looks, so that there is nothing to undo, and a dead peer can't hold the undo up.
+    `traceless`: it only looks, so that there is nothing to undo, and a dead peer can't hold the undo up. `missed`, `left`: for the
+    user, what is so on the peer while the step isn't done, or isn't undone; `{name}` is one of its arguments.
     """
 
     name: str
@@ -103,6 +104,8 @@ class StepKind(msgspec.Struct, Generic[A], frozen=True):
     undoable: bool = False
     timeout_s: float = 60.0
     traceless: bool = False
+    missed: str = ""
+    left: str = ""
 
     def at(self, peer_id: str, arguments: A, *, must: bool = True) -> Step:
         return Step(self.name, peer_id, msgspec.to_builtins(arguments), must)

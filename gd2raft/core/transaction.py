@@ -14,7 +14,8 @@ and doesn't know it yet, and against a "do" that was on its way when the undo be
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ from gd2raft.core.phases import (
     touched,
 )
 from gd2raft.core.phases import RESULTS_KEPT as RESULTS_KEPT
-from gd2raft.core.plan import Barrier, Change, Plan, Step, make_commit
+from gd2raft.core.plan import Barrier, Change, Plan, Step, StepKind, make_commit
 
 
 class Propose(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class _At(enum.Enum):
 class Life:
     """One transaction's life. Call start() or resume(), then answer every instruction with one event, until Finish.
 
-    `traceless`: kinds of steps that leave nothing to undo.
+    `kinds`: the steps that this daemon has: which leave nothing to undo, and how to tell the user of one that wasn't done.
     """
 
     def __init__(
@@ -90,11 +91,13 @@ class Life:
         reader: model.Reader,
         *,
         owner: str,
-        traceless: frozenset[str] = frozenset(),
+        kinds: Mapping[str, StepKind[Any]] = MappingProxyType({}),
     ) -> None:
         plan.check()
         self.record, self.plan, self._expect, self._reader = record, plan, expect, reader
-        self._owner, self._traceless = owner, traceless
+        self._owner, self._kinds = owner, kinds
+        self._traceless = frozenset(name for name, kind in kinds.items() if kind.traceless)
+        self._view = model.View(reader)
         self._at = _At.BEGIN
         self._phase: Phase | None = None  # of the record as it is stored; None: not yet
         self._barrier = 0
@@ -162,11 +165,30 @@ class Life:
     def ran(self, outcomes: tuple[StepOutcome, ...]) -> Instruction:
         """The steps of the last Run ended, in its order."""
         if self._at is _At.PREPARING:
-            return self._ran_before(outcomes)
+            return self._ran_before(self._told(self.plan.before[self._barrier], outcomes))
         if self._at is _At.COMPLETING:
-            return self._ran_after(outcomes)
+            return self._ran_after(self._told(self.plan.after[self._barrier], outcomes))
         assert self._at is _At.UNDOING, f"ran while {self._at}"
-        return self._ran_undo(outcomes)
+        steps = steps_of(self.plan.before)
+        return self._ran_undo(self._told([steps[index] for index in self._undo_at], outcomes))
+
+    def _told(self, steps: Iterable[Step], outcomes: tuple[StepOutcome, ...]) -> tuple[StepOutcome, ...]:
+        """The outcomes with what the user is to be told of those that failed."""
+        found = []
+        for step, outcome in zip(steps, outcomes, strict=True):
+            if (problem := outcome.problem) is not None:
+                host = self._view.host(step.peer_id)
+                problem = msgspec.structs.replace(problem, host=host, meaning=self._meaning(step, problem))
+            found.append(StepOutcome(facts=outcome.facts, problem=problem))
+        return tuple(found)
+
+    def _meaning(self, step: Step, problem: StepProblem) -> str:
+        kind = self._kinds.get(step.kind)
+        if self._at is _At.UNDOING:
+            return filled_in(kind.left if kind else "", step) or "what the command did there is not undone"
+        if self._at is _At.PREPARING and (step.must or not problem.unreachable):
+            return ""  # the command fails for just this
+        return filled_in(kind.missed if kind else "", step)
 
     # doing
 
@@ -370,15 +392,16 @@ class Life:
             message = f"{self.record.command} is committed, but its effect isn't complete yet: {cause['error']}"
         else:
             return None
-        return {"message": message, "peer-id": cause["peer"], **{name: cause[name] for name in ("step", "error", "hint")}}
+        host = {"peer": cause["host"]} if cause.get("host") else {}
+        return {"message": message, "peer-id": cause["peer"], **host, **{name: cause[name] for name in ("step", "error", "hint")}}
 
 
 _ABANDONED = StepProblem(peer_id="", step="", error="it was interrupted before its changes, and undone", hint="try again")
 
 
 def _left_behind(problem: StepProblem) -> StepProblem:
-    error = f"could not be undone, the peer does it by itself when it can: {problem.error}"
-    return msgspec.structs.replace(problem, error=error, unreachable=True)
+    meaning = f"{problem.meaning}; the peer undoes that by itself when it can"
+    return msgspec.structs.replace(problem, meaning=meaning, unreachable=True)
 
 
 def _and(commit: Commit, *, put: tuple[Put, ...] = (), delete: tuple[str, ...] = ()) -> Commit:
@@ -390,4 +413,14 @@ def steps_of(barriers: tuple[Barrier, ...]) -> tuple[Step, ...]:
 
 
 def describe(problem: StepProblem) -> str:
-    return f"{problem.step} on {problem.peer_id or 'the leader'}: {problem.error}"
+    """For the user: where, what is so there now, and why."""
+    where = f"peer {problem.host or problem.peer_id}: " if problem.peer_id else ""
+    return where + (f"{problem.meaning} ({problem.error})" if problem.meaning else problem.error)
+
+
+def filled_in(text: str, step: Step) -> str:
+    """A text of a StepKind with the step's arguments in it; "" when it has no such argument (a daemon of another version planned it)."""
+    try:
+        return text.format_map(step.arguments)
+    except (KeyError, ValueError, IndexError, AttributeError):
+        return ""

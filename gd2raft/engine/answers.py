@@ -33,6 +33,8 @@ def answer_of(ended: Remembered, revision: int, identity: str) -> Done:
     if (error := ended.error) is None:
         return Done(revision, ended.result, ended.warnings)
     fields = {name: error.get(name, "") for name in ("peer-id", "step", "error")}
+    if host := error.get("peer"):
+        fields["peer"] = host
     message = error.get("message") or error["error"]
     raise Failed(message, hint=error.get("hint", ""), fields=fields | {"transaction": identity, "all": list(ended.warnings)})
 
@@ -45,5 +47,5 @@ def stuck(record: Transaction) -> Failed:
         f" (transaction {record.id}): {first.get('error', '')}",
         hint=f"mend that peer, then: gd2 transaction resume {record.id}; `gd2 transaction abort {record.id}` leaves it to the peer and frees its locks",
         code="stuck",
-        fields={"peer-id": first.get("peer", ""), "step": first.get("step", ""), "transaction": record.id},
+        fields={"peer-id": first.get("peer", ""), "peer": first.get("host", ""), "step": first.get("step", ""), "transaction": record.id},
     )

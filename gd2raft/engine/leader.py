@@ -84,7 +84,6 @@ class LeaderEngine:
         self._queue = LockQueue()
         self._driven: set[str] = set()  # transactions that are moved on here: not those that a task only waits for
         self._not_before: dict[str, tuple[int, float]] = {}  # transaction -> (revision of its record, when to try that one again)
-        self._traceless = frozenset(name for name, kind in step_kinds.items() if kind.traceless)
         self._cache: dict[str, tuple[int, model.Record]] = {}
         self._results = -1  # number of remembered results, -1: not counted yet
 
@@ -259,7 +258,7 @@ class LeaderEngine:
             digest=call.digest,
         )
         owner = f"{call.command} of {call.request_id}"
-        return Life(record, plan, view.expectations, self._store, owner=owner, traceless=self._traceless)
+        return Life(record, plan, view.expectations, self._store, owner=owner, kinds=self._step_kinds)
 
     def _check_steps(self, plan: Plan, view: View) -> None:
         """Every step must exist here and, as far as is known, on its peer."""
@@ -447,7 +446,7 @@ class LeaderEngine:
 
     async def _resume(self, record: Transaction, revision: int) -> Done:
         try:
-            life = Life(record, record.decoded_plan(), (), self._store, owner=record.command, traceless=self._traceless)
+            life = Life(record, record.decoded_plan(), (), self._store, owner=record.command, kinds=self._step_kinds)
             finish = await self._drive(life, life.resume(revision))
         except CommandError as error:
             log.warning("could not be resumed yet", transaction=record.id, why=str(error))

@@ -330,3 +330,11 @@ def test_an_unknown_pool_option_is_not_found(gd2, peer):
     result = gd2("volume", "get", "all", "cluster.server-quorum-rato", peers=peer)
     assert result.code == 4
     assert "did you mean 'cluster.server-quorum-ratio'" in result.err
+
+
+def test_a_failed_step_names_its_peer_once_by_hostname(gd2, peer):
+    fields = {"peer": "node2", "peer-id": "3f2a", "step": "brick.prepare", "error": "disk gone"}
+    peer.answers["POST /v1/volumes/v1/start"] = (500, {"errors": [{"code": "failed", "message": "disk gone", "fields": fields}]})
+    err = gd2("volume", "start", "v1", peers=peer).err
+    assert err.count("peer:") == 1
+    assert "peer: node2 (3f2a)" in err

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gd2raft.commands import step_kinds
 from gd2raft.commands.registry import commands
 from gd2raft.core import devices, model
 from gd2raft.core.kv import Commit, KeyValueState, Operation, Result
@@ -21,7 +22,7 @@ from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run
 from gd2volgen.tables import option_table
 
 TABLE = option_table()
-TRACELESS = frozenset({"brick.check"})
+KINDS = {"brick.check": step_kinds.CHECK_BRICK}
 
 
 def peer_id(number: int) -> str:
@@ -90,7 +91,7 @@ class Pool:
             initiator=self.initiator,
             started=1000.0,
         )
-        return Life(record, plan, view.expectations, self.state, owner=f"{name} of r", traceless=TRACELESS)
+        return Life(record, plan, view.expectations, self.state, owner=f"{name} of r", kinds=KINDS)
 
     def do(self, name: str, world: World | None = None, /, **fields: Any) -> Finish:
         """Run a command to its end."""
@@ -103,7 +104,7 @@ class Pool:
         if item is None:
             return None
         record = model.load("", item.value, Transaction)
-        life = Life(record, record.decoded_plan(), (), self.state, owner="next", traceless=TRACELESS)
+        life = Life(record, record.decoded_plan(), (), self.state, owner="next", kinds=KINDS)
         return life, life.resume(item.modified)
 
     def volume(self, name: str, /, *bricks: str, **fields: Any) -> model.Volume:

@@ -37,3 +37,13 @@ def test_two_steps_of_one_name_are_refused_with_both_modules(monkeypatch: pytest
     monkeypatch.setattr(step_registry, "load_all", lambda *_: [theirs])
     with pytest.raises(BadExtension, match=f"'brick.check', in gd2raft.steps.brick_check and {__name__}; rename one"):
         step_registry.steps.__wrapped__()
+
+
+def test_what_the_user_is_told_of_a_step_names_only_arguments_that_it_has() -> None:
+    for name, code in step_registry.steps().items():
+        kind = code.kind
+        fields = {field.name: "x" for field in msgspec.structs.fields(kind.arguments)}
+        for text in (kind.missed, kind.left):
+            assert text.format_map(fields) is not None
+        assert kind.left or kind.traceless or not kind.undoable, f"{name}: say what is so while it isn't undone"
+        assert kind.missed or kind.undoable, f"{name}: say what is so while it isn't done"

@@ -12,7 +12,7 @@ from gd2raft.core import model
 from gd2raft.core.kv import Commit, Expect, Put, Versioned
 from gd2raft.core.phases import POSSIBLE, Leftover, Phase, Remembered, StepProblem, Transaction, fence, held_on
 from gd2raft.core.plan import Arguments, Barrier, Change, Plan, Step, StepKind
-from gd2raft.core.transaction import Finish, Life, Propose, Run
+from gd2raft.core.transaction import Finish, Life, Propose, Run, filled_in
 
 pytestmark = pytest.mark.fast
 
@@ -23,7 +23,7 @@ class Nothing(Arguments, frozen=True, kw_only=True):
 
 DO = StepKind("test.do", Nothing, undoable=True)
 LOOK = StepKind("test.look", Nothing, undoable=True, traceless=True)
-FOLLOW = StepKind("test.follow", Nothing)
+FOLLOW = StepKind("test.follow", Nothing, missed="{name} is not followed yet")
 
 
 def step(number: int, name: str = "", *, kind: StepKind[Nothing] = DO, must: bool = True) -> Step:
@@ -50,7 +50,7 @@ def life(pool: Pool, plan: Plan, expect: tuple[Expect, ...] = (), identity: str 
     record = Transaction(
         id=identity, command="test", phase=Phase.PREPARING, plan=msgspec.to_builtins(plan), initiator=peer_id(1), started=5.0, **more
     )
-    return Life(record, plan, expect, pool.state, owner="test of r1", traceless=frozenset({LOOK.name}))
+    return Life(record, plan, expect, pool.state, owner="test of r1", kinds={k.name: k for k in (DO, LOOK, FOLLOW)})
 
 
 class Trace:
@@ -173,7 +173,8 @@ def test_a_failed_step_is_undone_with_all_that_were_done_last_first() -> None:
     assert not done(pool) and free(pool) and pool.state.get("bricks/p//b") is None
     assert finish.problems[0].error == "the disk is on fire"
     message = "the disk is on fire"
-    assert remembered(pool).error == {"message": message, "peer-id": peer_id(3), "step": DO.name, "error": message, "hint": "water"}
+    peer = {"peer-id": peer_id(3), "peer": hostname(3)}
+    assert remembered(pool).error == {"message": message, **peer, "step": DO.name, "error": message, "hint": "water"}
 
 
 def test_a_step_that_only_looks_is_not_undone() -> None:
@@ -259,6 +260,27 @@ def test_an_undo_on_a_peer_that_is_out_of_reach_is_left_to_it_and_nothing_stays_
     assert pool.state.get(f"leftovers/{peer_id(2)}") is not None, "the guard key"
 
 
+def test_the_user_is_told_of_a_peer_by_its_name_and_in_words_what_is_so_there() -> None:
+    after = (barrier(2, 3, kind=FOLLOW, name="v"),)
+    pool, _, _ = trace(plan(after=after), on(2, undo=False, how=unreachable))
+    assert remembered(pool).warnings == (f"peer {hostname(2)}: v is not followed yet (the peer can't be reached)",)
+    pool, _, _ = trace(plan(before=(barrier(1, 2),)), on(2, undo=False))
+    assert remembered(pool).warnings == (f"peer {hostname(2)}: the disk is on fire",), "why it failed needs no more words"
+    assert remembered(pool).error["peer"] == hostname(2)  # type: ignore[index]
+    pool, _, _ = trace(plan(before=(barrier(1, 2),)), anyway(on(1, undo=False), on(2, undo=True, how=unreachable)))
+    told = "what the command did there is not undone; the peer undoes that by itself when it can (the peer can't be reached)"
+    assert remembered(pool).warnings[-1] == f"peer {hostname(2)}: {told}"
+
+
+def test_words_that_want_an_argument_which_the_step_has_not_are_left_out() -> None:
+    assert filled_in("brick {path} is {path}", Step("k", "p", {"path": "/{b}"})) == "brick /{b} is /{b}"
+    assert filled_in("brick {path}", Step("k", "p", {})) == ""
+
+
+def hostname(number: int) -> str:
+    return Pool().view().host(peer_id(number))
+
+
 def on_bricks(number: int, *others: int) -> tuple[Barrier, ...]:
     """One step on each peer, the first of them on a brick's path."""
     return ((Step(DO.name, peer_id(number), {"path": "/d/b1"}), *(step(n) for n in others)),)
@@ -272,7 +294,7 @@ def test_an_undo_on_a_disk_that_is_away_is_left_to_its_peer_and_holds_only_the_s
     fails = anyway(on(1, undo=False), on(2, undo=True, how=disk_away))
     pool, lines, _ = trace(plan(before=on_bricks(2, 1)), fails)
     assert lines == ["commit preparing", "do 2 1", "commit undoing", "undo 1 2", "commit the end", "failed"]
-    assert free(pool) and "does it by itself when it can: its disk is away" in remembered(pool).warnings[-1]
+    assert free(pool) and "undoes that by itself when it can (its disk is away)" in remembered(pool).warnings[-1]
     left = model.load("", pool.state.get(f"leftovers/{peer_id(2)}/t").value, Leftover)  # type: ignore[union-attr]
     assert left.held == (f"{DO.name} /d/b1",)
     assert set(left.held) < set(held_on(plan(before=on_bricks(2)), peer_id(2)))

@@ -22,7 +22,7 @@ from gd2raft.core.plan import Change, Plan, Step, make_commit
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, steps_of
 from gd2raft.steps.registry import steps
 
-TRACELESS = frozenset(name for name, code in steps().items() if code.kind.traceless)
+KINDS = {name: code.kind for name, code in steps().items()}
 ID = "77777777-1111-4111-8111-111111111111"
 LEADERS_MAX = 12
 CLEARED_BY = ("transaction-resume", "transaction-abort")
@@ -64,7 +64,7 @@ class World:
             record = model.load("", item.value, Transaction)
             try:
                 self.drive(
-                    Life(record, record.decoded_plan(), (), self.state, owner="next", traceless=TRACELESS),
+                    Life(record, record.decoded_plan(), (), self.state, owner="next", kinds=KINDS),
                     lambda life, at=item.modified: life.resume(at),
                 )
             except LeaderDied:
@@ -77,7 +77,7 @@ class World:
         record = Transaction(
             id=ID, command="c", phase=Phase.PREPARING, plan=msgspec.to_builtins(self.plan), initiator=INITIATOR, started=1.0, digest="d"
         )
-        return Life(record, self.plan, self.expect, self.state, owner="o", traceless=TRACELESS)
+        return Life(record, self.plan, self.expect, self.state, owner="o", kinds=KINDS)
 
     def clear(self, record: Transaction) -> None:
         """What an administrator does about a stuck one; then a leader has to go on."""
