@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import gc
 import os
 import random
 import secrets
@@ -137,6 +138,8 @@ class Daemon:
         await self.rpc.start()
         await self.tenure.start()
         await self.rest.start()
+        gc.freeze()  # code and the loaded state stay: no collection needs to look through them
+        gc.enable()  # main.py
         self.spawn(self._accept(listener))
         await self.mover.where()
         await self._unless_twin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,22 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.fast
+
+OWN_ADDRESS = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 | 2}"  # of this test run
+
+UP = """
+import gc, os, signal, sys, threading, time
+from gd2raft.main import main
+def stop_when_up():
+    end = time.monotonic() + 60
+    while not (gc.isenabled() and gc.get_freeze_count()) and time.monotonic() < end:
+        time.sleep(0.02)
+    print("collects", gc.isenabled(), gc.get_freeze_count() > 0, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+gc.disable()
+threading.Thread(target=stop_when_up).start()
+sys.exit(main(sys.argv[1:]))
+"""
 
 PROGRAM = """
 import ssl, sys
@@ -30,3 +47,11 @@ def test_a_daemon_that_starts_loads_no_library_for_what_it_does_not_do(tmp_path:
     assert "can't be written" in done.stderr
     assert {"aiohttp", "pysyncobj", "gd2raft"} <= set(loaded)
     assert not {"rich", "cryptography", "requests", "pytest", "click"} & set(loaded)
+
+
+def test_a_daemon_that_is_up_collects_garbage_but_not_in_what_it_started_with(tmp_path: Path) -> None:
+    """While it starts it collects none."""
+    words = ["--localstatedir", tmp_path / "state", "--rundir", tmp_path / "run", "--logdir", tmp_path / "log", "--logfile", "-"]
+    words += ["--peeraddress", f"{OWN_ADDRESS}:24008", "--clientaddress", f"{OWN_ADDRESS}:24007"]
+    done = subprocess.run([sys.executable, "-c", UP, *words], capture_output=True, text=True, timeout=90)
+    assert (done.returncode, done.stdout) == (0, "collects True True\n"), done.stderr
