@@ -1,8 +1,8 @@
 """Imports of libraries that would load much more than the daemon uses, without that part. Imported first, by main.py.
 
 PyJWT loads cryptography (7 MB) for algorithms that we refuse, pysyncobj for a transport that we don't use, and structlog
-loads rich (5 MB) for coloured consoles; aiohttp reads all certificate authorities of the system (2 MB, and 30 ms of each start)
-for its client of https, which we don't use. And the C library is told to give freed memory back, and asyncio not to take so much
+loads rich (5 MB) for coloured consoles; aiohttp loads its client, which reads all certificate authorities of the system (2 MB, and
+60 ms of each start in all). And the C library is told to give freed memory back, and asyncio not to take so much
 for each read that it has to.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-import ssl
+import importlib.util
 import sys
 from asyncio import selector_events
 
@@ -30,16 +30,25 @@ def import_without(name: str, unused: str) -> None:
         del sys.modules[unused]
 
 
-def import_without_authorities(name: str) -> None:
-    """Import a library that makes its TLS contexts while it is imported: they trust nobody, so https fails instead of being unsafe."""
-    default, paths = ssl.create_default_context, ssl.SSLContext.set_default_verify_paths
-    ssl.create_default_context = lambda *_, **__: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    ssl.SSLContext.set_default_verify_paths = lambda _: None  # type: ignore[assignment,method-assign]
-    try:
-        importlib.import_module(name)
-    finally:
-        ssl.create_default_context = default
-        ssl.SSLContext.set_default_verify_paths = paths  # type: ignore[method-assign]
+def import_parts_of(name: str, *parts: str) -> None:
+    """Import these modules of a package without what the package itself would import: that follows when somebody asks the package for a name."""
+    spec = None if name in sys.modules else importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        return
+    package, loader = importlib.util.module_from_spec(spec), spec.loader
+
+    def complete(wanted: str) -> object:
+        if wanted.startswith("__"):  # Python's own questions
+            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
+        del package.__dict__["__getattr__"]
+        loader.exec_module(package)
+        return getattr(package, wanted)
+
+    package.__dict__["__version__"] = ""  # its modules want one
+    sys.modules[name] = package
+    for part in parts:
+        importlib.import_module(f"{name}.{part}")
+    package.__dict__["__getattr__"] = complete
 
 
 def give_memory_back() -> None:
@@ -63,4 +72,4 @@ read_in_smaller_pieces()
 import_without("jwt", "cryptography")
 import_without("pysyncobj", "cryptography")
 import_without("structlog", "rich")
-import_without_authorities("aiohttp")
+import_parts_of("aiohttp", "web")

@@ -11,7 +11,8 @@ import re
 import uuid
 from urllib.parse import parse_qsl, urlencode
 
-from aiohttp import HttpVersion10, web
+from aiohttp import web
+from aiohttp.http import HttpVersion10
 
 from gd2raft.core import model
 from gd2raft.core.plan import Refused
