@@ -60,6 +60,8 @@ def main(arguments: list[str]) -> None:
 
 def _load() -> None:
     """Everything that a daemon imports, also late. Nothing may be logged, no thread started: both would be shared by all."""
+    import jinja2  # noqa: F401
+    import psutil  # noqa: F401
     import structlog  # noqa: F401
 
     import gd2raft.lean  # noqa: F401

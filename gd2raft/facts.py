@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 
-import psutil
-
 from gd2raft.core import model
 from gd2raft.process import ProcessManager
 from gd2raft.rest.api import BrickFacts, SizeInfo
@@ -40,6 +38,8 @@ def _facts(brick: model.Brick, processes: ProcessManager, disk: BrickFacts) -> B
 
 def disk_of(path: str) -> BrickFacts:
     """Size and file system of a path; empty when it isn't there."""
+    import psutil  # here: a daemon that starts need not wait for it
+
     try:
         found = os.statvfs(path)
     except OSError:

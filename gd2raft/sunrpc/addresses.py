@@ -10,8 +10,6 @@ import ipaddress
 import socket
 from collections.abc import Callable
 
-import psutil
-
 from gd2raft.sunrpc.api import ConnectionInfo
 
 KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 20, 2, 9
@@ -35,6 +33,8 @@ def is_local_address(host: str) -> bool:
             return True
     except ValueError:
         return False
+    import psutil  # here: a daemon that starts need not wait for it
+
     families = (socket.AF_INET, socket.AF_INET6)
     return any(
         normalised(entry.address) == host for entries in psutil.net_if_addrs().values() for entry in entries if entry.family in families

@@ -8,18 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import resources
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from gd2raft.core.options import is_on
 from gd2volgen import graph
 from gd2volgen.description import BrickDescription, Description
 from gd2volgen.tables import option_table
 
+if TYPE_CHECKING:
+    import jinja2
+
 
 @cache
 def _template() -> jinja2.Template:
     """Compiled once; a misspelt word in it is an error, and text is not for HTML."""
+    import jinja2  # here: a daemon that starts need not wait for it
+
     source = resources.files("gd2volgen").joinpath("templates/volfile.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True)
     return environment.from_string(source)
