@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gd2cli.problems import clean
 from gd2cli.spec import Spec
 from gd2cli.tables import Cell, Paint, size, table
-from gd2cli.volume_text import brick_name
+from gd2cli.volume_text import brick_name, tasks_text
 from gd2cli.words import Grammar, Parsed, Word, WordError
 
 if TYPE_CHECKING:
@@ -19,23 +19,32 @@ DUMPED = ("shd", "quotad")
 SECTIONS = ("all", "mem", "iobuf", "callpool", "priv", "fd", "inode", "history")
 
 
-# volume status VOLUME clients|mem|inode|fd|callpool|tasks (called by volume_commands.status)
+# volume status VOLUME|all clients|mem|inode|fd|callpool|tasks (called by volume_commands.status)
 
 
 def status_of(session: Session, name: str, what: str) -> None:
     if what == "tasks":
+        session.show(session.get("jobs", query={"volume": name}), lambda jobs: tasks_text(name, jobs))
+    else:
+        session.show(session.get("volumes", name, "status", what), lambda bricks: inspected_text(what, bricks, session.paint))
+
+
+def status_of_all(session: Session, names: list[str], what: str) -> None:
+    if what == "tasks":
         jobs = session.get("jobs").data
-        mine = [job for job in jobs if job["volume"] == name]
-        session.show_data(mine, lambda found: tasks_text(name, found, session.paint))
+        found = {name: [job for job in jobs if job["volume"] == name] for name in names}
+        session.show_data(found, lambda all_: "\n\n".join(tasks_text(name, mine) for name, mine in all_.items()))
         return
-    render = clients_text if what == "clients" else details_text
-    session.show(session.get("volumes", name, "status", what), lambda bricks: render(bricks, session.paint))
+    found = {name: session.get("volumes", name, "status", what).data for name in names}
+    session.show_data(found, lambda all_: "\n\n".join(of_volume(name, what, bricks, session.paint) for name, bricks in all_.items()))
 
 
-def tasks_text(name: str, jobs: list[dict[str, Any]], paint: Paint) -> str:
-    if not jobs:
-        return f"There are no active volume tasks of {clean(name)}"
-    return table(["Task", "ID", "Status"], [[j["kind"], j["id"], j["status"]] for j in jobs], paint)
+def of_volume(name: str, what: str, bricks: list[dict[str, Any]], paint: Paint) -> str:
+    return f"Status of volume: {clean(name)}\n" + inspected_text(what, bricks, paint)
+
+
+def inspected_text(what: str, bricks: list[dict[str, Any]], paint: Paint) -> str:
+    return (clients_text if what == "clients" else details_text)(bricks, paint)
 
 
 def clients_text(bricks: list[dict[str, Any]], paint: Paint) -> str:

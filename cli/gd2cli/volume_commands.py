@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gd2cli.spec import Spec
-from gd2cli.volume_text import detail_text, status_text, volume_text, volumes_text
+from gd2cli.volume_text import detail_text, status_text, tasks_text, volume_text, volumes_text
 from gd2cli.volume_words import CREATE as CREATE_GRAMMAR
 from gd2cli.volume_words import create_body
 from gd2cli.words import Grammar, Parsed, Word, WordError
@@ -70,31 +70,46 @@ STATUS_WORDS = ("clients", "mem", "inode", "fd", "callpool", "tasks")
 def status(session: Session, words: Parsed) -> None:
     wanted = [word for word in STATUS_WORDS if words.flag(word)]
     if wanted:
-        if len(wanted) + words.flag("detail") > 1 or words.name(0) in ALL_VOLUMES:
-            raise WordError("name one volume, and one of detail, " + ", ".join(STATUS_WORDS))
-        from gd2cli.inspect_commands import status_of
+        if len(wanted) + words.flag("detail") > 1:
+            raise WordError("name one of detail, " + ", ".join(STATUS_WORDS))
+        from gd2cli.inspect_commands import status_of, status_of_all
 
-        status_of(session, words.name(0), wanted[0])
+        if words.name(0) in ALL_VOLUMES:
+            status_of_all(session, to_look_at(session), wanted[0])
+        else:
+            status_of(session, words.name(0), wanted[0])
         return
 
-    def render(name: str, bricks: list[dict[str, Any]]) -> str:
+    def render(name: str, bricks: list[dict[str, Any]], jobs: list[dict[str, Any]]) -> str:
         if words.flag("detail"):
             return detail_text(name, bricks, session.paint)
-        return status_text(name, bricks, session.get("volumes", name, "services").data, session.paint)
+        processes = status_text(name, bricks, session.get("volumes", name, "services").data, session.paint)
+        return f"{processes}\n\n{tasks_text(name, jobs)}"
 
     if words.name(0) not in ALL_VOLUMES:
         name = words.name(0)
-        session.show(session.get("volumes", name, "bricks"), lambda bricks: render(name, bricks))
+        session.show(session.get("volumes", name, "bricks"), lambda bricks: render(name, bricks, tasks_of(session, name)))
         return
+    found = {name: session.get("volumes", name, "bricks").data for name in to_look_at(session)}
+
+    def render_all(all_: dict[str, list[dict[str, Any]]]) -> str:
+        jobs = [] if words.flag("detail") else session.get("jobs").data
+        return "\n\n".join(render(name, bricks, [j for j in jobs if j["volume"] == name]) for name, bricks in all_.items())
+
+    session.show_data(found, render_all)
+
+
+def tasks_of(session: Session, name: str) -> list[dict[str, Any]]:
+    jobs: list[dict[str, Any]] = session.get("jobs", query={"volume": name}).data
+    return jobs
+
+
+def to_look_at(session: Session) -> list[str]:
+    """The names of all started volumes; of the others it is said that they aren't."""
     volumes = session.get("volumes").data
     say_if_none(volumes)
-    found = {name: session.get("volumes", name, "bricks").data for name in started(volumes)}
-    session.show_data(found, lambda all_: "\n\n".join(render(name, bricks) for name, bricks in all_.items()))
-    for name in sorted({v["name"] for v in volumes} - found.keys()):
+    for name in sorted(v["name"] for v in volumes if v["state"] != "Started"):
         print(f"volume {name} is not started", file=sys.stderr)
-
-
-def started(volumes: list[dict[str, Any]]) -> list[str]:
     return [v["name"] for v in volumes if v["state"] == "Started"]
 
 
@@ -126,11 +141,11 @@ COMMANDS = {
     "list": Spec(Grammar(""), "The names of all volumes.", list_volumes),
     "status": Spec(
         Grammar(
-            "[VOLUME] [detail|clients|mem|inode|fd|callpool|tasks]",
+            "[VOLUME|all] [detail|clients|mem|inode|fd|callpool|tasks]",
             optional=("VOLUME",),
             words=(Word("detail"), *(Word(word) for word in STATUS_WORDS)),
         ),
-        "Which bricks are online, on which port and pid (all started volumes without a name).",
+        "Which bricks are online, on which port and pid and what the volume is busy with (all started volumes without a name).",
         status,
     ),
 }

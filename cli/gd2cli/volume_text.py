@@ -62,6 +62,22 @@ def status_text(name: str, bricks: list[dict[str, Any]], services: list[dict[str
     return f"Status of volume: {clean(name)}\n" + table(["Gluster process", "Port", "Online", "Pid"], rows, paint)
 
 
+TASKS = {"rebalance": "Rebalance", "remove-brick": "Remove brick"}
+OVER = ("stopped", "committed")
+"""Tasks of which gluster shows nothing any more either."""
+
+
+def tasks_text(name: str, jobs: list[dict[str, Any]]) -> str:
+    """As gluster shows what a volume is busy with, or was busy with last."""
+    lines = [f"Task Status of Volume {clean(name)}"]
+    for job in (j for j in jobs if j["status"] not in OVER):
+        lines += [f"Task   : {TASKS.get(job['kind'], clean(job['kind']))}", f"ID     : {clean(job['id'])}"]
+        if job["bricks"]:
+            lines += ["Removed bricks:", *(f"  {clean(brick)}" for brick in job["bricks"])]
+        lines.append(f"Status : {clean(job['status'])}")
+    return "\n".join(lines if len(lines) > 1 else [*lines, "There are no active volume tasks"])
+
+
 def process_cells(process: dict[str, Any]) -> list[Any]:
     online = bool(process["online"])
     if not process.get("known", True):  # its peer's daemon doesn't answer; the brick may well run

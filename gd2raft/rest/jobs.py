@@ -147,6 +147,9 @@ async def get_remove_brick(call: Call) -> Reply:
     return await _live(call, job)
 
 
+async def live(call: Call, job: jobs.Job) -> JobInfo:
+    return job_info(call.view(), job, await call.api.job_progress(job))
+
+
 async def _live(call: Call, job: jobs.Job) -> Reply:
-    progress = await call.api.job_progress(job)
-    return Reply(body=job_info(call.view(), job, progress))
+    return Reply(body=await live(call, job))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from gd2raft.rest import jobs, options, shapes, transactions
 from gd2raft.rest.call import Call, link_next
 from gd2raft.rest.command_routes import modified
 from gd2raft.rest.reply import Reply
-from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, WAIT, Endpoint
+from gd2raft.rest.routes import KEY, PAGED, READ, VALUE, VOLUME, WAIT, Endpoint
 
 T = TypeVar("T")
 
@@ -118,9 +119,10 @@ async def get_transaction(call: Call) -> Reply:
 
 
 async def list_jobs(call: Call) -> Reply:
-    view = call.view()
-    page, headers = paged(call, jobs.all_jobs(view), lambda job: job.id)
-    return Reply(body=[jobs.stored(view, job) for job in page], headers=headers)
+    wanted_of = call.query.get("volume")
+    found = [job for job in jobs.all_jobs(call.view()) if wanted_of in (None, job.volume)]
+    page, headers = paged(call, found, lambda job: job.id)
+    return Reply(body=await asyncio.gather(*(jobs.live(call, job) for job in page)), headers=headers)
 
 
 def wanted(call: Call, metadata: dict[str, str]) -> bool:
@@ -217,7 +219,14 @@ def read_endpoints() -> list[Endpoint]:
             "A command: whether and how it ended.",
             **missing,
         ),
-        get("/v1/jobs", "job-list", list_jobs, list[jobs.JobInfo], "The latest long work of each volume, as stored.", parameters=PAGED),
+        get(
+            "/v1/jobs",
+            "job-list",
+            list_jobs,
+            list[jobs.JobInfo],
+            "The latest long work of each volume, with its progress asked of its peers.",
+            parameters=(*PAGED, VOLUME),
+        ),
         get(
             "/v1/jobs/{job}",
             "job-get",

@@ -50,6 +50,7 @@ LIMIT = Parameter(
 CURSOR = Parameter("cursor", "X-Gluster-Next-Cursor of the page before.")
 KEY = Parameter("key", "Only items that have this metadata key.")
 VALUE = Parameter("value", "Only items that have this metadata value.")
+VOLUME = Parameter("volume", "Only those of this volume.")
 TIMEOUT = Parameter("timeout", "How long the client waits for the answer, in seconds (`30` or `30s`).", bounds={"pattern": _SECONDS_TO_600})
 
 WAIT = Parameter(

@@ -49,7 +49,10 @@ class Peer:
     """`frozen`: takes connections and answers nothing. `answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
 
     def __init__(self, address: str = ADDRESS, family: int = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
-        self.answers: dict[str, Reply | list[Reply]] = {"GET /v1/devices": (200, [])}  # a pool without any, unless a test says otherwise
+        self.answers: dict[str, Reply | list[Reply]] = {
+            "GET /v1/devices": (200, []),
+            "GET /v1/jobs": (200, []),
+        }  # a pool without any, unless a test says otherwise
         self.seen: list[Seen] = []
         self.headers: dict[str, str] = {}
         self.released = threading.Event()

@@ -338,3 +338,38 @@ def test_a_failed_step_names_its_peer_once_by_hostname(gd2, peer):
     err = gd2("volume", "start", "v1", peers=peer).err
     assert err.count("peer:") == 1
     assert "peer: node2 (3f2a)" in err
+
+
+def job(**more):
+    return {"id": "j1", "kind": "remove-brick", "volume": "v1", "status": "in progress", "bricks": ["node1:/b"], "files": 1} | more
+
+
+def test_volume_status_ends_with_what_the_volume_is_busy_with(gd2, peer):
+    peer.answers["GET /v1/volumes/v1/bricks"] = (200, [brick_status("node1", "/b")])
+    peer.answers["GET /v1/volumes/v1/services"] = (200, [])
+    assert gd2("volume", "status", "v1", peers=peer).out.endswith("\n\nTask Status of Volume v1\nThere are no active volume tasks\n")
+    peer.answers["GET /v1/jobs"] = (200, [job()])
+    task = "\n\nTask Status of Volume v1\nTask   : Remove brick\nID     : j1\nRemoved bricks:\n  node1:/b\nStatus : in progress\n"
+    assert gd2("volume", "status", "v1", peers=peer).out.endswith(task)
+    assert gd2("volume", "status", "v1", "tasks", peers=peer).out == task.lstrip()
+    peer.answers["GET /v1/volumes"] = (200, [volume_info()])
+    assert gd2("volume", "status", peers=peer).out.endswith(task)
+    for status in ("stopped", "committed"):
+        peer.answers["GET /v1/jobs"] = (200, [job(status=status)])
+        assert "no active volume tasks" in gd2("volume", "status", "v1", peers=peer).out, status
+
+
+@pytest.mark.parametrize("what", ["clients", "mem", "inode", "fd", "callpool", "tasks"])
+@pytest.mark.parametrize("line", [["all"], []])
+def test_what_processes_tell_is_shown_for_all_started_volumes(gd2, peer, what, line):
+    peer.answers["GET /v1/volumes"] = (200, [volume_info(), volume_info(name="v2"), volume_info(name="v3", state="Stopped")])
+    for name in ("v1", "v2"):
+        told = {"info": brick_info("node1", f"/{name}"), "error": "", "details": {"client": [{"hostname": name}]}}
+        peer.answers[f"GET /v1/volumes/{name}/status/{what}"] = (200, [told])
+    peer.answers["GET /v1/jobs"] = (200, [job(), job(id="j2", volume="v2"), job(id="j3", volume="v3")])
+    result = gd2("volume", "status", *line, what, peers=peer)
+    assert result.code == 0
+    assert ("j2" if what == "tasks" else "Brick node1:/v2") in result.out
+    assert "j3" not in result.out
+    assert "v3 is not started" in result.err
+    assert list(json.loads(gd2("--json", "volume", "status", *line, what, peers=peer).out)) == ["v1", "v2"]

@@ -59,6 +59,23 @@ def test_the_counts_of_a_job_are_the_sums_of_its_parts(two: Rest) -> None:
     assert (found["status"], found["files"], found["size"]) == ("completed", 6, 200)
 
 
+def test_the_list_shows_how_far_a_job_is_that_runs(two: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked(two, "POST", "/v1/volumes/{volume}/rebalance/start")
+
+    async def progress(job: jobs.Job) -> dict[str, jobs.Progress]:
+        return {p: jobs.Progress(status=jobs.Status.RUNNING, files=4) for p in job.peers}
+
+    monkeypatch.setattr(two.api, "job_progress", progress)
+    (found,) = asked(two, "GET", "/v1/jobs")
+    assert (found["status"], found["files"]) == ("in progress", 8)
+
+
+def test_the_jobs_of_one_volume_can_be_asked_for(two: Rest) -> None:
+    asked(two, "POST", "/v1/volumes/{volume}/rebalance/start")
+    assert [j["volume"] for j in two.ask("GET", "/v1/jobs?volume=v1").json] == ["v1"]
+    assert two.ask("GET", "/v1/jobs?volume=v2").json == []
+
+
 def test_bricks_leave_by_start_and_commit(two: Rest) -> None:
     body = {"bricks": ["node2:/b2"]}
     started = asked(two, "POST", "/v1/volumes/{volume}/remove-brick/start", body, status=202)
