@@ -168,7 +168,7 @@ class _Reader:
 def count(name: str, text: str) -> int:
     """A count from 1; raises WordError. Zero would mean "not given" to the server, so it must not get there."""
     if not (text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS_MAX and int(text) > 0):
-        raise WordError(f"{name} needs a number from 1, not {text!r}")
+        raise WordError(f"{name} needs a number from 1 to {10**COUNT_DIGITS_MAX - 1}, not {text!r}")
     return int(text)
 
 

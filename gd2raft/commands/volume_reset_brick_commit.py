@@ -24,9 +24,10 @@ def plan_commit(view: View, request: VolumeResetBrickCommit, ids: Ids) -> Plan:
     position = brick_change.find(view, volume, request.peerid, request.path)
     brick = position.brick
     if not brick.reset:
+        host = view.host(brick.peer_id)
         raise Refused(
             f"brick {brick.path} is not reset",
-            hint=f"start first: gd2 volume reset-brick {volume.name} PEER:{brick.path} start",
+            hint=f"start first: gd2 volume reset-brick {volume.name} {f'[{host}]' if ':' in host else host}:{brick.path} start",
             code="not-reset",
         )
     if brick.peer_id not in view.online:

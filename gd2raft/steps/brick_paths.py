@@ -103,7 +103,7 @@ def check_folder(path: str, *, create: bool, allow_root: bool, allow_mount: bool
     except FileNotFoundError:
         if not create:
             raise StepFailed(
-                f"brick path {path} does not exist", hint="create the folder, or say force or the flag create-brick-dir"
+                f"brick path {path} does not exist", hint="create the folder, or say force (over REST also: the flag create-brick-dir)"
             ) from None
         if not allow_root:
             _check_root(path, above.st_dev)
@@ -127,7 +127,7 @@ def _check_root(path: str, device: int) -> None:
     if device == os.stat("/").st_dev:
         raise StepFailed(
             f"brick path {path} is on the root partition: a full brick would stop the machine",
-            hint="use a file system of its own, or say force or the flag allow-root-dir",
+            hint="use a file system of its own, or say force or --allow-root-dir (over REST: the flag allow-root-dir)",
         )
 
 
@@ -138,7 +138,7 @@ def check_free(path: str) -> None:
             where = f"brick path {path}" if str(folder) == path else f"parent directory {folder}"
             raise StepFailed(
                 f"{where} is already part of a volume ({mark})",
-                hint="use an empty folder, or say force or the flag reuse-bricks to take it over",
+                hint="use an empty folder; or take it over: force, or --reuse-bricks (over REST: the flag reuse-bricks)",
             )
 
 

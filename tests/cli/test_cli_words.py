@@ -93,6 +93,7 @@ def test_every_word_arrives_in_the_body_that_the_server_knows():
         ("v1 replica 2 replica 2 n1:/b", "replica is given twice", ""),
         ("v1 redundancy 1 disperse-redundancy 1 n1:/b", "disperse-redundancy is given twice", ""),
         ("v1 n1:/b replica", "replica needs a number", ""),
+        ("v1 n1:/b replica 999999999999", "replica needs a number from 1 to 999999, not '999999999999'", ""),
         ("v1 replica three n1:/b", "not 'three'", ""),
         ("v1 replica 0 n1:/b", "from 1", ""),
         ("v1 replica -2 n1:/b", "from 1", ""),

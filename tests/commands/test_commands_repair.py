@@ -133,7 +133,9 @@ def test_a_brick_is_reset_once_and_comes_back_as_it_was() -> None:
     pool = replicated()
     before = now(pool)
     brick = {"volume": "v", "peerid": host(2), "path": "/b/2"}
-    assert refusal(pool, "volume-reset-brick-commit", **brick) == "not-reset"
+    with pytest.raises(Refused) as caught:
+        pool.plan("volume-reset-brick-commit", **brick)
+    assert caught.value.code == "not-reset" and f"gd2 volume reset-brick v {brick['peerid']}:{brick['path']} start" in caught.value.hint
     assert pool.do("volume-reset-brick-start", None, **brick).outcome == "done"
     assert [b.reset for b in now(pool).bricks()] == [False, True, False]
     assert refusal(pool, "volume-reset-brick-start", **brick) == "already-reset"

@@ -71,7 +71,7 @@ def test_the_root_partition_is_refused_without_force(place: Place) -> None:
         if there:
             place.brick.mkdir()
         error = place.refused(allow_root=False)
-        assert "is on the root partition" in str(error) and "allow-root-dir" in error.hint
+        assert "is on the root partition" in str(error) and "--allow-root-dir (over REST: the flag allow-root-dir)" in error.hint
     mark(place.brick)
     assert "is already part of a volume" in str(place.refused(allow_root=False)), "force would be said without having seen it"
 
