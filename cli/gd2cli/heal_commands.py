@@ -103,7 +103,10 @@ def summary_text(bricks: list[dict[str, Any]], paint: Paint) -> str:
     rows = [
         [f"Brick {b['name']}", Cell("Y", "good") if b["connected"] else Cell("N", "bad"), *(known(b[key]) for key in keys)] for b in bricks
     ]
-    return table(["Brick", "Connected", "Entries", "Heal pending", "Split-brain", "Healing"], rows, paint)
+    heads = ["Brick", "Connected", "Entries", "Heal pending", "Split-brain", "Healing"]
+    if all(b["connected"] for b in bricks):
+        return table(heads, rows, paint)
+    return table([*heads, "Why not"], [[*row, "" if b["connected"] else b["status"]] for row, b in zip(rows, bricks, strict=True)], paint)
 
 
 def known(count: int | None) -> str:

@@ -17,7 +17,9 @@ from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import READ, TIMEOUT, Endpoint, Parameter
 
 ASK_S = 20.0
-TOOL_S = 26.0
+TOOL_S = 24.0
+COUNT_S = 3.0
+"""For counting what bricks have noted, when glfsheal took too long: the client waits for both."""
 INFO_OPS = {"": "", "info": "", "info-summary": "info-summary", "split-brain-info": "split-brain-info"}
 SHD_OPTIONS = {"replicate": "cluster.self-heal-daemon", "disperse": "cluster.disperse-self-heal-daemon"}
 TYPE = Parameter("type", "`index` (default): what is known to be missing; `full`: look at everything.", bounds={"enum": ["index", "full"]})
@@ -94,7 +96,32 @@ async def get_info(call: Call) -> Reply:
         raise Refused(f"heal info {wanted[:60]!r} is not known", hint="info, info-summary or split-brain-info", code="bad-parameter")
     found = await local(call, volume, "heal-info", {"of": INFO_OPS[wanted]})
     owners = owners_of(call, volume)
-    return Reply(body=[brick_info(b, owners) for b in found["bricks"]])
+    if not found.get("late"):
+        return Reply(body=[brick_info(b, owners) for b in found["bricks"]])
+    bricks, silent = await completed(call, volume, {b["brick"]: b for b in found["bricks"]})
+    warning = f"not all bricks were looked through in time: {', '.join(silent)}; of these only what they have noted themselves is counted"
+    return Reply(body=[brick_info(b, owners) for b in bricks], warnings=(warning,))
+
+
+async def completed(call: Call, volume: model.Volume, told: Mapping[str, Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[str]]:
+    """All bricks, with what each has noted itself where glfsheal had no answer; and the names of those."""
+    counts = await call.api.ask(volume, "heal-count", {}, peers=volume.peer_ids(), timeout_s=COUNT_S)
+    hosts = shapes.hosts_of_volume(call.view(), volume)
+    stuck = next((name for name, brick in told.items() if not brick["status"]), "")
+    bricks: list[Mapping[str, Any]] = []
+    silent = []
+    for brick in volume.bricks():
+        name = f"{hosts.get(brick.peer_id, '')}:{brick.path}"
+        if name in told and told[name]["status"]:
+            bricks.append(told[name])
+            continue
+        known = of_brick(counts, brick)
+        why = "looking through it did not end in time" if name == stuck else "not looked through in time"
+        status = f"{why} ({known['error']})" if known.get("error") else why
+        entries = told[name]["entries"] if name in told else []
+        bricks.append({"brick": name, "connected": False, "status": status, "total-entries": known.get("entries"), "entries": entries})
+        silent.append(name)
+    return bricks, silent
 
 
 def owners_of(call: Call, volume: model.Volume) -> dict[str, str]:

@@ -73,7 +73,7 @@ def test_heal_info_looks_like_glusters() -> None:
     away = {"name": "n2:/b", "connected": False, "status": "down", "entries": []} | dict.fromkeys(
         ("total-entries", "heal-pending", "split-brain", "possibly-healing")
     )
-    assert summary_text([brick, away], Paint(False)).splitlines()[-1].split() == ["Brick", "n2:/b", "N", "-", "-", "-", "-"]
+    assert summary_text([brick, away], Paint(False)).splitlines()[-1].split() == ["Brick", "n2:/b", "N", "-", "-", "-", "-", "down"]
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,20 @@ def test_heal_info_counts_what_is_known(rest: Rest) -> None:
     assert [c["entries"] for c in counts] == [None] * 3
 
 
+def test_heal_info_that_takes_too_long_says_what_is_known_of_each_brick_and_which_did_not_answer(rest: Rest) -> None:
+    one, *_ = bricks = bricks_of(started(rest))
+    names = [f"{b['host']}:{b['path']}" for b in bricks]
+    known = {"brick": names[1], "connected": True, "status": "Connected", "total-entries": 1, "entries": []}
+    hung = {"brick": names[0], "connected": False, "status": "", "total-entries": None, "entries": []}
+    rest.api.answers[PEER] = Answered(value={"bricks": [known, hung], "late": True, one["id"]: {"entries": 7}})
+    answer = rest.ask("GET", f"{V1}/info-summary/heal-info")
+    first, second, third = answer.json
+    assert (first["connected"], first["total-entries"], first["status"]) == (False, 7, "looking through it did not end in time")
+    assert (second["connected"], second["total-entries"]) == (True, 1)
+    assert (third["total-entries"], third["status"]) == (None, "not looked through in time (its peer doesn't know this brick yet)")
+    assert f"not all bricks were looked through in time: {names[0]}, {names[2]}" in answer.headers["x-gluster-warning"]
+
+
 def test_heal_tells_the_daemons_and_says_who_has_not_begun(rest: Rest) -> None:
     started(rest)
     assert code_of(rest, "POST", f"{V1}/heal?type=half") == (400, "bad-parameter")
