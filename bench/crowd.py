@@ -147,7 +147,7 @@ class Crowd:
     def _configure(self, number: int) -> None:
         place, address = self.place(number), self.address(number)
         place.mkdir()
-        (place / "gd2raft.toml").write_text(settings(place, address, "WARNING"))
+        (place / "gd2raft.toml").write_text(settings(place, address, "INFO"))
 
     def _listen(self) -> None:
         assert self._zygote.stdout
@@ -196,6 +196,15 @@ class Crowd:
             with contextlib.suppress(OSError, KeyError):  # it has ended
                 for task in Path(f"/proc/{self.pids[number]}/task").iterdir():
                     os.setpriority(os.PRIO_PROCESS, int(task.name), VOTERS_NICE)
+
+    def last_words(self, count: int = 40) -> list[str]:
+        """The newest lines of all daemons' logs, by time: why something went wrong."""
+        lines = []
+        for number in range(self.size):
+            with contextlib.suppress(OSError):
+                text = (self.place(number) / "daemon.log").read_text(errors="replace")
+                lines += [f"{line}  [peer {number}]" for line in text.splitlines()[-count:]]
+        return sorted(lines)[-count:]
 
     # asking
 

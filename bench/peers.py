@@ -386,7 +386,11 @@ def measured(options: argparse.Namespace) -> dict[str, Any] | None:
                 stack.enter_context(ksm.switched_on())
             crowd = stack.enter_context(Crowd(options.peers, Path(folder) / "p", merged=options.ksm))
             experiments = Experiments(crowd, options)
-            experiments.run()
+            try:
+                experiments.run()
+            except NotDone:
+                print("\n".join(("the daemons' last warnings:", *crowd.last_words())), file=sys.stderr)
+                raise
     except (NotDone, OSError, http.client.HTTPException) as error:
         print(f"bench peers: {error}", file=sys.stderr)
         failed = {"failed": str(error) or type(error).__name__}

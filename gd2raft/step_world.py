@@ -120,8 +120,9 @@ class Context:
 
     async def invite(self, address: str, peer_id: str) -> None:
         daemon = self._daemon
-        members = [p for p in daemon.view().peers() if p.id in daemon.online()]
-        members.sort(key=lambda p: (p.id != daemon.identity.peer_id, p.id not in daemon.member.voters()))
+        online, voters = daemon.online(), daemon.member.voters()
+        members = [p for p in daemon.view().peers() if p.id in online]
+        members.sort(key=lambda p: (p.id != daemon.identity.peer_id, p.id not in voters))
         invitation = services.Invitation(
             pool_id=daemon.identity.pool_id,
             pool_key=daemon.identity.key(),

@@ -137,8 +137,9 @@ def _peer(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
 
 def _peers(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
     """Those of them that are still there."""
+    online = call.api.online()
     found = [peer for peer in map(view.peer, done.result.get("peers", ())) if peer is not None]
-    return [shapes.peer_info(peer, call.api.online()) for peer in found], "", 0
+    return [shapes.peer_info(peer, online) for peer in found], "", 0
 
 
 def _device(call: Call, view: model.View, done: Done) -> tuple[Any, str, int]:
