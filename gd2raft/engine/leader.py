@@ -222,8 +222,8 @@ class LeaderEngine:
         """
         try:
             return await self._store.linearizable(timeout_s=COMMIT_TIMEOUT_S) == revision
-        except (NoQuorum, NoLeader) as error:
-            raise Unavailable(str(error), hint="bring the other voters back; `gd2 cluster status` shows them") from error
+        except StoreError as error:
+            raise _unavailable(error) from error
 
     @staticmethod
     def _decode(command: Command[Any], call: CommandCall) -> object:
@@ -301,9 +301,7 @@ class LeaderEngine:
         except StoreError as error:
             if begun:
                 raise OutcomeUnknown(f"the command was begun, then: {error}", hint="the next leader finishes or undoes it") from error
-            few = isinstance(error, NoQuorum | NoLeader)  # else this peer's own store has stopped: its disk failed
-            hint = "bring the other voters back; `gd2 cluster status` shows them" if few else "ask another peer"
-            raise Unavailable(str(error), hint=hint) from error
+            raise _unavailable(error) from error
         return life.committed(result.revision) if result.outcome == "done" else life.conflicted(result.moved)
 
     async def _run(self, life: Life, run: Run) -> tuple[StepOutcome, ...] | None:
@@ -479,3 +477,8 @@ class LeaderEngine:
 def queued_for(plan: Plan) -> tuple[str, ...]:
     """What commands take turns for: their locks; one that takes none, the keys that it changes."""
     return plan.locks or tuple(change.key for change in plan.changes)
+
+
+def _unavailable(error: StoreError) -> Unavailable:
+    few = isinstance(error, NoQuorum | NoLeader)  # else this peer's own store has stopped: its disk failed
+    return Unavailable(str(error), hint="bring the other voters back; `gd2 cluster status` shows them" if few else "ask another peer")

@@ -16,6 +16,7 @@ from gd2raft.core.phases import Remembered
 from gd2raft.core.plan import Change, Conflict, Failed, Plan, Refused, Unavailable
 from gd2raft.engine import initiator, leader
 from gd2raft.engine.calls import StepCall
+from gd2raft.store.interface import StoreError
 
 pytestmark = pytest.mark.fast
 
@@ -38,6 +39,17 @@ async def test_a_refusal_changes_nothing_and_can_be_asked_again(pool: EnginePool
         with pytest.raises(Refused, match="does not exist"):
             await pool.run("volume-start", key="k", volume="nope")
     assert pool.records.state.revision == before
+
+
+@scenario
+async def test_a_leader_whose_store_has_just_stopped_says_so_when_it_would_refuse(pool: EnginePool) -> None:
+    async def stopped(*, timeout_s: float) -> int:
+        raise StoreError("the log can't be written: Input/output error")
+
+    pool.stores[0].linearizable = stopped  # type: ignore[method-assign]
+    with pytest.raises(Unavailable, match="Input/output error") as caught:
+        await pool.run("volume-start", 1, volume="none")
+    assert caught.value.hint == "ask another peer"
 
 
 @scenario
