@@ -22,6 +22,7 @@ from gd2raft.core import model
 from gd2raft.core.kv import ABSENT, Commit, Expect, Put
 from gd2raft.core.plan import CommandError, Failed, NotFound, Request, Unavailable, View
 from gd2raft.peers.moving import local_address_towards
+from gd2raft.store.interface import StoreError
 
 if TYPE_CHECKING:
     from gd2raft.daemon import Daemon
@@ -108,7 +109,10 @@ async def _know_own_address(daemon: Daemon, other: str) -> None:
             peer, hostname=host, addresses=addresses, client_addresses=(f"{daemon.client_host or host}:{daemon.client_port}",)
         )
         put = (Put(key, model.dump(known, item.value)), Put("peers", b"1"))
-        await daemon.member.store.commit(Commit((Expect(key, item.modified if item else ABSENT),), put), timeout_s=5.0)
+        try:
+            await daemon.member.store.commit(Commit((Expect(key, item.modified if item else ABSENT),), put), timeout_s=5.0)
+        except StoreError as error:
+            raise Unavailable(f"this peer's own address could not be written down: {error}", hint="try again") from error
 
 
 ENQUIRIES: Mapping[type[Request], Callable[[Daemon, Any], Awaitable[Request]]] = {
