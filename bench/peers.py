@@ -157,11 +157,12 @@ class Experiments(Pool):
     # commands
 
     def commands(self) -> None:
-        """A replica 3 volume on three peers that don't vote (where there are so many), asked of one that is none of them."""
+        """A replica 3 volume on three peers that don't vote (where there are so many), asked of one that is none of them. These three go first, too."""
         status = self.status()
         voters = {self.number_of(peer) for peer in status["voters"]}
         others = [n for n in self.alive() if n not in voters] or self.alive()
         hosts = others[:3] if len(others) >= 3 else self.alive()[:3]
+        self.crowd.go_first(hosts)
         leader = self.leader()
         strangers = [n for n in self.alive() if n not in hosts and n not in voters][:10]
         concerned = [leader, *hosts]

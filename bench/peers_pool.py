@@ -68,8 +68,8 @@ class Pool:
 
     def voters_first(self) -> None:
         """A thousand daemons that have something to do at once keep each other from two cores for longer than a leader may be silent. On machines
-        of their own they can't; so here those that vote go first."""
-        self.crowd.go_first(self.number_of(peer) for peer in self.status(self.alive()[0])["voters"])
+        of their own they can't; so here those that vote go first, and the client that asks them."""
+        self.crowd.go_first([self.number_of(peer) for peer in self.status(self.alive()[0])["voters"]])
 
     def alive(self) -> list[int]:
         return sorted(self.crowd.pids)

@@ -26,8 +26,9 @@ STATE_AT_REST_S = 2.0
 """So often a follower is told that nothing changed: it gives a silent upstream up after SILENCE_MAX_S (follow.py)."""
 RATE_FREE = 10
 """Up to so many publications in a second each goes out at once."""
-PAUSE_EACH_S, PAUSE_MAX_S = 0.01, 0.4
-"""Above that the frames of so much time for each follower go out together: a thousand peers then wake up seldom, and are not far behind."""
+PAUSE_EACH_S, PAUSE_OF_POOL_S, PAUSE_MAX_S = 0.01, 0.001, 1.0
+"""Above that the frames of so much time for each follower, or for each peer in sight, go out together: a thousand peers then wake up once a
+second, whoever feeds them, and are not far behind."""
 CATCH_UP_PAUSE_S = 0.02
 
 State = tuple[str, int, bool, Sequence[str], int]
@@ -142,7 +143,7 @@ class Feed:
             if self._rate.note(self._now()) <= RATE_FREE:
                 self._publish_gathered()
             else:
-                pause_s = min(PAUSE_MAX_S, live * PAUSE_EACH_S)
+                pause_s = min(PAUSE_MAX_S, max(live * PAUSE_EACH_S, len(self._online()) * PAUSE_OF_POOL_S))
                 self._timer = asyncio.get_running_loop().call_later(pause_s, self._publish_gathered)
 
     def _publish_gathered(self) -> None:
