@@ -49,8 +49,8 @@ def switched_on() -> Iterator[None]:
         _set(before)
 
 
-def merge(seconds: float, scans: int = 2) -> float:
-    """Look at all pages `scans` times, but no longer than `seconds`, then stop looking (merged pages stay so): the seconds it took."""
+def merge(seconds: float, scans: int = 4) -> float:
+    """Look at all pages `scans` times (one that doesn't change between two looks is merged by the next), but no longer than `seconds`, then stop looking (merged pages stay so): the seconds it took."""
     began, first = time.monotonic(), _full_scans()
     _set({**SETTINGS, "run": RUN})
     while _full_scans() < first + scans and time.monotonic() - began < seconds:
