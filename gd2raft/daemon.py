@@ -275,7 +275,9 @@ class Daemon:
         self.caretaker = Caretaker(
             store, do, kinds, lambda: self.identity.peer_id, notes.NotesOnDisk(self.state), lambda: self.member.current.is_set(), turns
         )
-        self.step_runner = StepRunner(store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.make_way)
+        self.step_runner = StepRunner(
+            store, do, kinds, lambda: self.identity.peer_id, turns, self.caretaker.make_way, lambda: self.member.hurry()
+        )
         keys = Keys(admin=self.config.heketi_admin_key, user=self.config.heketi_user_key)
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth, heketi_keys=keys)
         Telemetry(self).register(self.rest.metrics.registry)

@@ -80,6 +80,7 @@ class Remote:
             services.FOLLOW_FRAMES: lambda c, m: self._daemon.member.follower.on_frames(c, m),
             services.FOLLOW_STATE: lambda c, m: self._daemon.member.follower.on_state(c, m),
             services.FOLLOW_LEASE: lambda c, m: self._daemon.member.feed.lease(c, m),
+            services.FOLLOW_HURRY: lambda c, m: self._daemon.member.hurry(),
             services.FOLLOW_SNAPSHOT: self.on_snapshot,
             services.COMMAND_RUN: self.on_command,
             services.STEP_RUN: self.on_step,

@@ -35,7 +35,8 @@ class StepError(Exception):
 
 
 class StepRunner:
-    """`do` runs the code of a step; `kinds` are the steps that this peer has; `make_way` undoes what earlier ones left here, or raises StepError."""
+    """`do` runs the code of a step; `kinds` are the steps that this peer has; `make_way` undoes what earlier ones left here, or raises StepError;
+    `hurry` asks for the newest state at once."""
 
     def __init__(
         self,
@@ -45,7 +46,9 @@ class StepRunner:
         peer_id: Callable[[], str],
         turns: Turns,
         make_way: Callable[[str], Awaitable[None]] | None = None,
+        hurry: Callable[[], None] = lambda: None,
     ) -> None:
+        self._hurry = hurry
         self._store, self._do, self._kinds, self._peer_id, self._turns, self._make_way = store, do, kinds, peer_id, turns, make_way
         self._tasks: set[asyncio.Task[StepOutcome]] = set()
 
@@ -109,6 +112,8 @@ class StepRunner:
     async def _fence(self, call: StepCall) -> str | None:
         """Why this step must not run: this peer's own state must have the transaction, as the leader says it is."""
         store = self._store()
+        if store.revision < call.revision:
+            self._hurry()
         try:
             await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
         except TimeoutError:

@@ -30,6 +30,8 @@ PAUSE_EACH_S, PAUSE_OF_POOL_S, PAUSE_MAX_S = 0.01, 0.001, 1.0
 """Above that the frames of so much time for each follower, or for each peer in sight, go out together: a thousand peers then wake up once a
 second, whoever feeds them, and are not far behind."""
 CATCH_UP_PAUSE_S = 0.02
+HURRY_S = 1.0
+"""For so long after a follower was in a hurry nothing is gathered: what it waits for may not have come here yet."""
 
 State = tuple[str, int, bool, Sequence[str], int]
 """Leader, term, quorum, voters, depth: see services.PoolState."""
@@ -86,6 +88,7 @@ class Feed:
         self._rate = Rate()
         self._gathered: list[Frame] = []
         self._timer: asyncio.TimerHandle | None = None
+        self._hurry_until = 0.0
 
     def start(self) -> None:
         self._heart = asyncio.create_task(self._beat(), name="feed heart")
@@ -140,11 +143,19 @@ class Feed:
             return
         self._gathered += frames
         if self._timer is None:
-            if self._rate.note(self._now()) <= RATE_FREE:
+            now = self._now()
+            if self._rate.note(now) <= RATE_FREE or now < self._hurry_until:
                 self._publish_gathered()
             else:
                 pause_s = min(PAUSE_MAX_S, max(live * PAUSE_EACH_S, len(self._online()) * PAUSE_OF_POOL_S))
                 self._timer = asyncio.get_running_loop().call_later(pause_s, self._publish_gathered)
+
+    def hurry(self) -> None:
+        """A follower, or one of its own, has a step to do and lacks the state for it: what was gathered goes out, and the next at once."""
+        self._hurry_until = self._now() + HURRY_S
+        if self._timer is not None:
+            self._timer.cancel()
+            self._publish_gathered()
 
     def _publish_gathered(self) -> None:
         """In messages of a size that their readers take; a subscriber that came meanwhile has some of it already."""

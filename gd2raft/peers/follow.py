@@ -112,6 +112,11 @@ class Follower:
         self._poke.set()
         self._look_again()
 
+    def hurry(self) -> None:
+        """This peer, or one that follows it, lacks something that is committed already: the upstream shall not gather it with more."""
+        if self._connection is not None and not self._connection.closed:
+            self._connection.notify(services.FOLLOW_HURRY, services.Empty())
+
     # handlers of what the upstream sends
 
     def on_frames(self, connection: Connection, message: services.Frames) -> None:

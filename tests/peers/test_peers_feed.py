@@ -106,6 +106,19 @@ async def test_many_changes_in_a_second_go_out_together_and_none_is_lost_or_doub
 
 
 @with_feed
+async def test_who_is_in_a_hurry_gets_what_was_gathered_and_the_next_at_once(feed: Feed, source: Source, online: set[str]) -> None:
+    (line,) = await live(feed, "a")
+    for _ in range(RATE_FREE + 5):
+        feed.publish(source.add())
+    assert len(line.frames) == RATE_FREE, "the frames over the rate were not gathered"
+    feed.hurry()
+    assert line.frames[RATE_FREE:] == [list(range(RATE_FREE + 1, RATE_FREE + 6))]
+    for _ in range(3):
+        feed.publish(source.add())
+    assert line.frames[RATE_FREE + 1 :] == [[RATE_FREE + 6], [RATE_FREE + 7], [RATE_FREE + 8]]
+
+
+@with_feed
 async def test_a_follower_is_told_everybody_once_and_then_who_came_and_went(feed: Feed, source: Source, online: set[str]) -> None:
     online |= {"a", "b"}
     (line,) = await live(feed, "a")

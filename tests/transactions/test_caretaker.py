@@ -251,3 +251,27 @@ async def test_by_an_old_state_nothing_is_undone_and_no_note_thrown_away(peer: P
     peer.caretaker.on_events(None)
     await until(lambda: not note.exists())
     assert peer.ran == [("/a", True)] and not peer.left()
+
+
+def test_a_step_whose_state_is_not_here_yet_asks_for_it_at_once(tmp_path: Path) -> None:
+    async def play() -> None:
+        peer, hurried = Peer(tmp_path), asyncio.Event()
+        turns, kinds = Turns(), {KIND.name: KIND}
+        runner = StepRunner(lambda: peer.store, peer.do, kinds, lambda: ME, turns, hurry=hurried.set)
+        record = Transaction(id=ID, command="c", phase=Phase.PREPARING, initiator=OTHER, started=1.0)
+        arguments = msgspec.json.encode(Folder(path="/a"))
+
+        def call(revision: int) -> StepCall:
+            return StepCall(
+                transaction=ID, revision=revision, kind=KIND.name, arguments=arguments, undo=False, request_id="r", timeout_s=DEADLINE_S
+            )
+
+        running = asyncio.create_task(runner.run(call(peer.store.revision + 1)))
+        async with asyncio.timeout(DEADLINE_S):
+            await hurried.wait()
+            hurried.clear()
+            revision = await peer.put(model.TRANSACTIONS + ID, record)
+            assert (await running).problem is None and (await runner.run(call(revision))).problem is None
+        assert peer.ran == [("/a", False)] * 2 and not hurried.is_set(), "a peer that has the state has no need to hurry"
+
+    asyncio.run(play())

@@ -48,6 +48,11 @@ enum gd2_status gd2_notify_follow_lease(struct gd2_conn *conn, struct gd2_lease 
 	return gd2_notify(conn, GD2_M_FOLLOW_LEASE, timeout_ms, gd2_messages[GD2_N_LEASE].write, message, error);
 }
 
+enum gd2_status gd2_notify_follow_hurry(struct gd2_conn *conn, struct gd2_empty *message, int timeout_ms, struct gd2_error *error)
+{
+	return gd2_notify(conn, GD2_M_FOLLOW_HURRY, timeout_ms, gd2_messages[GD2_N_EMPTY].write, message, error);
+}
+
 enum gd2_status gd2_call_command_run(struct gd2_conn *conn, struct gd2_command_message *request, struct gd2_done_message *reply,
                                    int deadline_ms, struct gd2_error *error)
 {
@@ -268,6 +273,17 @@ static enum gd2_status serve_follow_lease(struct gd2_conn *conn, const struct gd
 	(void)error;
 	if (handlers->follow_lease && gd2_read_lease(frame->body.value, frame->body.len, request))
 		handlers->follow_lease(user, request);
+	return GD2_OK;
+}
+
+static enum gd2_status serve_follow_hurry(struct gd2_conn *conn, const struct gd2_frame *frame, const struct gd2_handlers *handlers, void *user,
+                                       struct gd2_error *error)
+{
+	struct gd2_empty *request = &conn->asked->empty_message;
+
+	(void)error;
+	if (handlers->follow_hurry && gd2_read_empty(frame->body.value, frame->body.len, request))
+		handlers->follow_hurry(user, request);
 	return GD2_OK;
 }
 
@@ -575,6 +591,10 @@ enum gd2_status gd2_dispatch(struct gd2_conn *conn, const struct gd2_frame *fram
 		case GD2_M_FOLLOW_LEASE:
 			if (frame->kind == GD2_NOTIFY)
 				return serve_follow_lease(conn, frame, handlers, user, error);
+			break;
+		case GD2_M_FOLLOW_HURRY:
+			if (frame->kind == GD2_NOTIFY)
+				return serve_follow_hurry(conn, frame, handlers, user, error);
 			break;
 		case GD2_M_COMMAND_RUN:
 			if (frame->kind == GD2_CALL)

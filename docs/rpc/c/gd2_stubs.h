@@ -16,6 +16,7 @@ enum gd2_method {
 	GD2_M_FOLLOW_SNAPSHOT = 12,
 	GD2_M_FOLLOW_STATE = 13,
 	GD2_M_FOLLOW_LEASE = 14,
+	GD2_M_FOLLOW_HURRY = 15,
 	GD2_M_COMMAND_RUN = 20,
 	GD2_M_STEP_RUN = 21,
 	GD2_M_JOIN_ASK = 30,
@@ -43,6 +44,7 @@ enum gd2_status gd2_call_follow_snapshot(struct gd2_conn *conn, struct gd2_snaps
                                    int deadline_ms, struct gd2_error *error);
 enum gd2_status gd2_notify_follow_state(struct gd2_conn *conn, struct gd2_pool_state *message, int timeout_ms, struct gd2_error *error);
 enum gd2_status gd2_notify_follow_lease(struct gd2_conn *conn, struct gd2_lease *message, int timeout_ms, struct gd2_error *error);
+enum gd2_status gd2_notify_follow_hurry(struct gd2_conn *conn, struct gd2_empty *message, int timeout_ms, struct gd2_error *error);
 enum gd2_status gd2_call_command_run(struct gd2_conn *conn, struct gd2_command_message *request, struct gd2_done_message *reply,
                                    int deadline_ms, struct gd2_error *error);
 enum gd2_status gd2_call_step_run(struct gd2_conn *conn, struct gd2_step_message *request, struct gd2_step_reply *reply,
@@ -86,6 +88,7 @@ struct gd2_handlers {
 	                 struct gd2_error *error);
 	void (*follow_state)(void *user, const struct gd2_pool_state *message);
 	void (*follow_lease)(void *user, const struct gd2_lease *message);
+	void (*follow_hurry)(void *user, const struct gd2_empty *message);
 	int (*command_run)(void *user, int64_t deadline, const struct gd2_command_message *request, struct gd2_done_message *reply,
 	                 struct gd2_error *error);
 	int (*step_run)(void *user, int64_t deadline, const struct gd2_step_message *request, struct gd2_step_reply *reply,
