@@ -50,7 +50,7 @@ def switched_on() -> Iterator[None]:
 
 
 def merge(seconds: float, scans: int = 4) -> float:
-    """Look at all pages `scans` times (one that doesn't change between two looks is merged by the next), but no longer than `seconds`, then stop looking (merged pages stay so): the seconds it took."""
+    """Look at all pages `scans` times (what stays equal between two looks is merged by the next), but no longer than `seconds`, then stop looking (merged pages stay so): the seconds it took."""
     began, first = time.monotonic(), _full_scans()
     _set({**SETTINGS, "run": RUN})
     while _full_scans() < first + scans and time.monotonic() - began < seconds:
