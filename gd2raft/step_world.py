@@ -14,7 +14,7 @@ from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
 from gd2raft.process import procfs
 from gd2raft.process.mount import MountFailed
-from gd2raft.provision.run import ProvisionFailed
+from gd2raft.provision.run import DeviceAway, ProvisionFailed
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import DiskAway, RunningBrick, StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
@@ -98,6 +98,10 @@ class Context:
         with in_words():
             return await self._daemon.storage.set_up(wanted)
 
+    async def undo_set_up_device(self, wanted: SetUpDevice) -> None:
+        with in_words():
+            await self._daemon.storage.undo_set_up(wanted)
+
     async def measure_device(self, wanted: MeasureDevice) -> dict[str, Any]:
         with in_words():
             return await self._daemon.storage.measure(wanted)
@@ -110,9 +114,9 @@ class Context:
         with in_words():
             await self._daemon.storage.make(part)
 
-    async def unmake_storage(self, part: MakeStorage) -> None:
+    async def undo_make_storage(self, part: MakeStorage) -> None:
         with in_words():
-            await self._daemon.storage.unmake(part)
+            await self._daemon.storage.undo_make(part)
 
     async def free_storage(self, spaces: list[str]) -> None:
         with in_words():
@@ -149,5 +153,7 @@ def in_words() -> Iterator[None]:
     """A failure of the storage as one of the step."""
     try:
         yield
+    except DeviceAway as error:
+        raise DiskAway(str(error), hint=error.hint) from error
     except ProvisionFailed as error:
         raise StepFailed(str(error), hint=error.hint) from error

@@ -24,7 +24,7 @@ from gd2raft.core.kv import Event, Expect
 from gd2raft.core.plan import Change, make_commit
 from gd2raft.provision.loop import Loop
 from gd2raft.provision.lvm import Lvm
-from gd2raft.provision.run import ProvisionFailed
+from gd2raft.provision.run import DeviceAway, ProvisionFailed
 from gd2raft.store.interface import Store, StoreError
 
 MOUNTS = "mounts"
@@ -44,6 +44,10 @@ class Provisioner(Protocol):
 
     async def set_up(self, wanted: SetUpDevice) -> dict[str, int]: ...
 
+    async def undo_set_up(self, wanted: SetUpDevice) -> None:
+        """Where nothing was set up it has nothing to do, and needs nothing."""
+        ...
+
     async def measure(self, wanted: MeasureDevice) -> int:
         """Bytes that bricks may have of the device, those that they have included."""
         ...
@@ -55,6 +59,10 @@ class Provisioner(Protocol):
     async def mount(self, part: MakeStorage) -> None: ...
 
     async def unmake(self, part: MakeStorage) -> None: ...
+
+    async def undo_make(self, part: MakeStorage) -> None:
+        """As unmake, of what may never have been made: then it has nothing to do, and needs nothing. DeviceAway where that can't be known."""
+        ...
 
 
 class Storage:
@@ -144,6 +152,9 @@ class Storage:
     async def set_up(self, wanted: SetUpDevice) -> dict[str, Any]:
         return {**await self._provisioner(wanted.provisioner).set_up(wanted), "mounts": str(self._folder)}
 
+    async def undo_set_up(self, wanted: SetUpDevice) -> None:
+        await self._provisioner(wanted.provisioner).undo_set_up(wanted)
+
     async def measure(self, wanted: MeasureDevice) -> dict[str, Any]:
         size = await self._provisioner(wanted.provisioner).measure(wanted)
         if size < wanted.held:
@@ -163,6 +174,15 @@ class Storage:
     async def unmake(self, part: MakeStorage) -> None:
         async with self._turn(part):
             await self._provisioner(part.provisioner).unmake(part)
+
+    async def undo_make(self, part: MakeStorage) -> None:
+        async with self._turn(part):
+            try:
+                await self._provisioner(part.provisioner).undo_make(part)
+            except DeviceAway:
+                if devices.find(model.View(self._store()), part.device) is not None:
+                    raise
+                log.warning("what was made on a lost device stays there: the device has left the pool", device=part.device_path)
 
     async def free(self, spaces: Sequence[str]) -> None:
         """Raises ProvisionFailed, with what is not free yet."""

@@ -8,7 +8,8 @@ from gd2raft.commands import lookup
 from gd2raft.commands.device_tags import check_tags
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import SET_UP_DEVICE, SetUpDevice
-from gd2raft.core import devices, plan
+from gd2raft.commands.volume_create import within
+from gd2raft.core import devices, model, plan
 from gd2raft.core.devices import Device, Provisioner
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
 
@@ -37,6 +38,7 @@ def plan_add(view: View, request: DeviceAdd, ids: Ids) -> Plan:
     mine = devices.of_peer(view, peer.id)
     if any(device.path == path for device in mine):
         raise Conflict(f"peer {peer.hostname} has device {path} already", hint="gd2 device list shows the devices", code="device-exists")
+    check_apart(view, peer, path, mine)
     if len(mine) >= DEVICES_MAX:
         raise Refused(f"peer {peer.hostname} has {len(mine)} devices, at most {DEVICES_MAX} are possible", code="too-many")
     if peer.id not in view.online:
@@ -56,6 +58,24 @@ def plan_add(view: View, request: DeviceAdd, ids: Ids) -> Plan:
         changes=(plan.put(view, devices.device_key(device.id), device, facts_from=0),),
         result={"device": device.id},
     )
+
+
+def check_apart(view: View, peer: model.Peer, path: str, mine: list[Device]) -> None:
+    """No device inside, around or equal to another one or a brick, or bytes would be counted twice. The peer looks through symlinks too."""
+    for device in mine:
+        if within(device.path, path) or within(path, device.path):
+            raise Refused(
+                f"{path} is in device {device.path} of peer {peer.hostname}, or contains it: its space would be counted twice",
+                hint="use a folder outside of it, on another disk",
+                code="device-in-use",
+            )
+    for brick, held in view.brick_claims(peer.id).items():
+        if brick == path or within(brick, path) or within(path, brick):
+            raise Refused(
+                f"{path} is in brick {shown(brick)} of volume {held.volume} on peer {peer.hostname}, or contains it",
+                hint="use a folder outside of it",
+                code="brick-in-use",
+            )
 
 
 def clean_path(text: str) -> str:

@@ -10,7 +10,7 @@ from gd2raft.commands import layout, lookup, sizing
 from gd2raft.commands.hooked import around
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
-from gd2raft.core import model, options, plan
+from gd2raft.core import devices, model, options, plan
 from gd2raft.core.kv import VALUE_BYTES_MAX
 from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
@@ -241,6 +241,7 @@ def check_bricks(view: View, request: VolumeCreate, shape: layout.Layout, bricks
                 code="peer-offline",
                 http=500,
             )
+    check_no_device(view, bricks)
     if not request.force:
         check_spread(shape, bricks)
 
@@ -260,6 +261,21 @@ def check_claims(view: View, brick: Placed) -> None:
                 hint="use a folder outside of it",
                 code="brick-in-use",
             )
+
+
+def check_no_device(view: View, bricks: list[Placed]) -> None:
+    """No brick inside, around or equal to the folder of a device, even with force: what is free there is for bricks by size."""
+    folders: dict[str, list[str]] = {}
+    for device in devices.all_devices(view.glance):  # the peer looks again
+        folders.setdefault(device.peer_id, []).append(device.path)
+    for brick in bricks:
+        for folder in folders.get(brick.peer.id, ()):
+            if brick.path == folder or within(folder, brick.path) or within(brick.path, folder):
+                raise Refused(
+                    f"brick {brick.peer.hostname}:{shown(brick.path)} may be containing or be contained by device {folder} of that peer",
+                    hint="use a folder outside of it, or let the brick be placed there: volume create NAME --size SIZE",
+                    code="device-in-use",
+                )
 
 
 def check_within(bricks: list[Placed], brick: Placed) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from gd2raft.commands import brick_change, layout, lookup, shrink, sizing
 from gd2raft.commands.step_kinds import HOLD_BRICK, PREPARE_BRICK, HoldBrick, PrepareBrick
-from gd2raft.commands.volume_create import FLAGS, Placed, check_claims, claim, resolve
+from gd2raft.commands.volume_create import FLAGS, Placed, check_claims, check_no_device, claim, resolve
 from gd2raft.core import devices, model, plan
 from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -114,6 +114,7 @@ def check_place(view: View, request: VolumeReplaceBrick, position: brick_change.
     if (place.peer.id, place.path) == (position.brick.peer_id, position.brick.path):
         raise Refused(f"brick {where} can't replace itself", hint="reset-brick is for that", code="same-brick")
     check_claims(view, place)
+    check_no_device(view, [place])
     if place.peer.id not in view.online:
         raise Refused(f"brick {where}: peer {place.peer.hostname} is not online", hint="choose another peer", code="peer-offline", http=500)
     if not request.force and any(b.peer_id == place.peer.id for b in position.others):

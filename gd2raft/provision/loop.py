@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -19,13 +20,22 @@ import msgspec
 from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core.devices import LOOP_EXTENT
 from gd2raft.provision import lines, mounts
-from gd2raft.provision.run import ProvisionFailed, run
+from gd2raft.provision.run import DeviceAway, ProvisionFailed, run
 
 MARK = ".gd2-device.json"
 SIZE_MIN = 1 << 30
 BLOCK = 512
 """Of st_blocks."""
 LOOP_CTL_GET_FREE, LOOP_MAJOR, NODES_AHEAD = 0x4C82, 7, 8
+
+
+AWAY = (errno.EIO, errno.ESTALE, errno.ENXIO, errno.ENODEV, errno.ENOTCONN, errno.ESHUTDOWN)
+"""What a disk that broke or was pulled out says to everything."""
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+class UnreadableMark(ProvisionFailed):
+    pass
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -41,6 +51,9 @@ class Loop:
 
     async def set_up(self, wanted: SetUpDevice) -> dict[str, int]:
         return await asyncio.to_thread(self._set_up, wanted)
+
+    async def undo_set_up(self, wanted: SetUpDevice) -> None:
+        await asyncio.to_thread(self._undo_set_up, wanted)
 
     async def measure(self, wanted: MeasureDevice) -> int:
         return await asyncio.to_thread(self._measure, wanted)
@@ -68,6 +81,9 @@ class Loop:
     async def unmake(self, part: MakeStorage) -> None:
         await mounts.unmount(part.mount)
         await asyncio.to_thread(remove, lines.image(part))
+
+    async def undo_make(self, part: MakeStorage) -> None:
+        await self.unmake(part)
 
     # the folder
 
@@ -112,6 +128,11 @@ class Loop:
             if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
                 raise ProvisionFailed(f"{folder} is in the daemon's own folder {own} (or contains it)", hint="use a folder elsewhere")
 
+    def _undo_set_up(self, wanted: SetUpDevice) -> None:
+        """A mark that can't be read is not one that we have just written, or its disk broke since: this peer takes it for nobody's."""
+        with contextlib.suppress(UnreadableMark):
+            self._unmark(wanted.path, wanted.device)
+
     def _unmark(self, folder: str, device: str) -> None:
         mark = read_mark(folder)
         if mark is not None and mark.device == device:
@@ -133,7 +154,7 @@ def read_mark(folder: str) -> Mark | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        raise ProvisionFailed(f"{folder}/{MARK} can't be read: {error}", hint="remove it if no device uses this folder") from error
+        raise UnreadableMark(f"{folder}/{MARK} can't be read: {error}", hint="remove it if no device uses this folder") from error
 
 
 def write_mark(folder: str, mark: Mark) -> None:
@@ -142,7 +163,9 @@ def write_mark(folder: str, mark: Mark) -> None:
         Path(f"{path}.new").write_bytes(msgspec.json.encode(mark))
         settle(f"{path}.new", path)
     except OSError as error:
-        raise ProvisionFailed(f"{path} can't be written: {error.strerror}") from error
+        with contextlib.suppress(OSError):
+            os.unlink(f"{path}.new")
+        raise ProvisionFailed(f"{path} can't be written: {error.strerror}", hint="is the disk full, or read-only?") from error
 
 
 def make_sparse(path: str, size: int) -> None:
@@ -169,10 +192,13 @@ def settle(draft: str, path: str) -> None:
 
 
 def remove(path: str) -> None:
+    """Nothing is done where nothing is: a file system that is read-only refuses to remove even that. Raises ProvisionFailed."""
     for name in (f"{path}.new", path):
         try:
+            os.lstat(name)
             os.unlink(name)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
         except OSError as error:
-            raise ProvisionFailed(f"{name} can't be removed: {error.strerror}") from error
+            if error.errno in NOT_THERE:
+                continue
+            kind = DeviceAway if error.errno in AWAY else ProvisionFailed
+            raise kind(f"{name} can't be removed: {error.strerror}") from error

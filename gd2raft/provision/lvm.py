@@ -5,6 +5,7 @@ What is run is in lines.py and tested to the letter there; this file was never r
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -12,7 +13,7 @@ import msgspec
 
 from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.provision import lines, mounts
-from gd2raft.provision.run import ProvisionFailed, run, run_all
+from gd2raft.provision.run import NotInstalled, ProvisionFailed, run, run_all
 
 
 class _Group(msgspec.Struct, frozen=True):
@@ -36,6 +37,10 @@ class Lvm:
         if not (await run(lines.lvm_groups(wanted.device))).strip():
             await run_all(lines.lvm_set_up(wanted.device, wanted.path))
         return facts_of(await run(lines.lvm_size(wanted.device)))
+
+    async def undo_set_up(self, wanted: SetUpDevice) -> None:
+        with contextlib.suppress(NotInstalled):  # then nothing was made
+            await self.drop(DropDevice(provisioner=wanted.provisioner, device=wanted.device, path=wanted.path))
 
     async def measure(self, wanted: MeasureDevice) -> int:
         check_disk(wanted.path)
@@ -62,14 +67,23 @@ class Lvm:
         await mounts.unmount(part.mount)
         await run_all(lines.lvm_unmake(part, await run(lines.lvm_volumes(part))))
 
+    async def undo_make(self, part: MakeStorage) -> None:
+        with contextlib.suppress(NotInstalled):  # then nothing was made
+            await self.unmake(part)
+
 
 def check_disk(path: str) -> None:
     try:
         found = os.stat(path)
     except OSError as error:
-        raise ProvisionFailed(f"disk {path} can't be used: {error.strerror}", hint="lsblk shows the disks") from error
+        raise ProvisionFailed(
+            f"disk {path} can't be used: {error.strerror}", hint="lsblk shows the disks; for a folder say provisioner loop"
+        ) from error
     if not stat.S_ISBLK(found.st_mode):
-        raise ProvisionFailed(f"{path} is not a block device", hint="provisioner lvm needs a disk, loop a folder")
+        hint = f"for a folder say: {path} provisioner loop" if stat.S_ISDIR(found.st_mode) else "lsblk shows the disks"
+        raise ProvisionFailed(
+            f"{path} is {'a folder' if stat.S_ISDIR(found.st_mode) else 'no disk'}, not a block device: lvm needs a disk", hint=hint
+        )
 
 
 def facts_of(report: str) -> dict[str, int]:

@@ -29,7 +29,8 @@ async def unmount(folder: str) -> None:
     if is_mounted(folder):
         await run(lines.umount(folder), UMOUNT_S)
     try:
-        os.rmdir(folder)
+        if os.path.lexists(folder):  # a file system that is read-only refuses to remove even what isn't there
+            os.rmdir(folder)
     except FileNotFoundError:
         pass
     except OSError as error:

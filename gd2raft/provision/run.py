@@ -28,6 +28,14 @@ class ProvisionFailed(Exception):
         self.hint = hint
 
 
+class NotInstalled(ProvisionFailed):
+    """The program isn't there: whatever it was to do was surely not done by it."""
+
+
+class DeviceAway(ProvisionFailed):
+    """The device's disk isn't there, or answers nothing but errors."""
+
+
 async def run_all(commands: Iterable[Words], timeout_s: float = COMMAND_S) -> None:
     """One after the other, until one fails."""
     for words in commands:
@@ -44,7 +52,7 @@ async def run(words: Sequence[str], timeout_s: float = COMMAND_S) -> str:
         )
     except FileNotFoundError:
         package = PACKAGES.get(words[0])
-        raise ProvisionFailed(f"{words[0]} is not installed", hint=f"apt-get install {package}" if package else "") from None
+        raise NotInstalled(f"{words[0]} is not installed", hint=f"apt-get install {package}" if package else "") from None
     except OSError as error:
         raise ProvisionFailed(f"{words[0]} can't be started: {error.strerror}") from error
     try:

@@ -42,15 +42,29 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
         own = os.path.realpath(folder)
         if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
             raise StepFailed(f"brick path {path} is in the daemon's own folder {folder} (or contains it)", hint="use a folder elsewhere")
-    mine = names(path)
-    for other in claimed:
-        if other == path:
-            continue
+    if (other := overlapped(path, (c for c in claimed if c != path))) is not None:
+        raise StepFailed(
+            f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
+        )
+
+
+def check_no_device(path: str, devices: Iterable[str]) -> None:
+    """Not in the folder of a device (or around it), also with force: what the book says is free there is for bricks by size."""
+    if (device := overlapped(path, devices)) is not None:
+        raise StepFailed(
+            f"brick path {path} may be containing or be contained by device {device} of this peer",
+            hint="use a folder outside of it, or let the brick be placed there: volume create NAME --size SIZE",
+        )
+
+
+def overlapped(path: str, others: Iterable[str]) -> str | None:
+    """The first of the others that is the same folder, or above or below it, by whatever names (symlinks, bind mounts)."""
+    real, mine = os.path.realpath(path), names(path)
+    for other in others:
         held = os.path.realpath(other)
         if real == held or real.startswith(held + "/") or held.startswith(real + "/") or meet(mine, names(other)):
-            raise StepFailed(
-                f"brick path {path} may be containing or be contained by an existing brick, {other}", hint="use a folder outside of it"
-            )
+            return other
+    return None
 
 
 def check_no_state(path: str) -> None:

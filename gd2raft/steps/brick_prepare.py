@@ -13,6 +13,7 @@ import uuid
 import msgspec
 
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
+from gd2raft.core import devices
 from gd2raft.steps import brick_paths, brick_use, notes
 from gd2raft.steps.brick_paths import VOLUME_ID, explain
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
@@ -39,11 +40,12 @@ class Note(msgspec.Struct, frozen=True):
 
 
 class Known(msgspec.Struct, frozen=True):
-    """What the state says: paths of this peer's bricks, bricks of others near by, and whether the volume is only being made."""
+    """What the state says: paths of this peer's bricks and devices, bricks of others near by, and whether the volume is only being made."""
 
     claims: list[str]
     elsewhere: list[brick_use.Elsewhere]
     fresh: bool
+    devices: list[str] = []
 
 
 async def do(context: StepContext, arguments: PrepareBrick) -> Facts:
@@ -53,6 +55,7 @@ async def do(context: StepContext, arguments: PrepareBrick) -> Facts:
         claims=list(view.brick_claims(context.peer_id)),
         elsewhere=brick_use.elsewhere(view, context.peer_id, arguments.path),
         fresh=volume is None or volume.id != arguments.volume_id,
+        devices=[device.path for device in devices.of_peer(view, context.peer_id)],
     )
     return await in_thread(_prepare, context, arguments, known)
 
@@ -78,6 +81,7 @@ def _check_and_mark(context: StepContext, arguments: PrepareBrick, known: Known)
     brick_paths.check_place(path, () if arguments.provisioned else (context.localstatedir, context.rundir), known.claims)
     if not arguments.provisioned:
         brick_paths.check_no_state(path)
+        brick_paths.check_no_device(path, known.devices)
     if empty or brick_paths.volume_id_of(path) != ours:
         if not (arguments.reuse or arguments.force):
             brick_paths.check_free(path)  # first: force answers the next checks too, and whoever says it must have seen this

@@ -94,7 +94,11 @@ class StepContext(Protocol):
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool: ...
 
     async def set_up_device(self, wanted: SetUpDevice) -> Facts:
-        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next five do."""
+        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next six do."""
+        ...
+
+    async def undo_set_up_device(self, wanted: SetUpDevice) -> None:
+        """The disk or folder is what it was. Where nothing was set up, nothing is done."""
         ...
 
     async def measure_device(self, wanted: MeasureDevice) -> Facts:
@@ -107,7 +111,9 @@ class StepContext(Protocol):
         """Its file system is mounted. Again does nothing."""
         ...
 
-    async def unmake_storage(self, part: MakeStorage) -> None: ...
+    async def undo_make_storage(self, part: MakeStorage) -> None:
+        """What was made of it is gone. Raises DiskAway too."""
+        ...
 
     async def free_storage(self, spaces: list[str]) -> None:
         """What these records hold is taken apart, and they are deleted."""

@@ -14,15 +14,32 @@ from gd2raft.commands.step_kinds import (
     MeasureDevice,
     SetUpDevice,
 )
-from gd2raft.steps.step import Facts, StepCode, StepContext
+from gd2raft.core import devices
+from gd2raft.steps import brick_paths
+from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 
 async def set_up(context: StepContext, arguments: SetUpDevice) -> Facts:
+    view = context.view()
+    others = [device.path for device in devices.of_peer(view, context.peer_id) if device.id != arguments.device]
+    await in_thread(check_place, arguments.path, others, list(view.brick_claims(context.peer_id)))
     return await context.set_up_device(arguments)
 
 
+def check_place(path: str, others: list[str], bricks: list[str]) -> None:
+    """The device shares its bytes with no other device and no brick of this peer, by whatever name. Raises StepFailed."""
+    if (other := brick_paths.overlapped(path, others)) is not None:
+        raise StepFailed(
+            f"{path} is in device {other} of this peer, contains it or is the same: its space would be counted twice",
+            hint="use a folder outside of it, on another disk",
+        )
+    if (brick := brick_paths.overlapped(path, bricks)) is not None:
+        raise StepFailed(f"{path} is in brick {brick} of this peer, contains it or is the same", hint="use a folder outside of it")
+
+
 async def take_back(context: StepContext, arguments: SetUpDevice) -> Facts:
-    await context.drop_device(DropDevice(provisioner=arguments.provisioner, device=arguments.device, path=arguments.path))
+    await context.undo_set_up_device(arguments)
     return {}
 
 
@@ -45,7 +62,7 @@ async def make(context: StepContext, arguments: MakeStorage) -> Facts:
 
 
 async def unmake(context: StepContext, arguments: MakeStorage) -> Facts:
-    await context.unmake_storage(arguments)
+    await context.undo_make_storage(arguments)
     return {}
 
 

@@ -75,6 +75,32 @@ def test_a_path_that_is_no_device_is_refused(path: str) -> None:
     assert refused(Pool(1), "device-add", peer=host(1), device=path).code == "bad-device"
 
 
+@pytest.mark.parametrize("path", ["/disk/sub", "/disk/a/b", "/a", "/a/b", "/bricks", "/bricks/b1", "/bricks/b1/x"])
+def test_a_device_inside_or_around_another_one_or_a_brick_is_refused(path: str) -> None:
+    pool = equipped(2)
+    pool.store(devices.device_key("d" * 32), msgspec.structs.replace(device(1), id="d" * 32, path="/a/b/c"))
+    pool.volume("w", "node1:/bricks/b1")
+    why = refused(pool, "device-add", peer=host(1), device=path, provisioner="loop")
+    assert why.code == ("brick-in-use" if "bricks" in path else "device-in-use") and "node1" in why.message
+    for fine in ("/disk2", "/a/b/c2", "/bricks/b2"):
+        pool.plan("device-add", peer=host(1), device=fine, provisioner="loop")
+    pool.plan("device-add", peer=host(2), device="/a/b", provisioner="loop")
+
+
+@pytest.mark.parametrize("path", ["/disk", "/disk/sub/b1", "/srv"])
+def test_a_brick_in_or_around_a_device_is_refused_even_with_force(path: str) -> None:
+    pool = equipped(2)
+    pool.store(devices.device_key(device(2).id), msgspec.structs.replace(device(2), path="/srv/disk"))
+    peer = host(2 if path == "/srv" else 1)
+    why = refused(pool, "volume-create", name="w", bricks=[f"{peer}:{path}"], force=True)
+    assert why.code == "device-in-use" and "let the brick be placed there" in why.hint
+    pool.volume("v", "node1:/b", "node2:/b", replica=2)
+    pool.do("volume-start", None, volume="v")
+    fields = {"volume": "v", "src_peerid": peer_id(1), "src_brickpath": "/b", "dst_peerid": peer, "dst_brickpath": path}
+    assert refused(pool, "volume-replace-brick", **fields, force=True).code == "device-in-use"
+    assert refused(pool, "volume-expand", volume="v", bricks=[f"node1:{path}", "node2:/srv"], force=True).code == "device-in-use"
+
+
 def test_a_disk_has_no_other_size_than_its_own() -> None:
     assert refused(Pool(1), "device-add", peer=host(1), device="/dev/sdb", size=5).code == "bad-size"
 

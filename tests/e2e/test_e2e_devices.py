@@ -168,6 +168,23 @@ def ignoring(peer: Peer, body: object) -> None:
         return
 
 
+def test_a_device_that_can_not_be_set_up_is_refused_with_a_word_what_to_do_and_keeps_nothing(equipped: Pool) -> None:
+    """lvm is what is meant when nothing is said, and needs not be installed."""
+    asked, peer = equipped[0], equipped[1]
+    folder = peer.machine.seen(disk_of(peer)).parent / "disk2"
+    folder.mkdir()
+    for path, why in ((folder, f"{folder} provisioner loop"), (peer.folder / "none", "lsblk"), (disk_of(peer) / "sub", "counted twice")):
+        result = asked.gd2("device", "add", peer.address, str(path))
+        assert result.code == 1 and why in result.err and "could not be undone" not in result.err, result.err
+    link = folder.parent / "link"
+    link.symlink_to(disk_of(peer))
+    result = asked.gd2("device", "add", peer.address, str(link / "sub"), "provisioner", "loop")
+    assert result.code == 1 and "counted twice" in result.err
+    assert asked.get("/v1/transactions") == [] and equipped.settled() == {}
+    asked.gd2_done("device", "add", peer.address, str(folder), "provisioner", "loop", "size", "1GiB")
+    asked.gd2_done("-y", "device", "remove", f"{peer.address}:{folder}")
+
+
 def test_a_device_is_removed_only_without_bricks_and_leaves_nothing_behind(equipped: Pool) -> None:
     peer = equipped[1]
     equipped[0].must("POST", "/v1/volumes", {"name": "v3", "size": GIB, "replica": 3})

@@ -15,7 +15,7 @@ from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, Space
 from gd2raft.core.kv import Commit, Event
 from gd2raft.core.plan import delete, make_commit, put
-from gd2raft.provision.run import ProvisionFailed
+from gd2raft.provision.run import DeviceAway, ProvisionFailed
 from gd2raft.storage import Storage
 from gd2raft.store.memory import MemoryStore
 
@@ -33,11 +33,16 @@ class Disk:
         self.gone: list[str] = []
         self.busy: set[str] = set()
         self.broken: set[str] = set()
+        self.away = False
 
     async def mount(self, part: MakeStorage) -> None:
         if part.brick in self.broken:
             raise ProvisionFailed("no such disk")
         self.mounted.add(part.brick)
+
+    async def undo_make(self, part: MakeStorage) -> None:
+        if self.away:
+            raise DeviceAway("input/output error")
 
     async def unmake(self, part: MakeStorage) -> None:
         if part.brick in self.busy:
@@ -164,6 +169,17 @@ async def test_nothing_is_taken_apart_on_the_word_of_an_old_state_or_while_its_b
     world.current = True
     await until(lambda: world.held() == {"claimed"})
     assert world.disk.gone == ["old"]
+
+
+@with_world
+async def test_an_undo_waits_for_a_disk_that_is_away_as_long_as_its_device_is_in_the_pool(world: World) -> None:
+    part = MakeStorage(provisioner="loop", device="d1", device_path="/d", brick="a", mount="/m/a", size=1, pool=1)
+    await world.device("d1")
+    world.disk.away = True
+    with pytest.raises(DeviceAway):
+        await world.storage.undo_make(part)
+    await world.commit(make_commit(world.store, (), (delete(devices.device_key("d1")),)))
+    await world.storage.undo_make(part)
 
 
 @with_world

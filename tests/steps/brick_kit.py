@@ -16,6 +16,7 @@ import pytest
 
 from gd2raft.commands.step_kinds import CheckBrick, PrepareBrick
 from gd2raft.core import model
+from gd2raft.core.devices import Device, device_key
 from gd2raft.core.kv import Versioned
 from gd2raft.steps import brick_check, brick_prepare, notes
 from gd2raft.steps.brick_paths import VOLUME_ID
@@ -27,15 +28,18 @@ OTHER = uuid.UUID(int=2)
 
 
 class Claims:
-    """The part of the state that these steps read: the bricks of this peer, and the volumes and bricks of the others."""
+    """The part of the state that these steps read: bricks and devices of this peer, and the volumes and bricks of the others."""
 
     def __init__(self) -> None:
         self.claims: dict[str, model.BrickClaim] = {}
         self.others: list[tuple[str, model.BrickClaim]] = []
         self.volume_ids: dict[str, str] = {}
+        self.devices: list[Device] = []
         self.reader = self
 
     def list(self, prefix: str) -> list[tuple[str, Versioned]]:
+        if prefix == model.DEVICES:
+            return [(device_key(each.id), Versioned(model.dump(each), 1, 1)) for each in self.devices]
         assert prefix == model.BRICKS
         guard = (model.BRICKS + "q", Versioned(b"1", 1, 1))
         return [guard, *((model.brick_key("q", path), Versioned(model.dump(claim), 1, 1)) for path, claim in self.others)]

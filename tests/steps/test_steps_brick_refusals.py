@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brick_kit import Place, mark, mounted
+from brick_kit import ME, Place, mark, mounted
 
+from gd2raft.core.devices import Device
 from gd2raft.steps import brick_paths, notes
 from gd2raft.steps.brick_paths import GFID, VOLUME_ID
 
@@ -53,6 +54,19 @@ def test_a_symbolic_link_is_refused_with_what_it_points_at(place: Place, target:
     place.brick.symlink_to(place.bricks / target)
     error = place.refused(force=True)
     assert f"is a symbolic link (to {place.bricks / target})" in str(error)
+
+
+@pytest.mark.parametrize("inside", [".", "sub"])
+def test_a_path_that_leads_into_a_device_is_refused_even_with_force(place: Place, inside: str) -> None:
+    device = place.bricks / "device"
+    (device / "sub").mkdir(parents=True)
+    (place.bricks / "link").symlink_to(device / inside)
+    place.context.known.devices = [Device(id="d" * 32, peer_id=ME, path=str(device), provisioner="loop")]
+    error = place.refused(place.bricks / "link" / "b1", force=True)
+    assert f"may be containing or be contained by device {device} of this peer" in str(error)
+    with mounted(place.bricks / "bound", "--bind", str(device)) as bound:
+        assert "device" in str(place.refused(bound, force=True))
+    place.do(place.bricks / "beside", force=True)
 
 
 def test_a_path_below_a_symbolic_link_is_a_brick_at_its_real_place(place: Place) -> None:

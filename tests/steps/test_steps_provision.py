@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from brick_kit import ME, Context
 
 from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
+from gd2raft.core.devices import Device
+from gd2raft.core.model import BrickClaim
 from gd2raft.provision import lines, mounts
-from gd2raft.provision.loop import Loop
-from gd2raft.provision.lvm import check_disk, facts_of
-from gd2raft.provision.run import ProvisionFailed, run
+from gd2raft.provision.loop import MARK, Loop, make_sparse
+from gd2raft.provision.lvm import Lvm, check_disk, facts_of
+from gd2raft.provision.run import DeviceAway, NotInstalled, ProvisionFailed, run
+from gd2raft.steps import storage_steps
+from gd2raft.steps.step import StepFailed
 
 DEVICE, BRICK = "d" * 32, "b" * 32
 GIB, MIB = 1 << 30, 1 << 20
@@ -73,8 +80,9 @@ def test_what_lvm_says_and_nobody_understands_is_a_failure(report: str) -> None:
 
 @pytest.mark.fast
 def test_a_disk_must_be_one(tmp_path: Path) -> None:
-    with pytest.raises(ProvisionFailed, match="not a block device"):
+    with pytest.raises(ProvisionFailed, match="is a folder, not a block device") as caught:
         check_disk(str(tmp_path))
+    assert caught.value.hint == f"for a folder say: {tmp_path} provisioner loop"
     with pytest.raises(ProvisionFailed, match="can't be used"):
         check_disk("/dev/nothing")
 
@@ -158,6 +166,85 @@ def test_a_folder_that_can_not_be_a_device_is_refused(folder: Path) -> None:
     for wrong, why in ((folder / "file", "not a folder"), (folder / "none", "can't be used")):
         with pytest.raises(ProvisionFailed, match=why):
             set_up(wrong)
+
+
+@pytest.fixture
+def no_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without lvm2."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("gd2raft.provision.run.SYSTEM_PATH", str(tmp_path))
+
+
+@pytest.mark.fast
+@pytest.mark.usefixtures("no_programs")
+def test_where_lvm_is_not_installed_nothing_was_made_and_undos_have_nothing_to_do() -> None:
+    wanted = SetUpDevice(provisioner="lvm", device=DEVICE, path="/dev/nothing")
+    asyncio.run(Lvm().undo_set_up(wanted))
+    asyncio.run(Lvm().undo_make(LVM))
+    for words in (Lvm().make(LVM), Lvm().unmake(LVM), Lvm().drop(DropDevice(provisioner="lvm", device=DEVICE, path="/dev/sdb"))):
+        with pytest.raises(NotInstalled, match="lvm is not installed"):
+            asyncio.run(words)
+
+
+@pytest.mark.fast
+def test_a_folder_that_could_not_become_a_device_is_undone_without_a_word(folder: Path) -> None:
+    (folder / "torn").mkdir()
+    (folder / "torn" / MARK).write_text("{")
+    (folder / "circle").symlink_to(folder / "circle")
+    (folder / "file").write_text("")
+    for wrong in (
+        folder / "torn",
+        folder / "circle",
+        folder / "circle" / "x",
+        folder / "file" / "x",
+        folder / "none",
+        folder / ("x" * 300),
+    ):
+        with pytest.raises(ProvisionFailed):
+            set_up(wrong, size=GIB)
+        asyncio.run(loop(folder).undo_set_up(SetUpDevice(provisioner="loop", device=DEVICE, path=str(wrong))))
+    assert (folder / "torn" / MARK).read_text() == "{", "what isn't ours stays"
+    set_up(folder, size=GIB)
+    asyncio.run(loop(folder).undo_set_up(SetUpDevice(provisioner="loop", device=DEVICE, path=str(folder))))
+    assert not (folder / MARK).exists()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("device", ["loop", "lvm"])
+def test_a_device_that_a_link_leads_into_another_one_or_a_brick_is_refused(folder: Path, device: Any) -> None:
+    (folder / "sub").mkdir()
+    for name, where in (("same", folder), ("in", folder / "sub"), ("around", folder.parent)):
+        (folder.parent / name).symlink_to(where)
+        path = str(folder.parent / name / ("deeper" if name != "around" else ""))
+        context = Context(folder.parent)
+        wanted = SetUpDevice(provisioner=device, device=DEVICE, path=path)
+        context.known.devices = [Device(id="e" * 32, peer_id=ME, path=str(folder), provisioner="loop")]
+        with pytest.raises(StepFailed, match=f"device {folder} of this peer.* counted twice"):
+            asyncio.run(storage_steps.set_up(context, wanted))  # type: ignore[arg-type]
+        context.known.devices = [msgspec.structs.replace(context.known.devices[0], id=DEVICE)]  # itself: the step is repeated
+        context.known.claims = {str(folder): BrickClaim(volume="v", brick="b")}
+        with pytest.raises(StepFailed, match=f"brick {folder} of this peer"):
+            asyncio.run(storage_steps.set_up(context, wanted))  # type: ignore[arg-type]
+
+
+@pytest.mark.real
+def test_a_brick_that_could_not_be_made_on_a_read_only_or_broken_disk_is_undone_or_left_until_the_disk_is_back(folder: Path) -> None:
+    brick, image = part(folder), folder.parent / "image"
+    make_sparse(str(image), GIB)
+    subprocess.run(lines.mkfs(str(image), arbiter=False), check=True)
+    subprocess.run(["mount", "-o", "loop", image, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        with pytest.raises(ProvisionFailed, match=r"can't be made: Read-only"):
+            asyncio.run(loop(folder).make(brick))
+        asyncio.run(loop(folder).undo_make(brick))
+        subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
+        subprocess.run(["xfs_io", "-x", "-c", "shutdown", folder], check=True)
+        for work in (loop(folder).make(brick), loop(folder).undo_make(brick)):
+            with pytest.raises(DeviceAway, match="Input/output error"):
+                asyncio.run(work)
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.mark.real
