@@ -6,6 +6,8 @@ import re
 
 from gd2cli.words import WordError
 
+SIZE_MAX = 909 << 40
+"""The API takes numbers of 15 digits."""
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40, "P": 1 << 50}
 
 
@@ -19,4 +21,6 @@ def parse_size(what: str, text: str) -> int:
     number = int(float(found[1]) * UNITS[found[2].upper()]) if found else 0
     if number < 1:
         raise WordError(f"{what} {text!r} is not a size", "for example 20GiB")
+    if number > SIZE_MAX:
+        raise WordError(f"{what} {text!r} is too large", "at most 909TiB")
     return number

@@ -101,7 +101,10 @@ def _by_size(parsed: Parsed) -> dict[str, Any]:
         body["distribute"] = parsed.count("distribute")
     if zones := parsed.text("zones"):
         if zones != "strict":
-            raise WordError(f"zones {zones!r} is not known", "zones strict: bricks of a set are in different zones")
+            raise WordError(
+                f"zones {zones!r} is not known",
+                "zones strict: bricks of a set are in different zones (a peer without one is a zone of its own)",
+            )
         body["subvolume-zones-overlap"] = False
     if factor := parsed.text("snapshot-factor"):
         body |= {"snapshot": True, "snapshot-reserve-factor": _factor(factor)}

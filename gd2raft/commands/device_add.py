@@ -14,6 +14,7 @@ from gd2raft.core.devices import Device, Provisioner
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
 
 PATH_BYTES_MAX = 1024
+PATH_HINT = "an absolute path of letters, digits and '_', '.', ':', '-', without '.' and '..', such as /dev/sdb"
 DEVICES_MAX = 256
 """Of one peer."""
 
@@ -84,7 +85,7 @@ def clean_path(text: str) -> str:
     if not re.fullmatch(devices.NAME_PATTERN, text) or not parts or ".." in parts or "." in parts or len(text.encode()) > PATH_BYTES_MAX:
         raise Refused(
             f"{shown(text)!r} is not a device",
-            hint="an absolute path of letters, digits and '_', '.', ':', '-', such as /dev/sdb",
+            hint="the root of all is no device: name a disk, or a folder" if not parts and text.startswith("/") else PATH_HINT,
             code="bad-device",
         )
     return "/" + "/".join(parts)

@@ -6,7 +6,9 @@ moved. Two commands on different devices don't get into each other's way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,8 +47,27 @@ def placed(view: View, request: VolumeCreate, ids: Ids) -> tuple[layout.Layout, 
         limit_zones=request.limit_zones,
         exclude_zones=request.exclude_zones,
     )
-    spots = tuple(spot for each in placement.place(candidates(view, sizing, where), wanted, ids.uuid) for spot in each)
+    new_id = ids_for(request.name, ids)
+    spots = tuple(spot for each in placement.place(candidates(view, sizing, where), wanted, new_id) for spot in each)
     return msgspec.structs.replace(shape, bricks=tuple(place_of(spot) for spot in spots)), spots
+
+
+def ids_for(volume: str, ids: Ids) -> Callable[[], str]:
+    """Ids of bricks that begin as the volume's name says and are random from there: a brick's search begins where the first digits of its id
+    say, so that a dry run and the create after it find the same places, as long as the devices are as they were.
+
+    >>> spare = Ids(lambda: "8f1274b3-fe82-4b68-abd1-f5ce10f68c2b", 0.0)
+    >>> new_id = ids_for("v1", spare)
+    >>> new_id(), new_id(), ids_for("v1", spare)()[:7]
+    ('a864d833-fe82-4b68-abd1-f5ce10f68c2b', '16c0b223-fe82-4b68-abd1-f5ce10f68c2b', 'a864d83')
+    """
+    numbers = itertools.count()
+
+    def new_id() -> str:
+        begin = hashlib.sha256(f"{volume}/{next(numbers)}".encode()).hexdigest()[: placement.START_DIGITS]
+        return begin + ids.uuid()[placement.START_DIGITS :]
+
+    return new_id
 
 
 def check(request: VolumeCreate) -> None:

@@ -30,6 +30,8 @@ METADATA_SHARE = 200
 METADATA_BYTES_MAX = 16 * GIB
 ARBITER_TAG = "arbiter"
 """A device with this tag: required (arbiters only), disabled (no arbiters), supported (both)."""
+START_DIGITS = 7
+"""Of a brick's id: where its search begins. heketi's."""
 NAMED_MAX, REASONS_MAX = 12, 500
 """So many devices are named in the message, and have their reasons in its fields."""
 
@@ -254,7 +256,7 @@ class _Attempt:
 
     def _next_in_ring(self, identity: str, size: int, arbiter: bool) -> Candidate | None:
         """The first that fits, in a zone that the set isn't in yet when there is one."""
-        start = int(identity[:7], 16) % len(self._ring) if self._ring else 0
+        start = int(identity[:START_DIGITS], 16) % len(self._ring) if self._ring else 0
         near = None
         for each in chain(self._ring[start:], self._ring[:start]):
             if self._fits(each, size, arbiter):

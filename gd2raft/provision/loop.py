@@ -19,6 +19,7 @@ import msgspec
 
 from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core.devices import LOOP_EXTENT
+from gd2raft.core.placement import shown
 from gd2raft.provision import lines, mounts
 from gd2raft.provision.run import DeviceAway, ProvisionFailed, run
 
@@ -98,9 +99,14 @@ class Loop:
         found = os.statvfs(folder)
         free = found.f_bavail * found.f_frsize // LOOP_EXTENT * LOOP_EXTENT
         size = wanted.size // LOOP_EXTENT * LOOP_EXTENT if wanted.size else free
-        if size > free or size < SIZE_MIN:
+        if free < SIZE_MIN:
             raise ProvisionFailed(
-                f"a device of {size} bytes is not possible in {folder}: {free} bytes are free there, at least {SIZE_MIN} are needed",
+                f"{folder} can't be a device: {shown(free)} are free there, at least {shown(SIZE_MIN)} are needed",
+                hint="use a folder on a disk with more room",
+            )
+        if wanted.size and not SIZE_MIN <= size <= free:
+            raise ProvisionFailed(
+                f"a device of {shown(wanted.size)} is not possible in {folder}: {shown(free)} are free there, at least {shown(SIZE_MIN)} are needed",
                 hint="leave the size out to use what is free",
             )
         write_mark(folder, Mark(wanted.device, self._peer_id))

@@ -71,7 +71,9 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(digits: str) -> int:
     if len(digits.lstrip("-")) > INTEGER_DIGITS_MAX:
-        raise _Doubtful(f"the number {digits[:30]}... is too large")
+        raise _Doubtful(
+            f"the number {digits[:30]}{'...' if len(digits) > 30 else ''} is too large, at most {INTEGER_DIGITS_MAX} digits are possible"
+        )
     return int(digits)
 
 

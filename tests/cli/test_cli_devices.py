@@ -122,6 +122,16 @@ def test_a_dry_run_shows_where_bricks_would_go(gd2, peer):
     assert len(peer.seen) == 1
 
 
+@pytest.mark.parametrize(
+    "line", ["volume create v1 --size 4PiB", "device add node1 /srv/b provisioner loop size 10PiB", "volume expand v1 size 910T"]
+)
+def test_a_size_that_is_too_large_is_refused_with_the_largest_one(gd2, peer, line):
+    result = gd2(*line.split(), peers=peer)
+    assert result.code == 2 and f"{line.split()[-1]!r} is too large" in result.err and "at most 909TiB" in result.err and not peer.seen
+    peer.answers["POST /v1/volumes"] = (201, volume_info())
+    assert gd2("volume", "create", "v1", "size", "909TiB", peers=peer).code == 0
+
+
 def test_a_volume_is_expanded_by_size(gd2, peer):
     peer.answers["POST /v1/volumes/v1/expand"] = (200, volume_info(capacity=3 << 30))
     for word in ("add-brick", "expand"):

@@ -14,6 +14,7 @@ from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, State
 from gd2raft.core.plan import Change, Conflict, NotFound, Plan, Refused, make_commit
 from gd2raft.core.transaction import Propose
+from gd2raft.rest.devices import volume_of
 
 pytestmark = pytest.mark.fast
 
@@ -99,6 +100,25 @@ def test_a_brick_in_or_around_a_device_is_refused_even_with_force(path: str) -> 
     fields = {"volume": "v", "src_peerid": peer_id(1), "src_brickpath": "/b", "dst_peerid": peer, "dst_brickpath": path}
     assert refused(pool, "volume-replace-brick", **fields, force=True).code == "device-in-use"
     assert refused(pool, "volume-expand", volume="v", bricks=[f"node1:{path}", "node2:/srv"], force=True).code == "device-in-use"
+
+
+def test_the_root_of_all_is_told_to_be_no_device() -> None:
+    assert "the root of all is no device" in refused(Pool(1), "device-add", peer=host(1), device="/").hint
+    assert "an absolute path" in refused(Pool(1), "device-add", peer=host(1), device="sdb").hint
+
+
+def test_a_create_takes_the_places_that_were_shown_before_it() -> None:
+    """Whatever ids come in between; and names begin at different devices."""
+    pool = equipped(8, size=100 * GIB)
+    places = {}
+    for number in range(8):
+        fields = sized(f"v{number}", replica=3, distribute=2)
+        volumes = [volume_of(pool.plan("volume-create", **fields), f"v{number}") for _ in range(2)]
+        shown, again = ([brick.device for brick in volume.bricks()] for volume in volumes)
+        assert shown == again == [brick.device for brick in pool_after(pool, fields).bricks()]
+        assert not {b.id for b in volumes[0].bricks()} & {b.id for b in volumes[1].bricks()}
+        places[number] = tuple(shown)
+    assert len({place[0] for place in places.values()}) > 3, "not all begin at the same device"
 
 
 def test_a_disk_has_no_other_size_than_its_own() -> None:

@@ -258,6 +258,12 @@ def test_a_volume_that_makes_no_sense_is_refused_at_once(change: dict[str, Any])
         requests.volume_create(body, UNKNOWN, CLUSTER)
 
 
+@pytest.mark.parametrize(("size", "bound"), [(0, "no less than 1"), (10**30, "no greater than 1099511627776")])
+def test_a_size_beyond_its_bounds_is_told_which(rest: Rest, size: int, bound: str) -> None:
+    status, said = refusal(ask(rest, "POST", "/volumes", {"size": size}))
+    assert status == 400 and f"size: must be {bound}" in said
+
+
 def test_what_is_not_offered_is_told(rest: Rest) -> None:
     with pytest.raises(NotOffered):
         requests.volume_create(requests.VolumeCreateBody(size=1, block=True), UNKNOWN, CLUSTER)

@@ -156,9 +156,15 @@ def test_a_folder_is_measured_with_what_its_own_files_have_and_never_as_another_
 
 @pytest.mark.fast
 def test_a_folder_that_can_not_be_a_device_is_refused(folder: Path) -> None:
-    for size in (1 << 50, 5):
-        with pytest.raises(ProvisionFailed, match="bytes are free there"):
+    for size, said in ((1 << 50, "1024 TiB"), (10, "10 bytes")):
+        with pytest.raises(
+            ProvisionFailed, match=f"a device of {said} is not possible .* are free there, at least 1 GiB are needed"
+        ) as caught:
             set_up(folder, size=size)
+        assert "leave the size out" in caught.value.hint
+    with pytest.raises(ProvisionFailed, match="/proc can't be a device: 0 bytes are free there") as caught:
+        set_up(Path("/proc"))
+    assert "size" not in caught.value.hint, "none was given"
     for own in (folder.parent, folder, folder / "state"):
         with pytest.raises(ProvisionFailed, match="daemon's own folder"):
             set_up(folder, own=own)

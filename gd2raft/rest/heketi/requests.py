@@ -151,6 +151,14 @@ def check_node(body: NodeAdd) -> None:
     check_tags(body.tags)
 
 
+def check_size(name: str, size: int) -> None:
+    """GiB."""
+    if size < 1:
+        raise Invalid(f"{name}: must be no less than 1")
+    if size > SIZE_GIB_MAX:
+        raise Invalid(f"{name}: must be no greater than {SIZE_GIB_MAX} (GiB)")
+
+
 def check_id(name: str, text: str) -> None:
     if not re.fullmatch(r"[A-Fa-f0-9]{32}", text):
         raise Invalid(f"{name}: {text[:40]!r} is not a valid UUID")
@@ -195,8 +203,7 @@ def check_device(body: DeviceAddBody) -> None:
 
 def volume_create(body: VolumeCreateBody, identity: str, cluster: str) -> VolumeCreate:
     """`identity`: UUID that the volume gets; `cluster`: the pool's id as heketi writes it."""
-    if not 1 <= body.size <= SIZE_GIB_MAX:
-        raise Invalid("size: must be no less than 1")
+    check_size("size", body.size)
     if body.name and not VOLUME_NAME.fullmatch(body.name):
         raise Invalid(f"name: {body.name[:64]!r} must be in a valid format (letters, digits, '_' and '-')")
     if body.block:

@@ -143,8 +143,7 @@ class Writes:
     async def expand_volume(self, call: Call) -> Reply:
         volume = await volume_of(call)
         size = parse(requests.VolumeExpandBody, await call.body(any_type=True)).expand_size
-        if not 1 <= size <= requests.SIZE_GIB_MAX:
-            raise Invalid("expand_size: must be no less than 1")
+        requests.check_size("expand_size", size)
         request = VolumeExpand(volume=volume.name, size=size * shapes.GIB)
         return await self._queue.submit(call, "volume-expand", {"volume": volume.id, "expand": requests.as_data(request)})
 
