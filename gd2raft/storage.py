@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
+import msgspec
 import structlog
 
 from gd2raft.commands.sizing import storage_of_space
@@ -35,6 +36,10 @@ GATHER_S = 3.0
 RETRY_S = 10.0
 COMMIT_S = 10.0
 AT_ONCE_MAX = 4
+LOOK_S = 60.0
+"""So often a peer looks whether the folders of its devices still have what the book says."""
+SHORT_BYTES_MIN, SHORT_SHARE = 64 << 20, 50
+"""What may be missing without a word: a fiftieth of the device, at least so much."""
 
 log = structlog.get_logger("storage")
 
@@ -86,6 +91,7 @@ class Storage:
         self._few = asyncio.Semaphore(AT_ONCE_MAX)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     # life
 
@@ -96,12 +102,14 @@ class Storage:
             async with asyncio.timeout(START_S):
                 await self._mount_missing()
         self._task = asyncio.create_task(self._run(), name="storage follows the state")
+        self._watcher = asyncio.create_task(self._watch(), name="storage looks at its devices")
         self._wake.set()
 
     async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._watcher) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def on_events(self, events: Sequence[Event] | None) -> None:
         """The state changed (None: anything may have). A pool of a thousand has many devices: only our own are looked at."""
@@ -248,6 +256,36 @@ class Storage:
         except ProvisionFailed as error:
             return f"brick {part.mount}: {error}"
         return ""
+
+    # what there really is
+
+    async def _watch(self) -> None:
+        """One device after the other: a disk that hangs holds up nothing but this."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for device in [device for device in self._mine.values() if device.provisioner == "loop"]:
+                try:
+                    await self._look(device)
+                except (ProvisionFailed, StoreError) as error:
+                    log.info("a device can't be looked at now", device=device.path, cause=str(error))
+                except Exception:
+                    log.exception("looking at a device broke; trying again later", device=device.path)
+
+    async def _look(self, device: Device) -> None:
+        """Tell the pool how much of the device's size isn't there, when that has changed by more than a little."""
+        wanted = MeasureDevice(provisioner=device.provisioner, device=device.id, path=device.path)
+        missing = device.size - await self._provisioner(device.provisioner).measure(wanted)
+        little = max(SHORT_BYTES_MIN, device.size // SHORT_SHARE)
+        short = missing if missing > little else 0
+        if not self._current() or (bool(short) == bool(device.short) and abs(short - device.short) <= little):
+            return
+        store, key = self._store(), devices.device_key(device.id)
+        item = store.get(key)
+        if item is None or model.load(key, item.value, Device) != device:
+            return  # it has just been changed: next time
+        changed = Change(key, {**msgspec.json.decode(item.value), "short": short})
+        await store.commit(make_commit(store, (Expect(key, item.modified),), (changed,)), timeout_s=COMMIT_S)
+        log.warning("a device has other space than the book says", device=device.path, short=short, size=device.size)
 
     async def _forget(self, keys: Sequence[str]) -> None:
         store = self._store()

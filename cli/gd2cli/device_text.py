@@ -20,13 +20,19 @@ def device_table(found: list[dict[str, Any]], paint: Paint) -> str:
             d["provisioner"],
             Cell(d["state"], STYLES.get(d["state"], "")),
             size(d["size"]["capacity"]),
-            size(d["size"]["free"]),
+            free_cell(d),
             len(d["bricks"]),
             zone_text(d),
         ]
         for d in found
     ]
     return table(heads, rows, paint)
+
+
+def free_cell(device: dict[str, Any]) -> str | Cell:
+    """By the book, with what of it is not there."""
+    free, short = size(device["size"]["free"]), int(device.get("short", 0))
+    return Cell(f"{free} ({size(short)} missing)", "bad") if short else free
 
 
 def device_text(device: dict[str, Any], paint: Paint) -> str:
@@ -39,6 +45,8 @@ def device_text(device: dict[str, Any], paint: Paint) -> str:
         f"Size:        {size(sizes['capacity'])}, used {size(sizes['used'])}, free {size(sizes['free'])}",
         f"Tags:        {tags_text(device['tags']) or '-'}",
     ]
+    short = int(device.get("short", 0))
+    lines += ["Missing:     " + paint("bad", f"{size(short)} of its size: its file system has less than the book says")] if short else []
     lines += [f"Note:        {device['note']}"] if device["note"] else []
     rows = [[b["id"], b["volume"], size(b["size"]), b["path"], "leaving" if b["leaving"] else ""] for b in device["bricks"]]
     return "\n".join(lines) + ("\n\n" + table(["Brick", "Volume", "Size", "Path", ""], rows, paint) if rows else "")

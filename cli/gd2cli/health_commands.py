@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gd2cli.problems import Problem
 from gd2cli.spec import Spec
-from gd2cli.tables import Cell, Paint, counted, table
+from gd2cli.tables import Cell, Paint, counted, size, table
 from gd2cli.volume_text import brick_name
 from gd2cli.words import Grammar, Parsed, Word
 
@@ -22,6 +22,7 @@ DO = {
     "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it (not while server quorum is lost)",
     "DEVICE_FAILED": "its bricks are moved by themselves, where there is room: gd2 device info DEVICE says what is in the way; gd2 device add gives room",
     "DEVICE_OFFLINE": "gd2 device set DEVICE online when its disk is well, or failed: then its bricks are moved away",
+    "DEVICE_SHORT": "free space in the file system of its folder, or enlarge it; gd2 device resync DEVICE takes what is there as its size",
     "TRANSACTION_STUCK": "mend the peer that it names, or leave it to that peer: gd2 transaction list, then show, resume or abort",
     "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
@@ -78,9 +79,12 @@ def peer_findings(peers: list[dict[str, Any]]) -> list[Finding]:
 
 
 def device_findings(devices: list[dict[str, Any]]) -> list[Finding]:
-    """Those that should not have bricks, and have some."""
+    """Those that should not have bricks, and have some; those that have less space than the book says."""
     found = []
     for device in devices:
+        if short := int(device.get("short", 0)):
+            less = f"{size(short)} of its {size(device['size']['capacity'])} are not there: its bricks fill up before they should"
+            found.append(Finding("DEVICE_SHORT", f"device {device['host']}:{device['device']}: {less}"))
         bricks = [brick for brick in device["bricks"] if not brick["leaving"]]
         if bricks and device["state"] != "online":
             names = ", ".join(sorted({brick["volume"] for brick in bricks}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from gd2raft.commands import lookup
 from gd2raft.commands.step_kinds import MEASURE_DEVICE, MeasureDevice
 from gd2raft.core import devices, plan
@@ -32,7 +34,7 @@ def plan_resync(view: View, request: DeviceResync, ids: Ids) -> Plan:
     return Plan(
         locks=(f"device/{device.id}",),
         before=((MEASURE_DEVICE.at(device.peer_id, measure),),),
-        changes=(plan.put(view, devices.device_key(device.id), device, facts_from=0),),
+        changes=(plan.put(view, devices.device_key(device.id), msgspec.structs.replace(device, short=0), facts_from=0),),
         result={"device": device.id},
     )
 

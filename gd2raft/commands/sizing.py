@@ -183,7 +183,7 @@ def candidates(view: View, sizing: model.Sizing, where: Where) -> list[Candidate
             rejected = "its peer is excluded by the request"
         if not rejected and ((where.limit_zones and zone not in where.limit_zones) or zone in where.exclude_zones):
             rejected = f"its zone {zone} is excluded by the request"
-        free = devices.free(device, devices.spaces(glance, device.id))
+        free = max(0, devices.free(device, devices.spaces(glance, device.id)) - device.short)
         found.append(Candidate(device=device, host=host, zone=zone, free=free, rejected=rejected))
     return found
 

@@ -40,7 +40,8 @@ class State(enum.Enum):
 class Device(Record, frozen=True, kw_only=True, omit_defaults=True):
     """`id`: 32 hex digits. `path`: /dev/NAME (lvm), a folder (loop). Sizes in bytes; `extent`: what is given out is a multiple of it.
 
-    `asked`: the size that it was to have, 0: as much as there is. `mounts`: the peer's folder under which it mounts bricks. `note`: why bricks of a failed device could not be moved yet.
+    `asked`: the size that it was to have, 0: as much as there is. `short`: bytes of the size that the file system of a folder doesn't have any more,
+    since others fill it, say; 0 when it is little (storage.py). `mounts`: the peer's folder under which it mounts bricks. `note`: why bricks of a failed device could not be moved yet.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Device(Record, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 0
     extent: int = LOOP_EXTENT
     asked: int = 0
+    short: int = 0
     mounts: str = ""
     state: State = State.ONLINE
     tags: dict[str, str] = {}

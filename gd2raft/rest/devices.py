@@ -32,7 +32,8 @@ class DeviceBrick(shapes.Shape, frozen=True, kw_only=True):
 
 
 class DeviceInfo(shapes.Shape, frozen=True, kw_only=True):
-    """`device`: its path on the peer. `note`: why bricks of a failed device could not be moved yet. Sizes in bytes."""
+    """`device`: its path on the peer. `note`: why bricks of a failed device could not be moved yet. Sizes in bytes; `short`: so many of them are not
+    there any more, since others fill the file system of the folder, say (its peer looks once a minute; 0 when it is little)."""
 
     id: str
     peer_id: str
@@ -45,6 +46,7 @@ class DeviceInfo(shapes.Shape, frozen=True, kw_only=True):
     tags: dict[str, str]
     bricks: list[DeviceBrick]
     note: str = ""
+    short: int = 0
 
 
 class PlannedBrick(shapes.Shape, frozen=True, kw_only=True):
@@ -98,6 +100,7 @@ def device_info(view: model.View, device: devices.Device) -> DeviceInfo:
         tags=device.tags,
         bricks=[DeviceBrick(id=s.brick, path=s.path, volume=s.volume, size=s.size, taken=s.taken, leaving=s.leaving) for s in held],
         note=device.note,
+        short=device.short,
     )
 
 

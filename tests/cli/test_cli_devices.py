@@ -141,6 +141,14 @@ def test_a_volume_is_expanded_by_size(gd2, peer):
     assert gd2("volume", "expand", "v1", "size", "1GiB", "node1:/b", peers=peer).code == 2
 
 
+def test_space_that_is_missing_is_shown_beside_what_is_free_by_the_book(gd2, peer):
+    peer.answers["GET /v1/devices"] = (200, [{**DEVICE, "short": 5 << 30}, DEVICE])
+    peer.answers["GET /v1/devices/node1/%2Fsrv%2Fb"] = (200, {**DEVICE, "short": 5 << 30})
+    first, second = gd2("device", "list", peers=peer).out.splitlines()[-2:]
+    assert "6.0 GiB (5.0 GiB missing)" in first and "missing" not in second
+    assert "Missing:     5.0 GiB of its size" in gd2("device", "info", "node1:/srv/b", peers=peer).out
+
+
 def test_health_names_devices_that_should_have_no_bricks_and_have_some(gd2, peer):
     staying = {**BRICK, "leaving": False}
     devices = [
@@ -149,6 +157,7 @@ def test_health_names_devices_that_should_have_no_bricks_and_have_some(gd2, peer
         {**DEVICE, "device": "/srv/c", "state": "offline", "bricks": [staying]},
         {**DEVICE, "device": "/srv/d", "state": "failed"},
         {**DEVICE, "device": "/srv/e", "state": "offline", "bricks": []},
+        {**DEVICE, "device": "/srv/f", "short": 2 << 30},
     ]
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info()])
@@ -158,5 +167,6 @@ def test_health_names_devices_that_should_have_no_bricks_and_have_some(gd2, peer
     assert [(f["code"], f["what"]) for f in findings] == [
         ("DEVICE_FAILED", "device node1:/srv/b still has 2 bricks, of v0, v1: no room elsewhere"),
         ("DEVICE_OFFLINE", "device node1:/srv/c still has 1 brick, of v1"),
+        ("DEVICE_SHORT", "device node1:/srv/f: 2.0 GiB of its 8.0 GiB are not there: its bricks fill up before they should"),
     ]
     assert "gd2 device add gives room" in gd2("health", peers=peer).out and gd2("health", "--check", peers=peer).code == 1

@@ -426,6 +426,17 @@ def test_tags_that_heketi_refuses_are_refused(tags: dict[str, str]) -> None:
     assert refused(equipped(1), "device-tags", peer=host(1), device="/disk", change_type="set", tags=tags).code == "bad-tag"
 
 
+def test_no_brick_is_placed_on_space_that_is_not_there_until_a_resync_has_measured_it() -> None:
+    pool = equipped(1)
+    pool.store(devices.device_key(device(1).id), device(1, short=9 * GIB))
+    assert "1 GiB are free, a brick of 2 GiB" in refused(pool, "volume-create", **sized(distribute=1)).message
+    world = World(pool.state)
+    world.found["device.measure"] = {"size": 4 * GIB}
+    assert pool.do("device-resync", world, peer=host(1), device="/disk").outcome == "done"
+    assert devices.find(pool.view(), device(1).id) == device(1, size=4 * GIB)
+    pool.plan("volume-create", **sized(distribute=1))
+
+
 def test_a_device_is_measured_by_its_peer_which_is_told_what_bricks_have() -> None:
     pool = equipped(3)
     pool.store(devices.device_key(device(2).id), device(2, asked=5 * GIB))

@@ -171,13 +171,12 @@ def ignoring(peer: Peer, body: object) -> None:
 def test_a_device_that_can_not_be_set_up_is_refused_with_a_word_what_to_do_and_keeps_nothing(equipped: Pool) -> None:
     """lvm is what is meant when nothing is said, and needs not be installed."""
     asked, peer = equipped[0], equipped[1]
-    folder = peer.machine.seen(disk_of(peer)).parent / "disk2"
-    folder.mkdir()
+    folder, link = peer.folder / "disk2", peer.folder / "link"
+    peer.machine.seen(folder).mkdir()
+    peer.machine.seen(link).symlink_to(disk_of(peer))
     for path, why in ((folder, f"{folder} provisioner loop"), (peer.folder / "none", "lsblk"), (disk_of(peer) / "sub", "counted twice")):
         result = asked.gd2("device", "add", peer.address, str(path))
         assert result.code == 1 and why in result.err and "could not be undone" not in result.err, result.err
-    link = folder.parent / "link"
-    link.symlink_to(disk_of(peer))
     result = asked.gd2("device", "add", peer.address, str(link / "sub"), "provisioner", "loop")
     assert result.code == 1 and "counted twice" in result.err
     assert asked.get("/v1/transactions") == [] and equipped.settled() == {}

@@ -10,7 +10,7 @@ import pytest
 from waiting import until
 
 from gd2raft import storage
-from gd2raft.commands.step_kinds import MakeStorage
+from gd2raft.commands.step_kinds import MakeStorage, MeasureDevice
 from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, Space
 from gd2raft.core.kv import Commit, Event
@@ -22,6 +22,7 @@ from gd2raft.store.memory import MemoryStore
 pytestmark = pytest.mark.fast
 
 ME, OTHER = "me", "other"
+GIB = 1 << 30
 DEADLINE_S = 20.0
 
 
@@ -34,11 +35,15 @@ class Disk:
         self.busy: set[str] = set()
         self.broken: set[str] = set()
         self.away = False
+        self.there = 9
 
     async def mount(self, part: MakeStorage) -> None:
         if part.brick in self.broken:
             raise ProvisionFailed("no such disk")
         self.mounted.add(part.brick)
+
+    async def measure(self, wanted: MeasureDevice) -> int:
+        return self.there
 
     async def undo_make(self, part: MakeStorage) -> None:
         if self.away:
@@ -95,6 +100,7 @@ def with_world(test: Callable[[World], Awaitable[None]]) -> Callable[[pytest.Mon
     def run(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(storage, "GATHER_S", 0.01)
         monkeypatch.setattr(storage, "RETRY_S", 0.01)
+        monkeypatch.setattr(storage, "LOOK_S", 0.01)
 
         async def body() -> None:
             world = World()
@@ -169,6 +175,31 @@ async def test_nothing_is_taken_apart_on_the_word_of_an_old_state_or_while_its_b
     world.current = True
     await until(lambda: world.held() == {"claimed"})
     assert world.disk.gone == ["old"]
+
+
+@with_world
+async def test_what_a_device_lacks_of_its_size_is_told_once_it_is_more_than_a_little(world: World) -> None:
+    def short() -> int:
+        found = devices.find(model.View(world.store), "d1")
+        assert found is not None
+        return found.short
+
+    await world.put(devices.device_key("d1"), Device(id="d1", peer_id=ME, path="/d", provisioner="loop", size=10 * GIB, tags={"a": "b"}))
+    world.disk.there = 10 * GIB - storage.SHORT_BYTES_MIN
+    await world.storage.start()
+    revision = world.store.revision
+    await asyncio.sleep(0.05)  # several looks
+    assert world.store.revision == revision, "a little less is not worth a word"
+    world.disk.there = 7 * GIB
+    await until(lambda: short() == 3 * GIB)
+    world.storage.on_events(None)  # as the store does
+    revision = world.store.revision
+    await asyncio.sleep(0.05)
+    assert world.store.revision == revision, "it is told once"
+    world.disk.there = 12 * GIB
+    await until(lambda: short() == 0)
+    found = devices.find(model.View(world.store), "d1")
+    assert found is not None and found.tags == {"a": "b"} and found.size == 10 * GIB
 
 
 @with_world
