@@ -11,7 +11,7 @@ BENCHMARKS = {
     "commands": ("bench.commands", "create, start, set, info, stop, delete of a volume (--all: the others), against the real glusterd"),
     "volfiles": ("bench.volfiles", "random volumes, options and commands: volume info and volfiles equal to the real glusterd's"),
     "sim": ("bench.sim", "the store on a simulated clock, network and disk: thousands of lives, and bugs planted to be found"),
-    "peers": ("bench.peers", "a pool of many real daemons: forming, cost of commands, spread, deaths"),
+    "peers": ("bench.peers", "a pool of many real daemons: forming, cost of commands, spread, deaths (--glusterd: of the real glusterd)"),
     "tree": ("bench.tree", "10,000 peers, simulated: how a change and the news of a lost peer go through the tree"),
     "multiplex": ("bench.multiplex", "many bricks: a process for each, or one for all of them (the real glusterd can do both)"),
     "commit": ("bench.commit", "commits of three daemons with fsync, against etcd"),

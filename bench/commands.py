@@ -23,7 +23,7 @@ from typing import NamedTuple
 from bench import arguments, ours, report, theirs
 from bench.namespaces import why_not as why_no_rig
 from bench.report import Comparison, Samples
-from bench.sides import BRICK, CLIENT, NotDone, Side, count, fresh_bricks, serving_ports, wait_for
+from bench.sides import BRICK, CLIENT, NotDone, Side, at_rest, count, fresh_bricks, serving_ports, wait_for
 
 PEERS = 3
 OPERATIONS = ("create", "start", "set", "info", "stop", "delete")
@@ -87,14 +87,7 @@ class Round:
 
     def _settle(self) -> None:
         """Wait for what an earlier command left running beside its answer (glusterd's hook scripts)."""
-
-        def quiet() -> bool:
-            extra = set()
-            for host, resting in zip(self.side.hosts, self.resting, strict=True):
-                extra |= {Path(argv[0]).name for pid, argv in host.processes().items() if pid not in resting}
-            return extra <= {BRICK, CLIENT}
-
-        self._check("hook scripts end", quiet)
+        self._check("hook scripts end", lambda: at_rest(self.side.hosts, self.resting))
         time.sleep(PAUSE_S)
 
     def _check(self, what: str, condition: Callable[[], object]) -> None:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench import kernel
 from bench.board import ROW, Board
 from bench.ours import CLIENT_PORT, RestFailed, decoded, request, settings
 from bench.sides import NotDone, wait_for
@@ -41,12 +42,6 @@ FDS = 65536
 Json = Any
 
 
-def available_mib() -> float:
-    """What processes of this machine could still take."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("MemAvailable"))) / 1024
-
-
 def needed_mib(size: int, *, merged: bool) -> float:
     """What so many daemons may need in all; `merged`: with KSM."""
     return size * ((PEER_MIB_KSM if merged else PEER_MIB) + EACH_OTHER_MIB * size)
@@ -54,15 +49,7 @@ def needed_mib(size: int, *, merged: bool) -> float:
 
 def why_not(size: int, *, merged: bool = False) -> str | None:
     """Why so many daemons must not be started here, in one line for a person."""
-    available = available_mib()
-    if (needed := needed_mib(size, merged=merged)) > 0.9 * available:
-        return f"{size} peers need about {needed / 1024:.1f} GiB of memory, {available / 1024:.1f} are free" + (
-            "" if merged else " (try --ksm)"
-        )
-    pids = int(Path("/proc/sys/kernel/pid_max").read_text()) - sum(entry.isdigit() for entry in os.listdir("/proc"))
-    if size * PIDS_EACH > pids:
-        return f"{size} peers need about {size * PIDS_EACH} process ids, {pids} are free (kernel.pid_max)"
-    return None
+    return kernel.why_no_room(f"{size} peers", needed_mib(size, merged=merged), size * PIDS_EACH, "" if merged else " (try --ksm)")
 
 
 @contextlib.contextmanager
@@ -247,21 +234,15 @@ class Crowd:
     # what the kernel and the daemons count
 
     def cpu_s(self, numbers: Iterable[int] | None = None) -> float:
-        """Time on a core of these daemons so far, precise to the nanosecond (jiffies undercount short turns)."""
-        total = 0
-        for number in self.pids if numbers is None else numbers:
-            with contextlib.suppress(OSError, KeyError):
-                for task in Path(f"/proc/{self.pids[number]}/task").iterdir():
-                    total += int((task / "schedstat").read_text().split()[0])
-        return total / 1e9
+        """Of these daemons (default: all) so far."""
+        return kernel.cpu_s(self._alive(self.pids if numbers is None else numbers))
 
     def pss_mib(self, numbers: Iterable[int]) -> list[float]:
-        found = []
-        for number in numbers:
-            with contextlib.suppress(OSError, KeyError):
-                lines = Path(f"/proc/{self.pids[number]}/smaps_rollup").read_text().splitlines()
-                found.append(int(next(line.split()[1] for line in lines if line.startswith("Pss:"))) / 1024)
-        return found
+        return kernel.pss_mib(self._alive(numbers))
+
+    def _alive(self, numbers: Iterable[int]) -> list[int]:
+        """Process ids."""
+        return [pid for number in list(numbers) if (pid := self.pids.get(number)) is not None]
 
     def traffic(self, numbers: Iterable[int]) -> dict[int, dict[str, dict[str, int]]]:
         """Number -> method -> frames and bytes in and out, since that daemon started."""

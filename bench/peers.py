@@ -2,6 +2,7 @@
 
 The daemons are whole ones, forked from a zygote (crowd.py), joined over the peer RPC, many by one request. Each
 experiment prints what it found at once; raw results go to docs/plots/peers-N.json with --write-docs. Bricks are real ones.
+With --glusterd it is the opponent's pool instead (rivals.py).
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import arguments, ksm, report
-from bench.crowd import Crowd, available_mib, why_not
+from bench.crowd import Crowd, why_not
+from bench.kernel import available_mib
 from bench.peers_pool import Pool
 from bench.peers_report import write_docs
 from bench.report import percentile
+from bench.rivals import Rivals
+from bench.rivals import why_not as why_no_rivals
 from bench.sides import NotDone
 
 JOIN = ("join.ask", "join.invite", "step.run", "follow.open", "follow.snapshot", "command.run", "store.forward", "store.read")
@@ -377,20 +381,32 @@ class Experiments(Pool):
         )  # fmt: skip
 
 
+def ours(stack: contextlib.ExitStack, options: argparse.Namespace, folder: Path) -> Experiments:
+    return Experiments(stack.enter_context(Crowd(options.peers, folder / "p", merged=options.ksm)), options)
+
+
+def refusal(options: argparse.Namespace) -> str | None:
+    """Why this can't be measured here."""
+    if options.glusterd:
+        return why_no_rivals(options.peers)
+    return why_not(options.peers, merged=options.ksm) or (ksm.why_not() if options.ksm else None)
+
+
 def measured(options: argparse.Namespace) -> dict[str, Any] | None:
     """What was found, also when it ended early ("failed" says why); None when nothing was begun."""
-    experiments, failed = None, {}
+    experiments: Experiments | Rivals | None = None
+    failed = {}
     try:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="gd2-peers-", dir=options.folder))
             if options.ksm:
                 stack.enter_context(ksm.switched_on())
-            crowd = stack.enter_context(Crowd(options.peers, Path(folder) / "p", merged=options.ksm))
-            experiments = Experiments(crowd, options)
+            experiments = Rivals(options, Path(folder)) if options.glusterd else ours(stack, options, Path(folder))
             try:
                 experiments.run()
             except NotDone:
-                print("\n".join(("the daemons' last warnings:", *crowd.last_words())), file=sys.stderr)
+                if isinstance(experiments, Experiments):
+                    print("\n".join(("the daemons' last warnings:", *experiments.crowd.last_words())), file=sys.stderr)
                 raise
     except (NotDone, OSError, http.client.HTTPException) as error:
         print(f"bench peers: {error}", file=sys.stderr)
@@ -404,6 +420,9 @@ def measured(options: argparse.Namespace) -> dict[str, Any] | None:
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="bench peers", description="A pool of many real daemons on this machine.")
     parser.add_argument("--peers", type=int, default=30)
+    parser.add_argument(
+        "--glusterd", action="store_true", help="the opponent: real glusterds, each in its own network namespace (needs root)"
+    )
     parser.add_argument("--only", default="", help="experiments, with commas between (start and form always run)")
     parser.add_argument("--skip", default="volumes", help="experiments to leave out (default: %(default)s)")
     parser.add_argument("--behind", type=int, default=BEHIND, help="changes that a peer misses")
@@ -415,7 +434,7 @@ def main(words: list[str]) -> int:
     parser.add_argument(
         "--ksm", action="store_true", help="let the kernel merge equal pages of the daemons (needs root; the table says so)"
     )
-    arguments.output(parser, "write docs/plots/peers-N.json")
+    arguments.output(parser, "write docs/plots/peers-N.json (glusterd-N.json), and the table and plots")
     parser.add_argument("--report", action="store_true", help="measure nothing: write table and plots of docs/ anew from the kept results")
     options = parser.parse_args(words)
     if options.report:
@@ -423,7 +442,9 @@ def main(words: list[str]) -> int:
         return 0
     if options.peers < 3:
         parser.error("--peers: 3 or more")
-    if reason := why_not(options.peers, merged=options.ksm) or (ksm.why_not() if options.ksm else None):
+    if options.glusterd and options.ksm:
+        parser.error("--ksm is for our daemons, not for --glusterd")
+    if reason := refusal(options):
         print(f"bench peers: {reason}", file=sys.stderr)
         return 2
     with ended_by_signals():
@@ -436,7 +457,7 @@ def main(words: list[str]) -> int:
     ]
     report.show(rows)
     if options.write_docs:
-        (report.DOCS / "plots" / f"peers-{options.peers}.json").write_text(json.dumps(found, indent=1) + "\n")
+        (report.DOCS / "plots" / f"{found['name']}-{options.peers}.json").write_text(json.dumps(found, indent=1) + "\n")
         write_docs()
     if options.json:
         print(json.dumps(found))

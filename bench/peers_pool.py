@@ -9,13 +9,12 @@ import argparse
 import http.client
 import random
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 from bench.crowd import Crowd, Json
+from bench.findings import Findings
 from bench.ours import VOTERS
 from bench.sides import NotDone
 
@@ -23,24 +22,16 @@ OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.s
 """What daemons say anyway: the log, its feed, leases. Not a command's own messages."""
 
 
-class Pool:
-    """`found` is what the JSON has; `joined`: how many of the daemons are in the pool, once it is formed; the last one joins later and alone."""
+class Pool(Findings):
+    """`joined`: how many of the daemons are in the pool, once it is formed; the last one joins later and alone."""
 
     quiet_volume = "quiet"
 
     def __init__(self, crowd: Crowd, options: argparse.Namespace) -> None:
+        super().__init__(name="peers", peers=crowd.size)
         self.crowd, self.options, self.size = crowd, options, crowd.size
-        self.found: dict[str, Any] = {"name": "peers", "peers": crowd.size}
         self.rng = random.Random(options.seed)
         self.joined = max(1, self.size - 1)
-        self._began = time.monotonic()
-
-    def say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._began:6.1f} s] {text}", file=sys.stderr, flush=True)
-
-    def note(self, **numbers: Any) -> None:
-        self.found |= numbers
-        self.say(", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in numbers.items()))
 
     def status(self, number: int = 0) -> Json:
         return self.crowd.ask(number, "GET", "/v1/cluster/status")

@@ -66,6 +66,14 @@ def programs(host: Host) -> list[str]:
     return [Path(argv[0]).name for pid, argv in host.processes().items() if pid != 1]
 
 
+def at_rest(hosts: Iterable[Host], resting: Iterable[set[int]]) -> bool:
+    """Whether only bricks and clients run beside the `resting` processes of each host: glusterd's hook scripts may end after its answer."""
+    extra = set()
+    for host, known in zip(hosts, resting, strict=True):
+        extra |= {Path(argv[0]).name for pid, argv in host.processes().items() if pid not in known}
+    return extra <= {BRICK, CLIENT}
+
+
 def count(hosts: Iterable[Host], program: str) -> int:
     return sum(programs(host).count(program) for host in hosts)
 

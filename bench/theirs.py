@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.glusterd_rpc import Glusterd, GlusterdBroken, GlusterdRefused
 from bench.namespaces import Host, Process, Rig
-from bench.sides import Brick, NotDone, wait_for
+from bench.sides import READY_DEADLINE_S, Brick, NotDone, wait_for
 
 SOCKET = "/run/glusterd.socket"
 INSTALLED_STATE = Path("/var/lib/glusterd")
 AS_INSTALLED = ("groups", "hooks")  # what the package puts there; never this machine's own volumes or identity
 STATES = {"0": "Created", "1": "Started", "2": "Stopped"}
+START_S = 3.0  # of a processor, for one (it runs gsyncd 25 times), with something beside
 NO_SUCH_VOLUME = 30806  # op_errno EG_NOVOL
 
 
@@ -32,12 +34,12 @@ def version() -> str:
 class RealGlusterd:
     """`size` glusterds in one pool; commands go to the first over its own unix socket."""
 
-    def __init__(self, size: int, folder: str | Path | None = None, *, hooks: bool = True) -> None:
-        """`hooks`: whether it has its hook scripts (several processes a peer for each command)."""
+    def __init__(self, size: int, folder: str | Path | None = None, *, hooks: bool = True, joined: bool = True) -> None:
+        """`hooks`: whether it has its hook scripts (several processes a peer for each command). `joined`: into one pool; else by join()."""
         self.label = f"glusterd {version()}"
         self._installed = [name for name in AS_INSTALLED if hooks or name != "hooks"]
         self.hosts: list[Host] = []
-        self._size, self._folder = size, folder
+        self._size, self._folder, self._joined = size, folder, joined
         self._stack = contextlib.ExitStack()
         self._peers: list[Glusterd] = []
         self._processes: list[Process] = []
@@ -50,11 +52,11 @@ class RealGlusterd:
                     if (INSTALLED_STATE / name).is_dir():
                         shutil.copytree(INSTALLED_STATE / name, host.folder / "lib" / name, symlinks=True)
             self._processes = [host.popen(["glusterd", "--no-daemon"]) for host in self.hosts]
-            self._peers = [_connected(host) for host in self.hosts]
             stack.callback(self._disconnect)
-            for host in self.hosts[1:]:
-                self._peers[0].probe(host.address)
-            wait_for("every glusterd sees the others", lambda: all(_sees(peer, self._size - 1) for peer in self._peers), every=0.05)
+            self._connect()
+            if self._joined:
+                self.join(range(1, self._size))
+                self.until_whole(self._size)
             self._stack = stack.pop_all()
         return self
 
@@ -74,9 +76,30 @@ class RealGlusterd:
             if (code := process.poll()) is not None:
                 found.append(f"glusterd on {host.name} had ended with {code}")
                 self._processes[number] = host.popen(["glusterd", "--no-daemon"])
-        self._peers = [_connected(host) for host in self.hosts]
-        wait_for("every glusterd sees the others", lambda: all(_sees(peer, self._size - 1) for peer in self._peers), every=0.05)
+        self._connect()
+        self.until_whole(self._size)
         return found or ["glusterd closed the connection, but runs"]
+
+    def join(self, numbers: Iterable[int]) -> None:
+        """Each probed by the first (0), one after the other. What the others hear of it comes later: until_whole()."""
+        for number in numbers:
+            self._peers[0].probe(self.hosts[number].address)
+
+    def until_whole(self, size: int, seconds: float = READY_DEADLINE_S) -> float:
+        """Until each of the first `size` sees the others, connected: seconds."""
+        first = self._peers[:size]
+        return wait_for("every glusterd sees the others", lambda: all(_sees(peer, size - 1) for peer in first), seconds, every=0.05)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the glusterds, seen from outside."""
+        return [process.inner_pid for process in self._processes]
+
+    def _connect(self) -> None:
+        """They start at once, so each takes longer where there are many."""
+        self._peers = []
+        for host in self.hosts:
+            self._peers.append(_connected(host, READY_DEADLINE_S + START_S * self._size))
 
     def _disconnect(self) -> None:
         for peer in self._peers:
@@ -115,7 +138,7 @@ class RealGlusterd:
         self._peers[0].delete(volume)
 
 
-def _connected(host: Host) -> Glusterd:
+def _connected(host: Host, seconds: float) -> Glusterd:
     """glusterd listens before it serves: a first answer says that it is up."""
     found: list[Glusterd] = []
 
@@ -127,7 +150,7 @@ def _connected(host: Host) -> Glusterd:
         return False
 
     try:
-        wait_for(f"glusterd on {host.name} answers", answers, every=0.1)
+        wait_for(f"glusterd on {host.name} answers", answers, seconds, every=0.1)
     except NotDone as error:
         log = host.folder / "log" / "glusterd.log"
         raise NotDone(f"{error}; it says: {log.read_text()[-600:] if log.exists() else 'nothing'}") from None

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import crowd
+from bench import crowd, namespaces, peers_report, report, rivals, theirs
 from bench.board import REMEMBERED, Board
+from bench.curve import fit
 from bench.sides import NotDone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,10 +69,46 @@ def test_two_crowds_at_once_have_different_addresses_and_a_crowd_too_many_is_ref
             assert again == other
 
 
+@pytest.mark.fast
+def test_a_curve_has_the_terms_that_the_points_show_and_no_others() -> None:
+    sizes = (3, 8, 16, 32, 48)
+    square, line, flat = (fit([(n, value(n)) for n in sizes]) for value in (lambda n: 4 + n * n / 2, lambda n: 30 * n, lambda _: 7.0))
+    assert square and line and flat
+    assert (str(square), str(line), str(flat)) == ("4 + 0.5 n²", "30 n", "7")
+    noisy = fit([(n, (40 + 3 * n * n) * (1.1 if n == 16 else 1)) for n in sizes])
+    assert noisy and 0.01 < noisy.residual < 0.1 and noisy.at(1000) == pytest.approx(3e6, rel=0.1)
+    assert fit([(3, 1.0)]) is None, "one point is on every curve"
+
+
+@pytest.mark.fast
+def test_more_glusterds_than_the_machine_can_hold_are_refused_before_anything_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (namespaces, theirs):
+        monkeypatch.setattr(module, "why_not", lambda: None)
+    assert "glusterds need about" in (rivals.why_not(10_000_000) or "")
+    assert rivals.why_not(3) is None
+
+
+@pytest.mark.fast
+def test_the_report_has_the_opponent_below_ours_with_what_is_extrapolated_named_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "DOCS", tmp_path)
+    (tmp_path / "plots").mkdir()
+    for name, sizes in (("peers", (3, 1000)), ("glusterd", (3, 8, 32))):
+        for n in sizes:
+            everywhere = {"form_s": 1.0, "memory_mib_median": 20.0, "messages_per_create": 4, "packets_per_create": 8 * n}
+            found = {**everywhere, "peers": n, "create_ms": 20.0 + n * n, "commit": "c", "machine": "m", "version": "10.3"}
+            (tmp_path / "plots" / f"{name}-{n}.json").write_text(json.dumps(found))
+    peers_report.write_docs()
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert page.index("| create, ms | 29 | 1000020 |") < page.index("glusterd 10.3") < page.index("| create, ms | 29 | 84 | 1044 |")
+    assert "at 1000, extrapolated" in page and "| create, ms | 20 + 1 n² | 0 % | 10020 | 1000020 |" in page
+    assert (tmp_path / "plots" / "peers.svg").exists()
+
+
 @pytest.mark.real
 @pytest.mark.timeout(120)
-def test_a_run_ended_by_a_signal_tells_what_it_has_found_and_cleans_up(tmp_path: Path) -> None:
-    words = ["peers", "--peers", "3", "--only", "rest", "--json", "--folder", str(tmp_path)]
+@pytest.mark.parametrize("whose", [[], ["--glusterd"]], ids=["ours", "glusterd"])
+def test_a_run_ended_by_a_signal_tells_what_it_has_found_and_cleans_up(tmp_path: Path, whose: list[str]) -> None:
+    words = ["peers", *whose, "--peers", "3", "--only", "rest", "--json", "--folder", str(tmp_path)]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench", *words],
         cwd=ROOT,
@@ -116,6 +153,27 @@ def test_a_small_pool_goes_through_the_experiments_and_nothing_is_left_behind(tm
     assert (found["name"], found["peers"]) == ("peers", 7)
     assert all(found[name] > 0 for name in ("form_s", "memory_gib", "create_ms", "start_ms", "delete_ms", "leader_kill_s", "restart_all_s"))
     assert found["messages_per_create"] <= 8, "three peers are asked for one step before the changes, and answer"
+    assert not os.listdir(tmp_path)
+    assert not left_of(tmp_path)
+
+
+@pytest.mark.real
+@pytest.mark.timeout(300)
+def test_three_real_glusterds_are_measured_by_the_same_bench_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    before = [(rivals.NEIGHBOURS / name).read_text() for name in rivals.THRESHOLDS]
+    words = ["peers", "--glusterd", "--peers", "3", "--only", "memory,commands,lists", "--json", "--folder", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", *words], cwd=ROOT, capture_output=True, text=True, timeout=280, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["name"], found["peers"], found["heal_daemons"]) == ("glusterd", 3, 3)
+    commands = [
+        f"{kind}_{what}" for kind in ("packets_per", "bytes_per", "cpu_ms_per") for what in ("create", "start", "set", "stop", "delete")
+    ]
+    assert all(found[name] > 0 for name in ("form_s", "memory_gib", "join_ms", "packets_per_join", "peer_list_ms", "create_ms", *commands))
+    assert found["join_everywhere_ms"] >= found["join_ms"] and found["stop_ms"] > 1000, "glusterd sleeps in a stop"
+    assert before == [(rivals.NEIGHBOURS / name).read_text() for name in rivals.THRESHOLDS]
     assert not os.listdir(tmp_path)
     assert not left_of(tmp_path)
 
