@@ -13,7 +13,7 @@ SIGNS = ("", " n", " n²")
 
 @dataclass(frozen=True)
 class Curve:
-    """`coefficients` of 1, n, n², none below 0; `residual`: (measured - curve) / measured, root of the mean square over the degrees of freedom."""
+    """`coefficients` of 1, n, n², the latter two not below 0; `residual`: (measured - curve) / measured, root of the mean square over the degrees of freedom."""
 
     coefficients: tuple[float, ...]
     residual: float
@@ -30,7 +30,7 @@ class Curve:
 
 
 def fit(points: Sequence[tuple[float, float]]) -> Curve | None:
-    """The form that the points show: of all choices of terms that come out positive, the one with the smallest residual. None where there are
+    """The form that the points show: of all choices of terms in which those of n and n² come out positive, the one with the smallest residual. None where there are
     too few points to tell. Points weigh by their own size, since they span powers of ten; those at or below 0 are left out.
 
     >>> curve = fit([(n, 5 + 2 * n * n) for n in (3, 8, 16, 32)])
@@ -46,7 +46,7 @@ def fit(points: Sequence[tuple[float, float]]) -> Curve | None:
             continue
         rows = numpy.array([[n**power / value for power in terms] for n, value in kept])
         factors = numpy.linalg.lstsq(rows, numpy.ones(len(kept)), rcond=None)[0]
-        if (factors <= 0).any():
+        if any(factor <= 0 for power, factor in zip(terms, factors, strict=True) if power):
             continue
         missed = rows @ factors - 1
         chosen = dict(zip(terms, map(float, factors), strict=True))

@@ -94,11 +94,11 @@ def _beside(rivals: list[dict[str, Any]]) -> list[str]:
         f"### Beside them: glusterd {rivals[-1]['version']}", "", *_about(rivals),
         "- Each glusterd in a network namespace of its own, with the package's hook scripts. Probed one after the other. A replica 3 volume with real bricks on the three that joined last, asked of "
         "the first by its RPC over a kept connection; medians of five. All of them share the cores and the disk: a part of each time is that.",
-        "- Packets and bytes: what left all peers by their cables until 2 s after the work was done everywhere, less what they say at rest in as long. The first table counts otherwise: messages of "
-        "the peer RPC (one packet each, and another that acknowledges it), for a command without its commit and the feed.",
+        "- Packets and bytes: what left all peers by their cables until 2 s after the work was done everywhere, without bare acknowledgements, less what they say at rest in as long. It is what "
+        "corresponds to messages of the first table, with two differences: several messages may share a packet, and for a command of ours the commit and its feed are not among its messages.",
         "- Repeat: `./dev bench peers --glusterd --peers N --write-docs`. Raw results: docs/plots/glusterd-N.json.",
         "", report.markdown(_table(rivals, ROWS_OF_GLUSTERD)), "",
-        "Fitted by least squares of relative errors: of c0 + c1 n + c2 n², the terms that come out positive and leave the smallest residual (root of the mean square, over the degrees of freedom). "
+        "Fitted by least squares of relative errors: of c0 + c1 n + c2 n², the terms (c1 and c2 positive) that leave the smallest residual (root of the mean square, over the degrees of freedom). "
         "Beyond the largest size of the table above nothing was measured.",
         "", report.markdown(rows), "",
     ]  # fmt: skip

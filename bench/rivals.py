@@ -1,8 +1,8 @@
 """`bench peers --glusterd --peers N`: the opponent of the same size, and the same experiments: N real glusterds that form a pool, at rest, and under commands.
 
 Each is in its own network namespace (theirs.py). They are asked by the protocol of `gluster` over a kept connection: no command-line tool is forked
-but where its own time is measured. What they say to each other is counted by the kernel on every peer's cable: packets and bytes, theirs and their
-bricks' and self-heal daemons'. This file must not know our daemon.
+but where its own time is measured. What they say to each other is counted by the kernel on every peer's cable: packets that carry something and their
+bytes, of glusterds, bricks and self-heal daemons. This file must not know our daemon.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import shutil
 import statistics
 import time
 from collections import defaultdict
@@ -38,8 +39,9 @@ THRESHOLDS = ("gc_thresh3", "gc_thresh2", "gc_thresh1")
 
 def why_not(size: int) -> str | None:
     """Why so many glusterds can't be started here, in one line for a person."""
+    missing = None if shutil.which("nft") else "nft is not installed (Debian: apt-get install nftables)"
     return (
-        namespaces.why_not() or theirs.why_not() or kernel.why_no_room(f"{size} glusterds", size * PEER_MIB, size * PIDS_EACH)
+        namespaces.why_not() or theirs.why_not() or missing or kernel.why_no_room(f"{size} glusterds", size * PEER_MIB, size * PIDS_EACH)
     )  # fmt: skip
 
 
@@ -57,7 +59,7 @@ def room_for_neighbours(size: int) -> Iterator[None]:
 
 
 class Counted(NamedTuple):
-    """`packets` and `byte_count` have left all peers by their cables, `cpu_s` was used by all glusterds: so far, for something, or in a second."""
+    """`packets` (that carry something) and `byte_count` have left all peers by their cables, `cpu_s` was used by all glusterds: so far, for something, or in a second."""
 
     packets: float
     byte_count: float
@@ -88,6 +90,8 @@ class Rivals(Findings):
                 began = time.monotonic()
                 with self._side:
                     self.note(start_all_s=time.monotonic() - began)
+                    for host in self._side.hosts:
+                        host.count_sent()
                     self._resting = [set(host.processes()) for host in self._side.hosts]
                     self._experiments()
         except (GlusterdBroken, GlusterdRefused, RigError) as error:

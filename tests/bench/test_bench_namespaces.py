@@ -188,3 +188,17 @@ def _outside_pids(rig: Rig) -> list[int]:
             except OSError:
                 continue
     return found
+
+
+def test_packets_that_carry_something_are_counted_and_bare_ones_are_not(tmp_path: Path) -> None:
+    with Rig(2, folder=tmp_path) as own:
+        first, second = own.hosts
+        for host in own.hosts:
+            host.count_sent()
+        second.popen([sys.executable, "-c", SERVER.replace("b'here'", "b'x' * 500"), second.address])
+        wait_for("the server listens", lambda: 8000 in second.listening(), DEADLINE_S)
+        with first.connect(8000, second.address) as connection:
+            assert connection.recv(1000) == b"x" * 500
+        assert first.sent() == (0, 0), "it only connected and acknowledged"
+        packets, sizes = second.sent()
+        assert packets == 1 and 500 < sizes < 600

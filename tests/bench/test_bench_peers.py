@@ -75,6 +75,8 @@ def test_a_curve_has_the_terms_that_the_points_show_and_no_others() -> None:
     square, line, flat = (fit([(n, value(n)) for n in sizes]) for value in (lambda n: 4 + n * n / 2, lambda n: 30 * n, lambda _: 7.0))
     assert square and line and flat
     assert (str(square), str(line), str(flat)) == ("4 + 0.5 n²", "30 n", "7")
+    counted = fit([(n, 8 * (n - 1) + n * (n - 1)) for n in sizes])
+    assert counted and str(counted) == "-8 + 7 n + 1 n²"
     noisy = fit([(n, (40 + 3 * n * n) * (1.1 if n == 16 else 1)) for n in sizes])
     assert noisy and 0.01 < noisy.residual < 0.1 and noisy.at(1000) == pytest.approx(3e6, rel=0.1)
     assert fit([(3, 1.0)]) is None, "one point is on every curve"
