@@ -17,6 +17,8 @@ from gd2raft.engine.calls import StepCall
 from gd2raft.engine.turns import Turns
 from gd2raft.store.interface import Store
 
+STATE_ON_ITS_WAY_S = 0.02
+"""A step often comes a moment before the state that it belongs to. Then that is gathered somewhere, under load."""
 STATE_WAIT_S = 10.0
 RUNNING_MAX = 512
 
@@ -112,10 +114,12 @@ class StepRunner:
     async def _fence(self, call: StepCall) -> str | None:
         """Why this step must not run: this peer's own state must have the transaction, as the leader says it is."""
         store = self._store()
-        if store.revision < call.revision:
-            self._hurry()
         try:
-            await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
+            try:
+                await store.wait_revision(call.revision, timeout_s=STATE_ON_ITS_WAY_S)
+            except TimeoutError:
+                self._hurry()
+                await store.wait_revision(call.revision, timeout_s=STATE_WAIT_S)
         except TimeoutError:
             return f"this peer's state is too old: revision {store.revision}, {call.revision} is needed"
         return self._fenced_off(call)
