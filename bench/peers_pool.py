@@ -18,7 +18,17 @@ from bench.findings import Findings
 from bench.ours import VOTERS
 from bench.sides import NotDone
 
-OWN_RHYTHM = ("ping", "raft.message", "follow.frames", "follow.lease", "follow.state", "follow.open", "follow.snapshot", "peer.state")
+OWN_RHYTHM = (
+    "ping",
+    "raft.message",
+    "follow.frames",
+    "follow.lease",
+    "follow.state",
+    "follow.open",
+    "follow.snapshot",
+    "follow.hurry",
+    "peer.state",
+)
 """What daemons say anyway: the log, its feed, leases. Not a command's own messages."""
 
 

@@ -17,7 +17,7 @@ from gd2raft.engine.calls import StepCall
 from gd2raft.engine.turns import Turns
 from gd2raft.store.interface import Store
 
-STATE_ON_ITS_WAY_S = 0.02
+STATE_ON_ITS_WAY_S = 0.05
 """A step often comes a moment before the state that it belongs to. Then that is gathered somewhere, under load."""
 STATE_WAIT_S = 10.0
 RUNNING_MAX = 512

@@ -90,6 +90,7 @@ def folder() -> Iterator[Path]:
     for n in range(1, PEERS + 1):
         (made / f"{n}" / "bricks" / "b1").mkdir(parents=True)
         (made / f"{n}" / "bricks" / "b2").mkdir()
+        (made / f"{n}" / "bricks" / "devices").mkdir()
     yield made
     demo.end_all(made)
     for mount in made.glob("*/state/mounts/*"):  # of a test that failed
