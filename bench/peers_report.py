@@ -58,6 +58,7 @@ def write_docs() -> None:
         "## Many peers", "",
         *_about(kept),
         "- Real daemons, forked from one process, on this one machine: clients, bricks and all peers share its cores. Commands: a replica 3 volume with real bricks.",
+        "- From b9c0f2b on the voters, the hosts of the volume and the client run before the others (SCHED_RR), as if their machines were their own.",
         "- Raw results: docs/plots/peers-N.json. Repeat: `./dev bench peers --peers N --write-docs`; the table from the kept results: `--report`. What it means: [scaling.md](scaling.md).",
         "", report.markdown(_table(kept, ROWS)), "", *(_beside(rivals) if rivals else []), "![Many peers](plots/peers.svg)",
     ]  # fmt: skip
