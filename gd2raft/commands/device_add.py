@@ -8,9 +8,9 @@ from gd2raft.commands import lookup
 from gd2raft.commands.device_tags import check_tags
 from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import SET_UP_DEVICE, SetUpDevice
-from gd2raft.commands.volume_create import within
 from gd2raft.core import devices, model, plan
 from gd2raft.core.devices import Device, Provisioner
+from gd2raft.core.paths import overlap
 from gd2raft.core.plan import Command, Conflict, Ids, Plan, Refused, Request, Route, View
 
 PATH_BYTES_MAX = 1024
@@ -64,14 +64,14 @@ def plan_add(view: View, request: DeviceAdd, ids: Ids) -> Plan:
 def check_apart(view: View, peer: model.Peer, path: str, mine: list[Device]) -> None:
     """No device inside, around or equal to another one or a brick, or bytes would be counted twice. The peer looks through symlinks too."""
     for device in mine:
-        if within(device.path, path) or within(path, device.path):
+        if overlap(device.path, path):
             raise Refused(
                 f"{path} is in device {device.path} of peer {peer.hostname}, or contains it: its space would be counted twice",
                 hint="use a folder outside of it, on another disk",
                 code="device-in-use",
             )
     for brick, held in view.brick_claims(peer.id).items():
-        if brick == path or within(brick, path) or within(path, brick):
+        if overlap(brick, path):
             raise Refused(
                 f"{path} is in brick {shown(brick)} of volume {held.volume} on peer {peer.hostname}, or contains it",
                 hint="use a folder outside of it",

@@ -12,6 +12,7 @@ from gd2raft.commands.layout import shown
 from gd2raft.commands.step_kinds import PREPARE_BRICK, PrepareBrick
 from gd2raft.core import devices, model, options, plan
 from gd2raft.core.kv import VALUE_BYTES_MAX
+from gd2raft.core.paths import overlap, within
 from gd2raft.core.placement import Spot
 from gd2raft.core.plan import Command, Conflict, Ids, NotFound, Plan, Refused, Request, Route, View
 
@@ -255,7 +256,7 @@ def check_claims(view: View, brick: Placed) -> None:
                 hint="use another folder",
                 code="brick-in-use",
             )
-        if within(path, brick.path) or within(brick.path, path):
+        if overlap(path, brick.path):
             raise Refused(
                 f"brick {brick.peer.hostname}:{shown(brick.path)} may be containing or be contained by an existing brick, {shown(path)} of volume {held.volume}",
                 hint="use a folder outside of it",
@@ -270,7 +271,7 @@ def check_no_device(view: View, bricks: list[Placed]) -> None:
         folders.setdefault(device.peer_id, []).append(device.path)
     for brick in bricks:
         for folder in folders.get(brick.peer.id, ()):
-            if brick.path == folder or within(folder, brick.path) or within(brick.path, folder):
+            if overlap(brick.path, folder):
                 raise Refused(
                     f"brick {brick.peer.hostname}:{shown(brick.path)} may be containing or be contained by device {folder} of that peer",
                     hint="use a folder outside of it, or let the brick be placed there: volume create NAME --size SIZE",
@@ -285,14 +286,6 @@ def check_within(bricks: list[Placed], brick: Placed) -> None:
                 f"brick {brick.peer.hostname}:{shown(brick.path)} is contained by another brick of this request, {shown(other.path)}",
                 code="bad-brick",
             )
-
-
-def within(outer: str, inner: str) -> bool:
-    """
-    >>> within("/b/a", "/b/a/c"), within("/b/a", "/b/ab")
-    (True, False)
-    """
-    return inner.startswith(outer + "/")
 
 
 def check_spread(shape: layout.Layout, bricks: list[Placed]) -> None:

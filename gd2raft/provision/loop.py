@@ -19,6 +19,7 @@ import msgspec
 
 from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core.devices import LOOP_EXTENT
+from gd2raft.core.paths import overlap
 from gd2raft.core.placement import shown
 from gd2raft.provision import lines, mounts
 from gd2raft.provision.run import DeviceAway, ProvisionFailed, run
@@ -131,7 +132,7 @@ class Loop:
             raise ProvisionFailed(f"{folder} is not a folder", hint="provisioner loop needs a folder for its files, lvm a disk")
         real = os.path.realpath(folder)
         for own in map(os.path.realpath, self._forbidden):
-            if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
+            if overlap(real, own):
                 raise ProvisionFailed(f"{folder} is in the daemon's own folder {own} (or contains it)", hint="use a folder elsewhere")
 
     def _undo_set_up(self, wanted: SetUpDevice) -> None:

@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from gd2raft.core.paths import overlap, within
 from gd2raft.steps.step import DiskAway, StepFailed
 
 VOLUME_ID = "trusted.glusterfs.volume-id"
@@ -40,7 +41,7 @@ def check_place(path: str, forbidden: Iterable[Path], claimed: Iterable[str]) ->
     real = os.path.realpath(path)
     for folder in forbidden:
         own = os.path.realpath(folder)
-        if real == own or real.startswith(own + "/") or own.startswith(real + "/"):
+        if overlap(real, own):
             raise StepFailed(f"brick path {path} is in the daemon's own folder {folder} (or contains it)", hint="use a folder elsewhere")
     if (other := overlapped(path, (c for c in claimed if c != path))) is not None:
         raise StepFailed(
@@ -62,7 +63,7 @@ def overlapped(path: str, others: Iterable[str]) -> str | None:
     real, mine = os.path.realpath(path), names(path)
     for other in others:
         held = os.path.realpath(other)
-        if real == held or real.startswith(held + "/") or held.startswith(real + "/") or meet(mine, names(other)):
+        if overlap(real, held) or meet(mine, names(other)):
             return other
     return None
 
@@ -217,7 +218,7 @@ def mount_of(path: str) -> str:
     """Where the file system that has this path is mounted, as the kernel's table says."""
     real = os.path.realpath(path)
     mounts = [_plain(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return max((m for m in mounts if m == "/" or real == m or real.startswith(m + "/")), key=len, default="/")
+    return max((m for m in mounts if m == "/" or real == m or within(m, real)), key=len, default="/")
 
 
 def _plain(field: str) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from gd2raft.core import model
+from gd2raft.core.paths import overlap
 from gd2raft.steps import brick_paths
 from gd2raft.steps.step import RunningBrick, StepFailed
 
@@ -40,7 +41,7 @@ def elsewhere(view: model.View, me: str, path: str) -> list[Elsewhere]:
     found = []
     for key, item in view.reader.list(model.BRICKS):
         peer_id, _, other = key.removeprefix(model.BRICKS).partition("/")
-        near = bool(other) and (other == path or other.startswith(path + "/") or path.startswith(other + "/"))
+        near = bool(other) and overlap(path, other)
         if peer_id == me or not near:  # keys without a path are the peers' guards
             continue
         claim = model.load(key, item.value, model.BrickClaim)
