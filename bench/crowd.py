@@ -133,7 +133,7 @@ class Crowd:
     def _configure(self, number: int) -> None:
         place, address = self.place(number), self.address(number)
         place.mkdir()
-        (place / "gd2raft.toml").write_text(settings(place, address, "INFO"))
+        (place / "gd2raft.toml").write_text(settings(place, address, "WARNING"))
 
     def _listen(self) -> None:
         assert self._zygote.stdout
