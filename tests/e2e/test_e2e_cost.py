@@ -10,21 +10,11 @@ from kit.peer import Peer
 from kit.pool import MakePool, Pool
 from kit.waiting import until
 
+from bench.peers_pool import OWN_RHYTHM
+
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 FRAME = re.compile(r'^gd2raft_rpc_frames_total\{direction="out",method="([^"]+)"\} ([0-9.e+]+)$', re.M)
-OWN_RHYTHM = {
-    "ping",
-    "raft.message",
-    "follow.frames",
-    "follow.lease",
-    "follow.state",
-    "follow.open",
-    "follow.snapshot",
-    "follow.hurry",
-    "peer.state",
-}
-"""What daemons say to each other anyway: the log, its feed to learners, leases. Not a command's own messages."""
 SIZE = 9
 
 
