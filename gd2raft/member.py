@@ -238,7 +238,7 @@ class Member:
         self.sight.forget(members)
         now = self._now()
         if self._known_since and self.leads():  # it was just probed, so it is there; its first lease may be a second on its way
-            self.sight.seed(members - self._known_since.keys(), now)
+            self.sight.joined(members - self._known_since.keys(), now)
         for peer_id in members - self._known_since.keys():
             self._around.connections().forget(self.address_of(peer_id))  # where it is, another peer may have been missed
         for peer_id in members:
@@ -336,6 +336,7 @@ class Member:
                 zone=peer.zone or peer.id,
                 gone_s=0.0 if peer.id == self.identity.peer_id else self.sight.gone_s(peer.id, now, self._known_since.get(peer.id, now)),
                 seen_s=self.sight.seen_s(peer.id, now),
+                unbroken=self.sight.unbroken(peer.id),
             )
             for peer in view.peers()
         ]

@@ -31,6 +31,7 @@ class Sight:
         self._leases: dict[str, _Lease] = {}
         self._seen_since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
+        self._unbroken: set[str] = set()
 
     def lease(self, peer: str, below: Iterable[str] | None, now: float, *, came: Iterable[str] = (), went: Iterable[str] = ()) -> None:
         """A follower was heard. `below` None: the same peers below it as last time, but for those that came and went."""
@@ -54,6 +55,13 @@ class Sight:
         for peer in peers:
             if peer != self._me and (peer not in self._leases or self._leases[peer].until <= now):
                 self._leases[peer] = _Lease(until=now + LEASE_S, since=now)
+                if self._seen_since.get(peer, now) < now:  # nobody looked meanwhile
+                    self._went(peer, now)
+
+    def joined(self, peers: frozenset[str], now: float) -> None:
+        """They have just joined the pool: each was there a moment ago, and has one lease to show up again."""
+        self.seed(peers, now)
+        self._unbroken |= peers
 
     def online(self, now: float) -> frozenset[str]:
         """This peer, its followers with a valid lease, and the peers below them."""
@@ -70,8 +78,16 @@ class Sight:
             self._seen_since.setdefault(peer, now)
             self._gone_since.pop(peer, None)
         for peer in [p for p in self._seen_since if p not in seen]:
-            del self._seen_since[peer]
-            self._gone_since[peer] = now
+            self._went(peer, now)
+
+    def _went(self, peer: str, now: float) -> None:
+        del self._seen_since[peer]
+        self._gone_since[peer] = now
+        self._unbroken.discard(peer)
+
+    def unbroken(self, peer: str) -> bool:
+        """Whether it has been in sight ever since it joined, and this peer saw it join."""
+        return peer in self._unbroken
 
     def seen_s(self, peer: str, now: float) -> float:
         """For how long the peer has been in sight; 0 when it isn't."""
@@ -89,6 +105,7 @@ class Sight:
         for table in (self._leases, self._seen_since, self._gone_since):
             for peer in [p for p in table if p not in members]:
                 del table[peer]
+        self._unbroken &= members
 
 
 class Told:

@@ -36,6 +36,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     gone_s: float = 0.0
     seen_s: float = 0.0  # for how long it has been in sight
+    unbroken: bool = False  # it was in sight ever since it joined, and this leader saw all of that
 
 
 class VotersWished(NamedTuple):
@@ -62,7 +63,10 @@ def next_voter_change(
     stable_s: float = 10.0,
     dead_s: float = 60.0,
 ) -> VoterChange | None:
-    """The one change to make now, or None. One at a time; never one that leaves the living voters without a majority."""
+    """The one change to make now, or None. One at a time; never one that leaves the living voters without a majority.
+
+    A learner is stable after `stable_s` in sight without a break. Only while voters are missing, one that has just joined will do too.
+    """
     known = {c.id: c for c in candidates}
     wanted, members = voters_wanted(len(known), configured), voters & known.keys()
     silent = sorted((v for v in members if known[v].gone_s > 0 and v != leader), key=lambda v: (-known[v].gone_s, v))
@@ -73,22 +77,46 @@ def next_voter_change(
             )
         return VoterChange("remove", voter, "it is not a member of the pool any more")
     if len(members) < wanted:
-        chosen = _best(candidates, voters, stable_s=0.0)
+        chosen = _best(candidates, voters, stable_s) or _newcomer(candidates, voters)
         return VoterChange("add", chosen.id, f"{wanted} voters are wanted, there are {len(members)}") if chosen else None
     if len(members) > wanted:
         leaving = silent or sorted(members - {leader}, key=lambda v: (-_crowd(known, members, v), v))
         return VoterChange("remove", leaving[0], f"{wanted} voters are wanted, there are {len(members)}")
     dead = [v for v in silent if known[v].gone_s >= dead_s]
-    if dead and (chosen := _best(candidates, voters, stable_s=stable_s)) is not None:
+    if dead and (chosen := _best(candidates, voters - {dead[0]}, stable_s)) is not None:
         return VoterChange("add", chosen.id, f"voter {dead[0]} is gone for {known[dead[0]].gone_s:.0f} s")
-    return None
+    return None if silent else _spread(candidates, voters, stable_s)
 
 
-def _best(candidates: Iterable[Candidate], voters: frozenset[str], *, stable_s: float) -> Candidate | None:
-    """The learner to promote: in sight, stable, in the zone with the fewest voters."""
+def _spread(candidates: Iterable[Candidate], voters: frozenset[str], stable_s: float) -> VoterChange | None:
+    """Add a learner of a zone with at least two voters fewer than the most crowded one, which loses one of them next.
+
+    The difference of two makes each exchange a gain, so they end; and a zone with two voters has one that doesn't lead.
+    """
     zones = Counter(c.zone for c in candidates if c.id in voters)
-    able = [c for c in candidates if c.id not in voters and c.gone_s <= 0 and c.seen_s >= stable_s]
-    return min(able, key=lambda c: (zones[c.zone], c.id), default=None)
+    chosen = _best(candidates, voters, stable_s)
+    if chosen is None or not zones:
+        return None
+    crowded = min(zones, key=lambda zone: (-zones[zone], zone))
+    if zones[crowded] - zones[chosen.zone] < 2:
+        return None
+    return VoterChange("add", chosen.id, f"{zones[crowded]} voters are in zone {crowded}, {zones[chosen.zone]} in zone {chosen.zone}")
+
+
+def _best(candidates: Iterable[Candidate], voters: frozenset[str], stable_s: float) -> Candidate | None:
+    """The learner to promote: in sight, stable, in the zone with the fewest voters."""
+    return _sparsest([c for c in candidates if c.seen_s >= stable_s], candidates, voters)
+
+
+def _newcomer(candidates: Iterable[Candidate], voters: frozenset[str]) -> Candidate | None:
+    """The same of those that have just joined: they were never seen to go, which one that comes and goes was."""
+    return _sparsest([c for c in candidates if c.unbroken], candidates, voters)
+
+
+def _sparsest(able: Iterable[Candidate], candidates: Iterable[Candidate], voters: frozenset[str]) -> Candidate | None:
+    zones = Counter(c.zone for c in candidates if c.id in voters)
+    learners = [c for c in able if c.id not in voters and c.gone_s <= 0]
+    return min(learners, key=lambda c: (zones[c.zone], c.id), default=None)
 
 
 def _crowd(known: Mapping[str, Candidate], voters: frozenset[str], voter: str) -> int:

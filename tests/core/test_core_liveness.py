@@ -72,6 +72,29 @@ def test_a_new_leader_trusts_the_last_one_for_one_lease() -> None:
     assert seen.online(4.0 + LEASE_S) == {"me"}
 
 
+def test_who_follows_again_when_this_peer_leads_again_counts_from_then() -> None:
+    seen = sight("a")
+    seen.online(0.0)
+    seen.seed({"a"}, 100.0)  # nobody looked meanwhile
+    seen.online(100.0)
+    assert seen.seen_s("a", 101.0) == 1.0
+
+
+def test_one_that_joined_is_unbroken_until_it_is_out_of_sight_for_the_first_time() -> None:
+    seen = sight("a")
+    seen.joined(frozenset({"b", "c"}), 1.0)
+    seen.online(1.0)
+    assert [seen.unbroken(p) for p in "abc"] == [False, True, True], "a was here before: it may have gone while others led"
+    seen.lease("b", (), 4.0)
+    seen.online(1.0 + LEASE_S)
+    assert [seen.unbroken(p) for p in "bc"] == [True, False], "c never showed up"
+    seen.lease("c", (), 7.0)
+    seen.online(7.0)
+    assert not seen.unbroken("c")
+    seen.forget(frozenset({"me"}))
+    assert not seen.unbroken("b")
+
+
 def test_it_knows_for_how_long_somebody_has_been_in_sight_or_gone() -> None:
     seen = sight("a")
     seen.online(0.0)

@@ -20,6 +20,10 @@ def up(name: str, zone: str = "", seen_s: float = 1000.0) -> Candidate:
     return Candidate(id=name, zone=zone, seen_s=seen_s)
 
 
+def new(name: str, zone: str = "") -> Candidate:
+    return Candidate(id=name, zone=zone, seen_s=0.1, unbroken=True)
+
+
 def down(name: str, gone_s: float = 1000.0, zone: str = "") -> Candidate:
     return Candidate(id=name, zone=zone, gone_s=gone_s)
 
@@ -54,8 +58,8 @@ def test_the_number_of_voters_is_always_odd_and_never_too_large(peers: int, conf
 
 
 def test_a_pool_that_grows_gets_voters_one_by_one_as_soon_as_they_are_there() -> None:
-    assert change([up("a"), up("b", seen_s=0.1)], "a") is None
-    peers = [up("a"), up("b", seen_s=0.1), up("c", seen_s=0.1)]
+    assert change([up("a"), new("b")], "a") is None
+    peers = [up("a"), new("b"), new("c")]
     assert change(peers, "a") == ("add", "b")
     assert change(peers, "ab") == ("add", "c")
     assert change(peers, "abc") is None
@@ -64,6 +68,17 @@ def test_a_pool_that_grows_gets_voters_one_by_one_as_soon_as_they_are_there() ->
 def test_a_peer_out_of_sight_is_not_made_a_voter() -> None:
     assert change([up("a"), down("b"), up("c")], "a") == ("add", "c")
     assert change([up("a"), down("b", 0.1), down("c")], "a") is None
+
+
+def test_a_peer_that_comes_and_goes_is_not_made_a_voter_before_it_stays_even_where_voters_are_missing() -> None:
+    came_back = up("b", seen_s=STABLE_S - 1)
+    assert change([up("a"), came_back, down("c")], "a") is None
+    assert change([up("a"), came_back, new("c")], "a") == ("add", "c")
+    assert change([up("a"), up("b", seen_s=STABLE_S), down("c")], "a") == ("add", "b")
+
+
+def test_of_a_stable_learner_and_one_that_has_just_joined_the_stable_one_votes_first() -> None:
+    assert change([up("a", "z1"), new("b", "z2"), up("c", "z1")], "a") == ("add", "c")
 
 
 def test_a_dead_voter_is_replaced_by_a_stable_learner_and_then_removed() -> None:
@@ -85,6 +100,34 @@ def test_a_voter_that_is_gone_for_a_moment_stays() -> None:
 def test_new_voters_come_from_zones_that_have_none() -> None:
     peers = [up("a", "z1"), up("b", "z1"), up("c", "z2"), up("d", "z1")]
     assert change(peers, "a") == ("add", "c")
+
+
+def test_a_dead_voters_zone_counts_as_empty_for_the_one_that_replaces_it() -> None:
+    peers = [up("a", "z1"), up("b", "z2"), down("c", zone="z3"), up("d", "z1"), up("e", "z3")]
+    assert change(peers, "abc") == ("add", "e")
+
+
+def test_voters_of_one_zone_give_way_to_stable_learners_of_others_one_at_a_time() -> None:
+    peers = [up("a", "z1"), up("b", "z1"), up("c", "z1"), up("d", "z2"), up("e", "z3")]
+    assert change(peers, "abc") == ("add", "d")
+    assert change(peers, "abcd") == ("remove", "b")
+    assert change(peers, "acd") == ("add", "e")
+    assert change(peers, "acde") == ("remove", "c")
+    assert change(peers, "ade") is None
+    assert change(peers, "abcd", leader="b") == ("remove", "a")
+
+
+def test_voters_that_differ_by_one_between_zones_stay() -> None:
+    assert change([up("a", "z1"), up("b", "z1"), up("c", "z2"), up("d", "z2")], "abc") is None
+
+
+@pytest.mark.parametrize("learner", [new("d", "z2"), up("d", "z2", STABLE_S - 1), down("d", 1.0, "z2")])
+def test_the_spread_is_not_mended_by_one_that_is_not_stable(learner: Candidate) -> None:
+    assert change([up("a", "z1"), up("b", "z1"), up("c", "z1"), learner], "abc") is None
+
+
+def test_the_spread_is_not_mended_while_a_voter_is_out_of_sight() -> None:
+    assert change([up("a", "z1"), up("b", "z1"), down("c", 1.0, "z1"), up("d", "z2")], "abc") is None
 
 
 def test_of_too_many_voters_the_dead_one_goes_then_one_of_the_crowded_zone() -> None:
@@ -124,7 +167,8 @@ def pools(draw: Any) -> tuple[list[Candidate], frozenset[str], str, int]:
     for name in names:
         gone = 0.0 if name == leader else draw(st.sampled_from([0.0, 0.0, 1.0, 59.0, 60.0, 500.0]))
         seen = 0.0 if gone else draw(st.sampled_from([0.0, 5.0, 10.0, 100.0]))
-        candidates.append(Candidate(id=name, zone=draw(st.sampled_from("xyz")), gone_s=gone, seen_s=seen))
+        unbroken = not gone and draw(st.booleans())
+        candidates.append(Candidate(id=name, zone=draw(st.sampled_from("xyz")), gone_s=gone, seen_s=seen, unbroken=unbroken))
     voters = {leader} | set(draw(st.lists(st.sampled_from([*names, "gone1", "gone2"]), max_size=7)))
     return candidates, frozenset(voters), leader, draw(st.sampled_from([0, 0, 1, 3, 5, 7]))
 
@@ -156,8 +200,9 @@ def test_a_change_is_always_a_sound_one(pool: tuple[list[Candidate], frozenset[s
         assert found.peer_id in voters and found.peer_id != leader
     else:
         assert found.peer_id in known and found.peer_id not in voters and known[found.peer_id].gone_s == 0
-        if len(voters) >= voters_wanted(len(known), configured):
-            assert known[found.peer_id].seen_s >= STABLE_S
+        added = known[found.peer_id]
+        missing = len(voters) < voters_wanted(len(known), configured)
+        assert added.seen_s >= STABLE_S or (missing and added.unbroken)
     living = alive_of(candidates, voters)
     if majority(living, voters):
         living |= {found.peer_id} if found.action == "add" else set()
@@ -177,8 +222,34 @@ def test_changes_come_to_an_end_with_the_wanted_number_of_voters(pool: tuple[lis
     else:
         raise AssertionError("voters come and go for ever")
     assert leader in voters and voters <= {c.id for c in candidates}
-    able = sum(c.gone_s == 0 or c.id in voters for c in candidates)
+    able = sum(c.id in voters or (c.gone_s == 0 and (c.seen_s >= STABLE_S or c.unbroken)) for c in candidates)
     assert len(voters) == min(wanted, able)
+
+
+@given(pools(), st.text("xyzw", min_size=12, max_size=12))
+@settings(max_examples=500)
+def test_with_everybody_in_sight_the_voters_end_up_spread_as_evenly_as_the_zones_allow_and_then_rest(
+    pool: tuple[list[Candidate], frozenset[str], str, int], zones: str
+) -> None:
+    candidates, voters, leader, configured = pool
+    candidates = [up(c.id, zone) for c, zone in zip(candidates, zones, strict=False)]
+    wanted = voters_wanted(len(candidates), configured)
+    zone_of = {c.id: c.zone for c in candidates}
+    steps = 0
+    while (found := next_voter_change(candidates, voters, leader, configured=configured)) is not None:
+        assert steps < 30, "voters come and go for ever"
+        steps += 1
+        voters = after(voters, found)
+    assert leader in voters and len(voters) == wanted
+    assert sorted(Counter(zone_of[v] for v in voters).values()) == evenly(Counter(zone_of.values()), wanted)
+
+
+def evenly(room: Counter[str], wanted: int) -> list[int]:
+    """How many voters each zone that has some gets when each next one goes where there are fewest."""
+    voters: Counter[str] = Counter()
+    for _ in range(wanted):
+        voters[min((z for z in room if voters[z] < room[z]), key=lambda z: voters[z])] += 1
+    return sorted(voters.values())
 
 
 # ---- whom to follow

@@ -62,6 +62,18 @@ def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: 
 
 
 @pytest.mark.timeout(300)
+def test_three_voters_of_one_zone_give_way_to_learners_of_the_others(five: Pool) -> None:
+    crowd = set(voters(five[0]))
+    zones = {peer.id: "crowded" if peer.id in crowd else f"zone-{n}" for n, peer in enumerate(five.peers)}
+    for peer_id, zone in zones.items():
+        five[0].gd2_done("peer", "edit", peer_id, "zone", zone)
+    for peer in five.peers:
+        until(lambda peer=peer: {zones[v] for v in voters(peer)} == set(zones.values()), f"{peer} sees a voter in each zone")  # type: ignore[misc]
+        assert len(voters(peer)) == 3
+    five.settled()
+
+
+@pytest.mark.timeout(300)
 def test_the_voters_follow_the_size_of_the_pool_down_to_one_even_when_the_leader_is_the_one_that_leaves(make_pool: MakePool) -> None:
     pool = make_pool(4).start().form()
     members = list(pool.peers)
