@@ -6,14 +6,17 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 
 from gd2raft import config as configuration
 from gd2raft import recovery
 from gd2raft.core.wording import counted
+from gd2raft.peers import identity as identities
 from gd2raft.peers.identity import IdentityError
 from gd2raft.recovery import RecoveryRefused
 from gd2raft.store.raft import salvage
+from gd2raft.store.raft.disk import DiskFull
 from gd2raft.store.raft.errors import SnapshotCorrupt, StorageError
 from gd2raft.store.raft.salvage import Salvaged
 
@@ -29,17 +32,24 @@ What the lost peers had acknowledged after that IS GIVEN UP for good. Before you
 def main(arguments: list[str]) -> int:
     """Exit status: 0 done, 1 refused or failed, 2 usage."""
     options = parser().parse_args(arguments)
+    state = Path()
     try:
         state = Path(configuration.load(["--config", options.config] if options.config else [])[0].localstatedir)
         lines, data = _WORK[options.work](state, options)
     except configuration.ConfigError as error:
         print(f"gd2raft: {error}", file=sys.stderr)
         return 2
-    except (RecoveryRefused, IdentityError, StorageError, OSError) as error:
-        print(f"gd2raft: {options.work}: {error}", file=sys.stderr)
+    except (RecoveryRefused, IdentityError, StorageError, DiskFull, OSError) as error:
+        print(f"gd2raft: {options.work}: {reason_of(error, state)}", file=sys.stderr)
         return 1
     print(json.dumps(data) if options.json else "\n".join(lines))
     return 0
+
+
+def reason_of(error: Exception, state: Path) -> str:
+    """With the place: what the system says of a write names none."""
+    trouble = recovery.disk_trouble(error)
+    return str(error) if trouble is None or trouble.filename or isinstance(error, IdentityError) else f"{state}: {trouble.strerror}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -101,6 +111,8 @@ def show(state: Path, options: argparse.Namespace) -> Outcome:
 def begin(state: Path, options: argparse.Namespace) -> Outcome:
     with recovery.stopped(state):
         identity, found = recovery.look(state)
+        if (invitation := recovery.begun(state, identity, found)) is not None:
+            return went_on(state, invitation, begun_at(state))
         recovery.check_not_recovered(state, identity.pool_id)
         summary = f"term {found.term}, index {found.index}, {counted(len(recovery.volumes_of(found.frozen)), 'volume')}"
         print(WARNING.format(summary=summary), file=sys.stderr)
@@ -128,14 +140,24 @@ def restore(state: Path, options: argparse.Namespace) -> Outcome:
     return went_on(state, invitation)
 
 
-def went_on(state: Path, invitation: recovery.PoolInvitation) -> Outcome:
+def begun_at(state: Path) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime((state / identities.FILE).stat().st_mtime))
+
+
+def went_on(state: Path, invitation: recovery.PoolInvitation, since: str = "") -> Outcome:
+    """`since`: when it was begun, if that was another command."""
     file = state / recovery.INVITATION
     lines = [
+        *(
+            [f"This was begun already, at {since}, and the daemon has not been started since. Nothing was changed; it goes on so:"]
+            if since
+            else []
+        ),
         f"This peer is a pool of one now ({invitation.pool_id}). Start its daemon: volumes and bricks are as they were.",
         f"On every other peer: copy {file} there (it is secret), stop the daemon, `gd2 cluster recover follow FILE`, start the daemon.",
         "Peers that are gone for good: `gd2 peer detach PEER force`, after their bricks were replaced.",
     ]
-    return lines, {"pool": invitation.pool_id, "invitation": str(file)}
+    return lines, {"pool": invitation.pool_id, "invitation": str(file), **({"begun-at": since} if since else {})}
 
 
 def follow(state: Path, options: argparse.Namespace) -> Outcome:

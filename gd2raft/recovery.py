@@ -1,7 +1,8 @@
 """Disaster recovery of a peer whose daemon is stopped: going on alone with what its folder holds, following a pool that did, restoring.
 
 The pool that goes on is a new one (id and key), so that no peer of the old one can vote in it or be counted: its peers keep their ids,
-names and bricks, and take part again with the invitation that is written here. One write of peer.json decides, as when joining.
+names and bricks, and take part again with the invitation that is written here. One write of peer.json decides, as when joining; what fails before it
+leaves the folder as it was.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,9 +24,11 @@ from gd2raft.core import model
 from gd2raft.core.kv import Commit, Frozen, Items, KeyValueState, Operation, Put
 from gd2raft.peers import herald
 from gd2raft.peers import identity as identities
-from gd2raft.peers.identity import Former, Identity, raft_folder
+from gd2raft.peers.identity import Former, Identity, IdentityError, raft_folder
 from gd2raft.steps.durable import write_durably
 from gd2raft.store.raft import salvage
+from gd2raft.store.raft.disk import FULL, DiskFull
+from gd2raft.store.raft.errors import StorageError
 from gd2raft.store.raft.salvage import Salvaged
 
 INVITATION, ARCHIVE, IN_ETCD = "recovered-pool.json", "left", "in-etcd"
@@ -82,12 +86,26 @@ def look(state: Path) -> tuple[Identity, Salvaged]:
 
 
 async def begin(state: Path) -> PoolInvitation:
-    """Make this peer a pool of one with all that its log holds. Raises what look() does, and OSError."""
+    """Make this peer a pool of one with all that its log holds. Raises what look() does."""
     identity, found = look(state)
     check_not_recovered(state, identity.pool_id)
     secret = identities.load_secret(state, first_start=False)
     former = (Former(pool_id=identity.pool_id, pool_key=identity.pool_key), *(identity.former or ()))[:FORMER_MAX]
     return await _go_on(state, found, identity.peer_id, identity.address, secret, former)
+
+
+def begun(state: Path, identity: Identity, found: Salvaged) -> PoolInvitation | None:
+    """The invitation of a recovery that was begun on this peer and whose daemon has written nothing since; made again if it is lost."""
+    if found.voters != (identity.peer_id,) or found.index != identity.joined_index:
+        return None
+    with contextlib.suppress(RecoveryRefused):
+        invitation = read_invitation(state / INVITATION)
+        if invitation.pool_id == identity.pool_id:
+            return invitation
+    if not identity.former:
+        return None
+    secret = identities.load_secret(state, first_start=False)
+    return _invite(state, identity, secret, peers_of(found.frozen))
 
 
 def check_not_recovered(state: Path, pool_id: str) -> None:
@@ -108,25 +126,28 @@ def check_not_recovered(state: Path, pool_id: str) -> None:
 
 async def restore(state: Path, file: Path, text: str) -> PoolInvitation:
     """Make a pool of one of an exported log snapshot, in an empty folder, as the peer that `text` names (id, name or address)."""
+    if not (state / identities.FILE).exists():
+        _sweep(state)
     if (state / identities.FILE).exists() or any((state / "raft").glob("*/*")):
         raise RecoveryRefused(f"{state} holds a peer already, nothing is overwritten: move the folder away, or name another one")
     found = salvage.read_file(file)
     peer = _named(peers_of(found.frozen), text)
-    return await _go_on(state, found, peer.id, peer.address, identities.new_secret(state), ())
+    return await _go_on(state, found, peer.id, peer.address, "", ())
+
+
+def _sweep(state: Path) -> None:
+    """Remove what a restore left that was killed."""
+    for mark in (state / "raft").glob(f"*/{salvage.UNFINISHED}"):
+        shutil.rmtree(mark.parent)
 
 
 async def _go_on(state: Path, found: Salvaged, peer_id: str, address: str, secret: str, former: tuple[Former, ...]) -> PoolInvitation:
+    """`secret`: "" for a new one."""
     known = peers_of(found.frozen)
     if all(peer.id != peer_id for peer in known):
         raise RecoveryRefused(f"the state that was found does not know the peer {peer_id}: it can't go on with it")
     pool_id, key = str(uuid.uuid4()), secrets.token_hex(32)
     frozen = salvage.changed(found.frozen, lambda old: _renamed(old, pool_id))
-    await salvage.plant(raft_folder(state, pool_id), pool_id, peer_id, found.index, found.term, frozen)
-    seeds = tuple(peer.address for peer in known if peer.id == peer_id)
-    invitation = PoolInvitation(pool_id=pool_id, pool_key=key, secret=secret, seeds=seeds, former=former, peers=known)
-    write_durably(state / INVITATION, msgspec.json.format(msgspec.json.encode(_sealed(invitation)), indent=1) + b"\n")
-    for one in former:
-        archive(state, one.pool_id)
     member = Identity(
         peer_id=peer_id,
         pool_id=pool_id,
@@ -136,8 +157,96 @@ async def _go_on(state: Path, found: Salvaged, peer_id: str, address: str, secre
         joined_index=max(1, found.index),
         former=former or msgspec.UNSET,
     )
-    identities.save(state, member)
+    folder = raft_folder(state, pool_id)
+    with _all_or_nothing(state, pool_id) as made:
+        made.append(folder)
+        await salvage.plant(folder, pool_id, peer_id, found.index, found.term, frozen)
+        invitation = _invite(state, member, secret or identities.new_secret(state), known)
+        for one in former:
+            archive(state, one.pool_id, made)
+        (folder / salvage.UNFINISHED).unlink()
+        identities.save(state, member)
     return invitation
+
+
+def _invite(state: Path, member: Identity, secret: str, known: tuple[Known, ...]) -> PoolInvitation:
+    """Write the invitation to the pool of `member`, who is alone in it. Raises OSError."""
+    invitation = PoolInvitation(
+        pool_id=member.pool_id,
+        pool_key=member.pool_key,
+        secret=secret,
+        seeds=tuple(peer.address for peer in known if peer.id == member.peer_id),
+        former=member.former or (),
+        peers=known,
+    )
+    write_durably(state / INVITATION, msgspec.json.format(msgspec.json.encode(_sealed(invitation)), indent=1) + b"\n")
+    return invitation
+
+
+@contextlib.contextmanager
+def _all_or_nothing(state: Path, pool_id: str) -> Iterator[list[Path]]:
+    """When what is done fails before peer.json names the pool, the secret and the invitation are as before, and the folders that were put into
+    the list are gone. What the disk says is raised as StorageError."""
+    files = (state / INVITATION, state / identities.AUTH)
+    before = {file: _second_name(file) for file in files}
+    made: list[Path] = []
+    try:
+        yield made
+    except BaseException as error:
+        if not _gone_over(state, pool_id):
+            _take_back(state, before, made)
+        if (trouble := disk_trouble(error)) is not None:
+            raise StorageError(told(trouble, state)) from error
+        raise
+    for kept in before.values():
+        if kept is not None:
+            kept.unlink()
+
+
+def _second_name(file: Path) -> Path | None:
+    """Needs no space, as a copy would. None: there is no such file."""
+    kept = file.with_name(f".{file.name}.before")
+    kept.unlink(missing_ok=True)
+    try:
+        os.link(file, kept)
+    except FileNotFoundError:
+        return None
+    return kept
+
+
+def _gone_over(state: Path, pool_id: str) -> bool:
+    try:
+        identity = identities.load(state)
+    except IdentityError:
+        return True  # unreadable: nothing is removed that it may name
+    return identity is not None and identity.pool_id == pool_id
+
+
+def _take_back(state: Path, before: dict[Path, Path | None], made: list[Path]) -> None:
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+    for parent in ("raft", ARCHIVE):
+        with contextlib.suppress(OSError):
+            (state / parent).rmdir()
+    for file, kept in before.items():
+        with contextlib.suppress(OSError):
+            if kept is None:
+                file.unlink()
+            else:
+                kept.replace(file)
+                kept.unlink(missing_ok=True)  # a rename of two names of one file does nothing
+
+
+def disk_trouble(error: BaseException) -> OSError | None:
+    """What the disk said, if that is what went wrong."""
+    cause = error.__cause__ if isinstance(error, DiskFull | IdentityError) else error
+    return cause if isinstance(cause, OSError) else None
+
+
+def told(trouble: OSError, state: Path) -> str:
+    if trouble.errno in FULL:
+        return f"{state} has no space left ({trouble.strerror}). Nothing was changed: make room there, and repeat the command"
+    return f"{trouble.filename or state} can't be written: {trouble.strerror}. Nothing was changed"
 
 
 def follow(state: Path, file: Path, text: str = "") -> str:
@@ -153,9 +262,6 @@ def follow(state: Path, file: Path, text: str = "") -> str:
         raise RecoveryRefused("this peer is in that pool already: start its daemon")
     if identity is not None and all(identity.pool_id != pool.pool_id for pool in invitation.former):
         raise RecoveryRefused(f"this peer is in the pool {identity.pool_id}, from which that one does not go on: nothing was changed")
-    identities.save_secret(state, invitation.secret)
-    if identity is not None:
-        archive(state, identity.pool_id)
     joined = Identity(
         peer_id=peer.id,
         pool_id=invitation.pool_id,
@@ -165,17 +271,23 @@ def follow(state: Path, file: Path, text: str = "") -> str:
         address=peer.address,
         former=invitation.former or msgspec.UNSET,
     )
-    identities.save(state, joined)
+    with _all_or_nothing(state, invitation.pool_id) as made:
+        identities.save_secret(state, invitation.secret)
+        if identity is not None:
+            archive(state, identity.pool_id, made)
+        identities.save(state, joined)
     (state / herald.TOLD).unlink(missing_ok=True)
     return peer.id
 
 
-def archive(state: Path, pool_id: str) -> None:
-    """Give the log of a pool a second name: the next start removes what is left of pools that this peer is not in."""
+def archive(state: Path, pool_id: str, made: list[Path]) -> None:
+    """Give the log of a pool a second name: the next start removes what is left of pools that this peer is not in. Its folder is put into `made`."""
     source = raft_folder(state, pool_id)
     if not source.is_dir():
         return
     target = state / ARCHIVE / f"{pool_id}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not target.exists():
+        made.append(target)
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     for entry in source.iterdir():
         if entry.is_file():

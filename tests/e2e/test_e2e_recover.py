@@ -65,6 +65,9 @@ def test_a_pool_of_five_that_lost_three_goes_on_and_the_three_can_not_come_back_
     ran = done(recover(alone, "begin"))
     assert "IS GIVEN UP" in ran.err
     assert "follow FILE" in ran.out
+    again = done(recover(alone, "begin"))
+    assert "begun already" in again.out
+    assert ran.out in again.out, "another pool was made"
     invitation = alone.state / "recovered-pool.json"
     assert invitation.stat().st_mode & 0o077 == 0
 
@@ -135,3 +138,5 @@ def test_an_exported_pool_is_checked_and_restored_elsewhere_with_its_peers_and_v
     pool.online("kept")
     assert all_bricks(pool) == bricks
     pool.remove("kept")
+    first.kill(signal.SIGTERM)
+    assert "begun already" not in done(recover(first, "begin")).out, "its daemon went on since the restore"

@@ -29,7 +29,7 @@ def test_a_log_that_lacks_committed_entries_is_called_damaged() -> None:
 def test_nobody_goes_on_with_a_damaged_log_by_saying_yes_to_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begun: list[Any] = []
     monkeypatch.setattr(recovery, "stopped", lambda state: contextlib.nullcontext())
-    monkeypatch.setattr(recovery, "look", lambda state: (SimpleNamespace(pool_id="p"), found(143, 284)))
+    monkeypatch.setattr(recovery, "look", lambda state: (SimpleNamespace(pool_id="p", peer_id="a"), found(143, 284)))
     monkeypatch.setattr(recovery, "begin", begun.append)
     with pytest.raises(recovery.RecoveryRefused, match="committed changes are missing"):
         offline.begin(tmp_path, argparse.Namespace(yes=True))

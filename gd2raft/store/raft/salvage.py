@@ -20,8 +20,8 @@ from gd2raft.store.raft.replica import Replica
 from gd2raft.store.raft.settings import Settings
 from gd2raft.store.raft.storage import SNAPSHOT, WAL, load
 
-CREATED, HINT = "created", "committed"
-"""Beside the log: that there is one, and how far it was known to be committed."""
+CREATED, HINT, UNFINISHED = "created", "committed", "unfinished"
+"""Beside the log: that there is one, how far it was known to be committed, and that it was planted for a peer that has not gone over to it."""
 
 REVISION_LEAP = 1_000_000
 """By so much the revision of a recovered or restored pool is ahead: no revision of the lost future is used for something else."""
@@ -74,9 +74,14 @@ def changed(frozen: Frozen, change: Callable[[KeyValueState], Operation]) -> Fro
 
 
 async def plant(folder: Path, pool: str, peer: str, index: int, term: int, frozen: Frozen) -> None:
-    """Make the log of a pool whose only voter is `peer`, with this state. Durable when it returns. Raises OSError, StorageError."""
+    """Make the log of a pool whose only voter is `peer`, with this state. Durable when it returns. Raises OSError, DiskFull, StorageError.
+
+    It is marked UNFINISHED, so that what a crash leaves is told from a log that counts; the caller removes the mark.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise StorageError(f"{folder} is not empty: nothing is overwritten")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / UNFINISHED).touch(mode=0o600)
     disk = RealDisk(folder)
     try:
         config = Config(0, (peer,))
