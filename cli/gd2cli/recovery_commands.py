@@ -5,6 +5,7 @@ All but export work on the files of a stopped daemon: they are handed over to th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -24,19 +25,64 @@ DAEMON = "gd2raft"
 def export(session: Session, words: Parsed) -> None:
     path = words.name(0)
     if os.path.lexists(path):
-        raise Problem(f"{path} is there already: nothing is overwritten", hint="choose another name")
+        raise there_already(path)
     data = session.client.raw("cluster", "export", query={"consistency": "local" if words.flag("local") else "linearizable"})
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new(path, data)
+    except FileExistsError:
+        raise there_already(path) from None
+    except OSError as error:
+        raise Problem(
+            f"{path} can't be written: {error.strerror}", hint="nothing is left of it: make room, or name another place, and repeat"
+        ) from error
+    session.show_data(
+        {"file": path, "bytes": len(data)}, lambda done: f"cluster export: {done['bytes']} bytes in {path}: gd2 cluster verify {path}"
+    )
+
+
+def there_already(path: str) -> Problem:
+    return Problem(f"{path} is there already: nothing is overwritten", hint="choose another name")
+
+
+def write_new(path: str, data: bytes) -> None:
+    """The file has its name only once it is whole and on the disk. Raises OSError, FileExistsError: nothing is left then."""
+    folder = os.path.dirname(path) or "."
+    draft = os.path.join(folder, f".gd2-export.{os.getpid()}.new")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
-        raise Problem(f"{path} can't be written: {error.strerror}") from error
-    session.show_data(
-        {"file": path, "bytes": len(data)}, lambda done: f"cluster export: {done['bytes']} bytes in {path}: gd2 cluster verify {path}"
-    )
+        give_name(draft, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+    try:
+        sync_folder(folder)
+    except OSError:
+        os.unlink(path)
+        raise
+
+
+def sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def give_name(draft: str, path: str) -> None:
+    """A rename that overwrites nothing. Raises OSError, FileExistsError."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links there (vfat, some network file systems)
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.rename(draft, path)
 
 
 def verify(session: Session, words: Parsed) -> None:
