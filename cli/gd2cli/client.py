@@ -1,7 +1,8 @@
 """Requests to the pool: endpoints tried in turn, what may be repeated and what may not, and errors that say what to do.
 
 A write carries an Idempotency-Key, the same on every try, so that the pool does it once although we ask twice. Once a try was lost,
-only a real answer tells what became of it: "connection refused" by the next endpoint does not.
+only a real answer tells what became of it: "connection refused" by the next endpoint does not. A daemon that hangs is passed over within
+seconds; one that works on something long is waited for.
 It must not know commands or tables.
 """
 
@@ -10,14 +11,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from gd2cli import token
 from gd2cli.problems import OutcomeUnknown, Problem, of_answer
 from gd2cli.settings import Settings
-from gd2cli.wire import Endpoint, Lost, NotSent, RawAnswer, Request, exchange
+from gd2cli.wire import HANGS, Endpoint, Lost, NotSent, RawAnswer, Request, exchange, look_alive
 
 PREFIX = "/v1"
 READ_S = 35.0
@@ -25,9 +26,9 @@ WRITE_S = 130.0
 """Longer than the server's own limit for a command: its answer says more than our silence."""
 SERVER_LIMIT_S = 600
 AGAIN_AFTER_S = 0.3
-PING_S = 3.0
-
-Exchange = Callable[[Endpoint, Request, Any, float], RawAnswer]
+OTHERS_S, ALONE_S, SENT_S = 2.0, 4.0, 10.0
+"""How long a daemon that is asked whether it is there may say nothing: when there is another one to ask, when there is none, and when there is
+none and it has got a change, whose outcome we would never know."""
 
 
 class Answer(NamedTuple):
@@ -46,6 +47,11 @@ class Client:
         self.settings = settings
         self.request_id = str(uuid.uuid4())
         self.writing = False
+        self.silent: set[Endpoint] = set()
+
+    def endpoints(self) -> list[Endpoint]:
+        """Those of which nothing was heard in this run are asked last."""
+        return sorted(self.settings.endpoints, key=lambda endpoint: endpoint in self.silent)
 
     def get(self, *path: str, query: Mapping[str, str] | None = None) -> Answer:
         """`path`: segments, not encoded yet. Raises Problem."""
@@ -90,7 +96,7 @@ class _Attempt:
 
     def _heard(self) -> tuple[Endpoint, RawAnswer]:
         """The first real answer. Raises Problem when there is none."""
-        waiting = list(self.settings.endpoints)
+        waiting = self.client.endpoints()
         again: list[Endpoint] = []
         unavailable: tuple[Endpoint, RawAnswer] | None = None
         while waiting or again:
@@ -99,7 +105,7 @@ class _Attempt:
                 time.sleep(min(AGAIN_AFTER_S, max(0.0, self.deadline - time.monotonic())))
             endpoint = waiting.pop(0)
             first_time = endpoint.url not in dict(self.notes)
-            raw = self._ask(endpoint, self._share(len(waiting)), again if first_time else [])
+            raw = self._ask(endpoint, self._share(len(waiting)), again if first_time else [], alone=not waiting)
             if raw is None:
                 continue
             if raw.status != 503:
@@ -115,27 +121,26 @@ class _Attempt:
         now = time.monotonic()
         return now + max(0.0, self.deadline - now) / (others + 1)
 
-    def _ask(self, endpoint: Endpoint, deadline: float, again: list[Endpoint]) -> RawAnswer | None:
+    def _ask(self, endpoint: Endpoint, deadline: float, again: list[Endpoint], *, alone: bool) -> RawAnswer | None:
+        patience_s = ALONE_S if alone else OTHERS_S
         try:
-            if self.write and len(self.settings.endpoints) > 1:
-                self._look_alive(endpoint, deadline)
-            return exchange(endpoint, self._request(), self.settings.tls, deadline)
+            if self.write:  # a daemon that hangs would do it when it wakes up, however long after
+                look_alive(endpoint, self.settings.tls, min(deadline, time.monotonic() + patience_s))
+                patience_s = SENT_S if alone else OTHERS_S
+            return exchange(endpoint, self._request(), self.settings.tls, deadline, patience_s)
         except NotSent as error:
-            self.notes.append((endpoint.url, str(error)))
+            self._note(endpoint, error)
         except Lost as error:
-            self.notes.append((endpoint.url, str(error)))
+            self._note(endpoint, error)
             self.maybe_done = self.maybe_done or self.write
             if not error.timed_out:
                 again.append(endpoint)
         return None
 
-    def _look_alive(self, endpoint: Endpoint, deadline: float) -> None:
-        """A daemon that takes connections and answers nothing (frozen, its disk stuck) must not get a change that another one could do."""
-        ping = Request("GET", "/ping", {"User-Agent": "gd2", "Connection": "close"}, None)
-        try:
-            exchange(endpoint, ping, self.settings.tls, min(deadline, time.monotonic() + PING_S))
-        except Lost as error:
-            raise NotSent(f"{error} (asked whether it is there)") from None
+    def _note(self, endpoint: Endpoint, error: NotSent | Lost) -> None:
+        self.notes.append((endpoint.url, str(error)))
+        if error.timed_out:
+            self.client.silent.add(endpoint)
 
     def _request(self) -> Request:
         headers = {"Accept": "application/json", "X-Request-Id": self.client.request_id, "User-Agent": "gd2", "Connection": "close"}
@@ -188,6 +193,8 @@ class _Attempt:
         if unavailable is not None:
             return self._refused(*unavailable)
         hint = "is gd2raft running there? --endpoints (or GD2_ENDPOINTS) names other peers"
+        if any(text == HANGS for _, text in lines):
+            hint = "the daemon there hangs: is it stopped, or its disk stuck? --endpoints (or GD2_ENDPOINTS) names other peers"
         return Problem("no peer answered", hint=hint, lines=lines, trail=trail)
 
 

@@ -1,5 +1,8 @@
 """One HTTP exchange with one peer, within a deadline, and what can go wrong, told apart: nothing was sent, or the answer was lost.
 
+A daemon that hangs (stopped, its disk stuck) takes connections and answers nothing, as does one that works on something long. So a peer that
+is silent is asked on another connection whether it is there: one that works answers that.
+
 http.client on purpose: it starts fast, and knows nothing of proxies (a proxy in the environment must not see the pool's secret).
 It must not know what the request means or whether it may be repeated.
 """
@@ -11,22 +14,28 @@ import http.client
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 PORT = 24007
 CONNECT_S = 5.0
+QUIET_S, ASK_AGAIN_S = 1.0, 3.0
+"""So long a peer may be silent before it is asked whether it is there, and asked again."""
 ANSWER_BYTES_MAX = 64 << 20
 SCHEMES = ("http", "https")
 
 
 class NotSent(Exception):
-    """No connection, or no HTTP there: the peer did not get the request."""
+    """No connection, or no HTTP there: the peer did not get the request. `timed_out`: there was nothing to be heard at all."""
+
+    def __init__(self, reason: str, timed_out: bool = False) -> None:
+        super().__init__(reason)
+        self.timed_out = timed_out
 
 
 class Lost(Exception):
-    """The request may have arrived, the answer did not. `timed_out`: the deadline passed."""
+    """The request may have arrived, the answer did not. `timed_out`: the deadline passed, or the peer hangs."""
 
     def __init__(self, reason: str, timed_out: bool = False) -> None:
         super().__init__(reason)
@@ -86,14 +95,33 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(parts.scheme, host, port or PORT)
 
 
-def exchange(endpoint: Endpoint, request: Request, tls: Tls, deadline: float) -> RawAnswer:
-    """`deadline`: of time.monotonic. Raises NotSent, Lost."""
-    connection = connect(endpoint, tls, deadline)
+def exchange(endpoint: Endpoint, request: Request, tls: Tls, deadline: float, patience_s: float = 0.0) -> RawAnswer:
+    """`deadline`: of time.monotonic. A peer that hangs is given up when it does not say for `patience_s` that it is there (0: it is not asked).
+    Raises NotSent, Lost."""
+    connection = connect(endpoint, tls, min(deadline, time.monotonic() + (patience_s + QUIET_S if patience_s else CONNECT_S)))
+    watch = _Watch(connection.sock, endpoint, tls, deadline, patience_s)
     try:
-        with _watchdog(connection, deadline):
+        with watch:
             return _converse(connection, request, deadline)
+    except (NotSent, Lost):
+        if watch.hangs:
+            raise Lost(HANGS, timed_out=True) from None
+        raise
     finally:
         connection.close()
+
+
+HANGS = "it takes connections and answers nothing (asked whether it is there)"
+PING = Request("GET", "/ping", {"User-Agent": "gd2", "Connection": "close"}, None)
+
+
+def look_alive(endpoint: Endpoint, tls: Tls, deadline: float) -> None:
+    """Raises NotSent when it hangs; any sign of life will do, a refused connection too."""
+    try:
+        exchange(endpoint, PING, tls, deadline)
+    except (NotSent, Lost) as error:
+        if error.timed_out:
+            raise NotSent(HANGS, timed_out=True) from None
 
 
 def connect(endpoint: Endpoint, tls: Tls, deadline: float) -> http.client.HTTPConnection:
@@ -105,7 +133,7 @@ def connect(endpoint: Endpoint, tls: Tls, deadline: float) -> http.client.HTTPCo
         connection.connect()
     except (OSError, UnicodeError, ValueError) as error:
         connection.close()
-        raise NotSent(reason_of(error)) from None
+        raise NotSent(reason_of(error), isinstance(error, TimeoutError)) from None
     return connection
 
 
@@ -155,23 +183,38 @@ def _lost(reason: str, deadline: float) -> Lost:
     return Lost("no answer in time" if timed_out else reason, timed_out)
 
 
-@contextlib.contextmanager
-def _watchdog(connection: http.client.HTTPConnection, deadline: float) -> Iterator[None]:
-    """A socket's timeout is for one read: a peer that sends a byte now and then would hold us for ever."""
+class _Watch:
+    """Ends the exchange on `sock` at its deadline, or when the peer hangs. (A socket's timeout is for one read: a peer that sends a byte now and
+    then would hold us for ever.)"""
 
-    sock = connection.sock  # http.client forgets it when the peer wants to close
+    def __init__(self, sock: socket.socket, endpoint: Endpoint, tls: Tls, deadline: float, patience_s: float) -> None:
+        self._sock = sock  # http.client forgets it when the peer wants to close
+        self._endpoint, self._tls, self._deadline, self._patience_s = endpoint, tls, deadline, patience_s
+        self._over = threading.Event()
+        self.hangs = False
 
-    def end() -> None:
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+    def __enter__(self) -> None:
+        threading.Thread(target=self._run, daemon=True).start()
 
-    timer = threading.Timer(max(0.0, deadline - time.monotonic()), end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _run(self) -> None:
+        pause_s = QUIET_S
+        while not self._over.wait(max(0.0, min(self._deadline - time.monotonic(), pause_s if self._patience_s else threading.TIMEOUT_MAX))):
+            if time.monotonic() >= self._deadline or self._asked_in_vain():
+                break
+            pause_s = ASK_AGAIN_S
+        if not self._over.is_set():
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _asked_in_vain(self) -> bool:
+        try:
+            look_alive(self._endpoint, self._tls, min(self._deadline, time.monotonic() + self._patience_s))
+        except NotSent:
+            self.hangs = not self._over.is_set()
+        return self.hangs
 
 
 def reason_of(error: BaseException) -> str:

@@ -46,7 +46,7 @@ Reply = tuple[int, Any] | Raw | Callable[[Seen], "tuple[int, Any] | Raw"]
 
 
 class Peer:
-    """`frozen`: takes connections and answers nothing. `answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
+    """`frozen`: takes connections and answers nothing (`ignored`: so many requests). `answers`: "METHOD /path" -> reply, or a list of replies, one after the other (the last one stays)."""
 
     def __init__(self, address: str = ADDRESS, family: int = socket.AF_INET, tls: ssl.SSLContext | None = None) -> None:
         self.answers: dict[str, Reply | list[Reply]] = {
@@ -56,7 +56,7 @@ class Peer:
         self.seen: list[Seen] = []
         self.headers: dict[str, str] = {}
         self.released = threading.Event()
-        self.frozen = False
+        self.frozen, self.ignored = False, 0
         handler = type("Handler", (_Handler,), {"peer": self})
         server_type = type("Server", (ThreadingHTTPServer,), {"address_family": family, "daemon_threads": True})
         self._server = server_type((address, 0), handler)
@@ -79,6 +79,7 @@ class Peer:
 
     def reply_to(self, seen: Seen) -> tuple[int, Any] | Raw:
         if self.frozen:
+            self.ignored += 1
             return self.hang(seen)
         if seen.target == "/ping":
             return 200, None

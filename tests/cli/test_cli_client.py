@@ -35,15 +35,80 @@ def test_an_endpoint_that_is_down_is_passed_over(gd2, peer):
     assert start(gd2, f"http://{ADDRESS}:{free_port()},{peer.url}").code == 0
 
 
-def test_a_change_goes_to_the_next_peer_when_the_first_takes_connections_and_answers_nothing(gd2, make_peer, monkeypatch):
-    monkeypatch.setattr("gd2cli.client.PING_S", 0.3)
+@pytest.fixture
+def impatient(monkeypatch):
+    for name, seconds in {
+        "wire.QUIET_S": 0.1,
+        "wire.ASK_AGAIN_S": 0.1,
+        "client.OTHERS_S": 0.5,
+        "client.ALONE_S": 1.5,
+        "client.SENT_S": 1.5,
+    }.items():
+        monkeypatch.setattr(f"gd2cli.{name}", seconds)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_change_goes_to_the_next_peer_when_the_first_takes_connections_and_answers_nothing(gd2, make_peer):
     first, second = make_peer(), make_peer()
     first.frozen, second.answers[START] = True, (200, volume_info())
     assert start(gd2, [first, second]).code == 0
     second.frozen = True
-    result = start(gd2, [first, second])
-    assert result.code not in (0, 7), "nothing was sent: the outcome is known"
-    assert "asked whether it is there" in result.err
+    for peers in ([first, second], [first]):
+        result = start(gd2, peers)
+        assert result.code not in (0, 7), "nothing was sent: the outcome is known"
+        assert "asked whether it is there" in result.err
+        assert "the daemon there hangs" in result.err
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_read_goes_to_the_next_peer_when_the_first_takes_connections_and_answers_nothing(gd2, make_peer):
+    first, second = make_peer(), make_peer()
+    first.frozen, second.answers["GET /v1/volumes"] = True, (200, [volume_info()])
+    began = time.monotonic()
+    assert gd2("volume", "list", peers=[first, second]).out == "v1\n"
+    assert gd2("volume", "list", peers=first).code == 1
+    assert time.monotonic() - began < 15, "its share of the time would be 17 s, and all of it 35 s"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_peer_that_hung_once_is_asked_last_by_the_next_request_of_the_same_run(gd2, make_peer):
+    first, second = make_peer(), make_peer()
+    first.frozen = True
+    second.answers["GET /v1/cluster/voters"] = (200, {"set": 0, "wanted": 1, "voters": [], "replace-after-s": 60})
+    second.answers["GET /v1/peers"] = (200, [])
+    assert gd2("cluster", "voters", peers=[first, second]).code == 0
+    assert [seen.target for seen in second.seen] == ["/v1/cluster/voters", "/v1/peers"]
+    assert first.ignored == 2, "the first request, and whether it is there"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("words", [("volume", "start", "v1"), ("volume", "list")])
+def test_a_peer_that_works_on_something_long_is_waited_for(gd2, make_peer, words, monkeypatch):
+    monkeypatch.setattr("gd2cli.client.OTHERS_S", 30.0)  # a busy machine is no hanging peer
+    first, second = make_peer(), make_peer()
+
+    def works(seen):
+        first.released.wait(2)
+        return 200, volume_info() if seen.method == "POST" else [volume_info()]
+
+    first.answers[START] = first.answers["GET /v1/volumes"] = works
+    assert gd2(*words, peers=[first, second]).code == 0
+    assert (len(first.seen), len(second.seen)) == (1, 0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_change_whose_peer_hangs_after_it_was_sent_is_asked_for_elsewhere_as_the_same_command(gd2, make_peer):
+    first, second = make_peer(), make_peer()
+
+    def hangs(seen):
+        first.frozen = True
+        return first.hang(seen)
+
+    first.answers[START], second.answers[START] = hangs, (200, volume_info())
+    assert start(gd2, [first, second]).code == 0
+    assert len(keys(first, second)) == 1
+    first.frozen = False
+    assert start(gd2, first).code == 7
 
 
 def test_a_peer_without_quorum_is_passed_over_for_one_that_has_it(gd2, make_peer):
