@@ -96,6 +96,15 @@ class DaemonApi:
         mine = {self.peer_id} if member.store.status().disk_full else set()
         return frozenset(mine | {p for p, is_full in zip(voters, full, strict=True) if is_full})
 
+    async def notices(self) -> Sequence[Mapping[str, str]]:
+        member = self._daemon.member
+        leader = member.store.status().leader
+        if leader and leader != self.peer_id:
+            found = await Remote(self._daemon).notices(leader)
+        else:
+            found = member.notices()
+        return [{"code": one.code, "peer": one.peer_id, "what": one.what} for one in found]
+
     def export(self) -> Iterator[bytes]:
         log = self._daemon.member.log
         if isinstance(log, NoLog):

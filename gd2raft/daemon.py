@@ -357,6 +357,12 @@ class Daemon:
     def hook_names(self) -> tuple[str, ...]:
         return self.hooks.names
 
+    async def who_answers(self, host: str, port: int, timeout_s: float) -> services.AskReply:
+        return await self.prober.ask(host, port, timeout_s)
+
+    def instance_of(self, peer_id: str) -> str:
+        return self.tenure.courier.instance_of(peer_id)
+
     def _counted_on(self) -> frozenset[str]:
         """The peers in sight, if a leader with a quorum says so; else this peer alone."""
         return self.online() if self.member.store.status().quorum else frozenset({self.identity.peer_id})

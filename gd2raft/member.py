@@ -27,6 +27,7 @@ from gd2raft.peers.autopilot import Autopilot
 from gd2raft.peers.feed import Feed, State
 from gd2raft.peers.follow import Follower, Upstream
 from gd2raft.peers.identity import Identity
+from gd2raft.peers.lookout import Lookout
 from gd2raft.peers.nolog import NoLog
 from gd2raft.peers.outlook import Outlook
 from gd2raft.peers.snapshots import SnapshotServer, fetch_snapshot
@@ -65,6 +66,10 @@ class Surroundings(Protocol):
     def detached(self, why: str) -> None: ...
 
     def hook_names(self) -> tuple[str, ...]: ...
+
+    async def who_answers(self, host: str, port: int, timeout_s: float) -> services.AskReply: ...
+
+    def instance_of(self, peer_id: str) -> str: ...
 
 
 class PoolStore(Store, Protocol):
@@ -127,6 +132,7 @@ class Member:
         self.snapshots = SnapshotServer(self.log)
         self.follower = Follower(self, self, self._dial, self._fetch_snapshot, chance=random.Random())
         self.autopilot = Autopilot(self.log, self, identity.peer_id, self.wished)
+        self.lookout = Lookout(self.missing, surroundings.who_answers, identity.is_ours, surroundings.instance_of, self._name_of)
         self.engine = LeaderEngine(
             store,
             run_step,
@@ -150,6 +156,7 @@ class Member:
             asyncio.create_task(self._watch_state(), name="member watches its state"),
             asyncio.create_task(self._lead(), name="member leads"),
             asyncio.create_task(self._become_current(), name="member becomes current"),
+            asyncio.create_task(self.lookout.run(lambda: self.leads() and len(self.members()) > 1), name="member looks out"),
         ]
 
     async def close(self) -> None:
@@ -243,6 +250,7 @@ class Member:
             self._around.connections().forget(self.address_of(peer_id))  # where it is, another peer may have been missed
         for peer_id in members:
             self._known_since.setdefault(peer_id, now)
+        self.lookout.poke()
         for gone in self._known_since.keys() - members:
             del self._known_since[gone]
             self.feed.drop(gone)
@@ -273,8 +281,11 @@ class Member:
         status = self.store.status()
         seen = (status.role, status.leader, status.term, status.voters)
         if seen != self._seen_status:
-            begins = status.role == "leader" and seen[:3] != self._seen_status[:3]  # not at each change of the voters: one of them is gone
+            before = self._seen_status
+            begins = status.role == "leader" and seen[:3] != before[:3]  # not at each change of the voters: one of them is gone
             self._seen_status = seen
+            if seen[:3] != before[:3]:
+                self.lookout.forget()
             if begins:  # at once: commands that come now ask who is in sight
                 self.sight.seed(self.outlook.told | set(status.voters), self._now())
             log.info(
@@ -325,6 +336,14 @@ class Member:
         if not self.leads():
             return {}
         return {p: address for p in self.members() - self.online() if (address := self.address_of(p))}
+
+    def notices(self) -> list[services.Notice]:
+        """What this peer has to say of others, while it leads."""
+        return self.lookout.notices() if self.leads() else []
+
+    def _name_of(self, peer_id: str) -> str:
+        peer = self.view().peer(peer_id)
+        return peer.name if peer is not None else ""
 
     def candidates_for_vote(self) -> list[Candidate]:
         now = self._now()

@@ -21,7 +21,7 @@ from gd2raft.rest.api import Answered
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.dispatch import Deferred, Handlers
 from gd2raft.rpc.errors import DialFailed, HelloRefused, Overloaded, RemoteError, RpcError, RpcRefusal, RpcTimeout
-from gd2raft.rpc.fields import TEXT_CHARS_MAX
+from gd2raft.rpc.fields import cut
 from gd2raft.rpc.service import Method
 from gd2raft.store.interface import StoreError
 
@@ -32,6 +32,7 @@ log = structlog.get_logger("remote")
 
 ALIVE_S = 2.0
 DISK_S = 1.0
+NOTICES_S = 1.0
 STEP_PATIENCE_S = 1.0
 """A peer that was invited a moment ago may have refused us a moment before that."""
 COMMAND_REFUSED = "command"
@@ -57,11 +58,6 @@ def command_error(error: RemoteError) -> CommandError:
         error.message, hint=more.get("hint", ""), code=more.get("code", ""), http=more.get("http", 0), fields=more.get("fields")
     )
     return made
-
-
-def cut(text: str) -> str:
-    """To what a message's text may hold."""
-    return text[:TEXT_CHARS_MAX]
 
 
 class Remote:
@@ -149,7 +145,7 @@ class Remote:
         store = self._daemon.member.store
         index, term = store.last_applied
         status = store.status()
-        return services.PeerState(status.role, index, term, store.revision, status.disk_full)
+        return services.PeerState(status.role, index, term, store.revision, status.disk_full, self._daemon.member.notices())
 
     async def on_bricks(self, connection: Connection, request: services.VolumeQuery) -> services.Answer:
         volume = self._daemon.view().volume(request.volume)
@@ -261,6 +257,14 @@ class Remote:
         except RpcError:
             return False
         return state.disk_full
+
+    async def notices(self, leader: str) -> list[services.Notice]:
+        """What the leader has to say of other peers; nothing when it can't be asked in time."""
+        try:
+            state: services.PeerState = await self._call(leader, services.PEER_STATE, services.Empty(), NOTICES_S)
+        except RpcError:
+            return []
+        return state.notices
 
     async def answers(self, peer: model.Peer) -> bool:
         """Whether the peer's daemon is there now, asked on a connection of its own."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from gd2raft.rpc.fields import PEERS_MAX, Count, Index, Key, Label, Millis, Name, Names, Payload, PeerNames, Port, Secret, Text
+from gd2raft.rpc.fields import NOTICES_MAX, PEERS_MAX, Count, Index, Key, Label, Millis, Name, Names, Payload, PeerNames, Port, Secret, Text
 from gd2raft.rpc.service import Empty as Empty
 from gd2raft.rpc.service import Method, notification
 
@@ -200,14 +200,23 @@ class Moved(Message, frozen=True, array_like=True):
     address: Name
 
 
+class Notice(Message, frozen=True, array_like=True):
+    """What the leader has to say of a peer to the administrator. `code`: of `gd2 health`."""
+
+    code: Name
+    peer_id: Name
+    what: Text
+
+
 class PeerState(Message, frozen=True, array_like=True):
-    """`disk_full`: of its log; it neither leads nor acknowledges before there is space again."""
+    """`disk_full`: of its log; it neither leads nor acknowledges before there is space again. `notices`: of other peers, while it leads."""
 
     role: Name
     index: Index
     term: Index
     revision: Index
     disk_full: bool = False
+    notices: Annotated[list[Notice], Meta(max_length=NOTICES_MAX)] = []
 
 
 class VolumeQuery(Message, frozen=True, array_like=True):

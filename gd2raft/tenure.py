@@ -132,6 +132,7 @@ class Tenure:
             on_committed=lambda frames: self._committed(frames, hint, opened),
             on_fatal=lambda error: self._daemon.stop(str(error)),
             on_change=self._store_changed,
+            on_forgetful=self._forgetful,
         )
         store = await RaftStore.open(self.identity.peer_id, RealDisk(folder), links, expect=expect, known_committed=hint.read)
         opened.append(store)
@@ -174,6 +175,9 @@ class Tenure:
     def _store_changed(self) -> None:
         if hasattr(self, "member"):
             self.member.on_store_change()
+
+    def _forgetful(self, peer_id: str, had: int, has: int) -> None:
+        self.member.lookout.lost_log(peer_id, had, has)
 
     async def _found_pool(self) -> None:
         """The first commit of a pool of one: the cluster's record and this peer's own."""

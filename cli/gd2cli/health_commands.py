@@ -19,6 +19,9 @@ DO = {
     "DISK_FULL": "free space on the disk of that peer's state folder (localstatedir); it goes on by itself",
     "NO_LEADER": "wait a few seconds; if it stays, look at gd2 cluster status and the daemons' logs",
     "PEER_OFFLINE": "start gd2raft there, or see why it can't be reached",
+    "PEER_STRANGER": "see that it is the right machine, and what became of the old one; then replace the peer, as it says (docs/admin-guide.md, Replace a peer)",
+    "LOG_LOST": "never put an old copy of a peer's state folder back: replace the peer instead, or its disk if that is the cause. "
+    "It is shown until that daemon is started again or the leader changes",
     "BRICK_OFFLINE": "see the brick's log on its peer; gd2 volume start VOLUME force starts it (not while server quorum is lost)",
     "DEVICE_FAILED": "its bricks are moved by themselves, where there is room: gd2 device info DEVICE says what is in the way; gd2 device add gives room",
     "DEVICE_OFFLINE": "gd2 device set DEVICE online when its disk is well, or failed: then its bricks are moved away",
@@ -58,6 +61,7 @@ def cluster_findings(cluster: dict[str, Any]) -> list[Finding]:
     if cluster.get("disk-full") and not full:  # the asked one is not in the list while it joins
         full = [name_of_asked(cluster)]
     found = [Finding("DISK_FULL", f"the disk that holds the pool's state is full on peer {name}") for name in full]
+    found += [Finding(n["code"], n["what"]) for n in cluster.get("notices", []) if n["code"] in DO]
     if not cluster["quorum"]:
         return [*found, Finding("NO_QUORUM", f"most of the {len(cluster['voters'])} voters can't be reached")]
     return found if cluster["leader"] else [*found, Finding("NO_LEADER", "no leader is known")]

@@ -63,6 +63,11 @@ class Courier:
         line = self._lines.get(connection.peer.peer_id)
         return line is not None and line.incoming is connection
 
+    def instance_of(self, peer_id: str) -> str:
+        """The process of that peer that was heard last; "" when none was."""
+        line = self._lines.get(peer_id)
+        return line.incoming.peer.instance if line is not None and line.incoming is not None else ""
+
     def _open(self, peer_id: str, line: _Line) -> Connection | None:
         if line.connection is not None and not line.connection.closed:
             return line.connection

@@ -55,6 +55,11 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> bytes:
         return bytes.fromhex(self.pool_key)
 
+    def is_ours(self, pool_id: str) -> bool:
+        """Whether it is this pool, or one from which this one went on."""
+        former = () if self.former is msgspec.UNSET else self.former
+        return pool_id == self.pool_id or any(pool.pool_id == pool_id for pool in former)
+
 
 def new_identity() -> Identity:
     return Identity(peer_id=str(uuid.uuid4()), pool_id=str(uuid.uuid4()), pool_key=secrets.token_hex(32), role="founder")

@@ -45,7 +45,7 @@ class Prober:
         problems = []
         for text, (host, port) in zip(addresses, places, strict=True):
             try:
-                reply, _ = await self._ask(host, port)
+                reply = await self.ask(host, port)
                 return found_peer(host, port, reply, self._store)
             except (RpcError, OSError, TimeoutError) as error:
                 problems.append(f"could not connect to host {text}: {await cause_of(error, host, port)}")
@@ -55,15 +55,16 @@ class Prober:
             code="unreachable",
         )
 
-    async def _ask(self, host: str, port: int) -> tuple[services.AskReply, str]:
-        connection = await self._dial(join_address(host, port))
+    async def ask(self, host: str, port: int, timeout_s: float = ASK_TIMEOUT_S) -> services.AskReply:
+        """Who answers there. Raises RpcError, OSError, TimeoutError."""
+        connection = await self._dial(join_address(host, port), timeout_s)
         try:
-            return await connection.call(services.JOIN_ASK, services.Empty(), timeout_s=ASK_TIMEOUT_S), connection.dialled
+            return await connection.call(services.JOIN_ASK, services.Empty(), timeout_s=timeout_s)
         finally:
             await connection.close("asked")
 
-    async def _dial(self, address: str) -> Connection:
-        return await self._connections().dial(address, join=JoinDial(self._secret()), timeout_s=ASK_TIMEOUT_S)
+    async def _dial(self, address: str, timeout_s: float = ASK_TIMEOUT_S) -> Connection:
+        return await self._connections().dial(address, join=JoinDial(self._secret()), timeout_s=timeout_s)
 
     async def invite(self, address: str, invitation: services.Invitation) -> None:
         """Raises StepError."""

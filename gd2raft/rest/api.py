@@ -145,6 +145,10 @@ class Api(Protocol):
         """Ids of this peer and of the voters in sight whose logs' disks are full, asked now. Never raises; one that is slow to answer counts as having space."""
         ...
 
+    async def notices(self) -> Sequence[Mapping[str, str]]:
+        """What the leader says of other peers that an administrator should know: code (of `gd2 health`), peer, what. Never raises; none from a leader that is slow to answer."""
+        ...
+
     def export(self) -> Iterator[bytes]:
         """This peer's state, now, as the pieces of a log snapshot file. Raises CommandError."""
         ...

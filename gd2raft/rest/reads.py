@@ -99,8 +99,8 @@ async def get_global_options(call: Call) -> Reply:
 
 
 async def get_cluster_status(call: Call) -> Reply:
-    full = await call.api.full_disks()
-    status = dict(call.api.cluster_status())
+    full, notices = await asyncio.gather(call.api.full_disks(), call.api.notices())
+    status = {**call.api.cluster_status(), "notices": notices}
     status["peers"] = [{**peer, "disk-full": peer["id"] in full} for peer in status.get("peers", [])]
     return Reply(body=status)
 

@@ -177,7 +177,8 @@ class GlobalOptionInfo(Shape, frozen=True, kw_only=True):
 
 
 class ClusterStatus(Shape, frozen=True, kw_only=True):
-    """At least this; ids are peer ids, "" when unknown. Also `locks`, `transactions` (ids) and `leftovers`: what isn't finished."""
+    """At least this; ids are peer ids, "" when unknown. Also `locks`, `transactions` (ids) and `leftovers`: what isn't finished; and `notices`:
+    what the leader says of other peers, each with `code` (of `gd2 health`), `peer` (its id) and `what`."""
 
     leader: str
     term: int

@@ -14,6 +14,7 @@ from msgspec import Meta
 PAYLOAD_BYTES_MAX = 3840 * 1024  # a frame (limits.py) without what may stand beside a payload
 TEXT_CHARS_MAX = 8192
 PEERS_MAX = 16_384
+NOTICES_MAX = 64
 
 Name = Annotated[str, Meta(max_length=255)]
 """An id, a volume, a kind, an address."""
@@ -34,3 +35,8 @@ Secret = Annotated[bytes, Meta(max_length=1024)]
 PeerNames = Annotated[list[Name], Meta(max_length=PEERS_MAX)]
 """Ids or addresses, at most one for each peer."""
 Names = Annotated[list[Name], Meta(max_length=1024)]
+
+
+def cut(text: str) -> str:
+    """To what a message's text may hold."""
+    return text[:TEXT_CHARS_MAX]

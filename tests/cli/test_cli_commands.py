@@ -296,6 +296,20 @@ def test_a_full_disk_of_another_voter_is_shown_too(gd2, peer):
     assert [PEER_2, "node2", "learner", "DISK", "FULL"] in rows and [PEER_1, "node1", "leader", "Online"] in rows
 
 
+def test_what_the_leader_says_of_other_peers_is_a_finding_and_a_code_of_a_newer_daemon_is_none(gd2, peer):
+    notices = [
+        {"code": "LOG_LOST", "peer": PEER_2, "what": "peer node2 had lost entries"},
+        {"code": "PEER_STRANGER", "peer": PEER_2, "what": "node2:24008 answers as another: gd2 peer replace node2 node2:24008"},
+        {"code": "OF_TOMORROW", "peer": PEER_2, "what": "?"},
+    ]
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status(notices=notices))
+    peer.answers["GET /v1/peers"] = (200, [peer_info(), peer_info(PEER_2, "node2", online=False)])
+    peer.answers["GET /v1/volumes"] = (200, [])
+    found = json.loads(gd2("health", "--json", peers=peer).out)["findings"]
+    assert [f["code"] for f in found] == ["PEER_OFFLINE", "PEER_STRANGER", "LOG_LOST"]
+    assert "gd2 peer replace node2 node2:24008" in gd2("health", peers=peer).out
+
+
 def test_a_healthy_pool_is_one_line(gd2, peer):
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info()])

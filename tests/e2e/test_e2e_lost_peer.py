@@ -80,6 +80,51 @@ def test_a_peer_with_a_damaged_log_gets_its_place_back_by_what_the_message_says(
     healed(lost.brick_folder("v1"), mount)
 
 
+def test_a_wiped_voter_that_runs_again_is_told_of_as_one_that_waits_to_be_given_its_place(make_pool: MakePool) -> None:
+    pool = make_pool(3).start().form()
+    wiped = pool.leader()
+    old = wiped.id
+    others = [peer for peer in pool.peers if peer is not wiped]
+    wiped.kill()
+    shutil.rmtree(wiped.state)
+    wiped.start().ready()
+    told = [stranger(peer, wiped) for peer in others]
+    assert len(set(told)) == 1
+    assert old in told[0] and f"a fresh daemon of another pool (peer {wiped.id}, pool " in told[0] and "was its disk wiped?" in told[0]
+    leader = pool.leader(others)
+    assert leader.log.read_text(errors="replace").count("another daemon answers where a peer is missed") == 1
+    command = told[0].partition("gd2 peer replace ")[2].split()
+    others[0].gd2_done("peer", "replace", *command)
+    pool.whole()
+    until(lambda: others[1].gd2_done("--json", "health").json["healthy"], "nothing is wrong any more")
+
+
+def test_a_wiped_peer_that_was_given_another_join_secret_is_told_of_too(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(3).start().form()
+    wiped = next(peer for peer in pool.peers if peer is not pool.leader())
+    wiped.kill()
+    shutil.rmtree(wiped.state)
+    secret = tmp_path / "secret"
+    secret.write_text("only it knows this")
+    secret.chmod(0o600)
+    wiped.configure(joinsecretfile=str(secret))
+    wiped.start().ready()
+    told = stranger(pool.leader(), wiped)
+    assert "with another join secret" in told and "joinsecretfile" in told
+
+
+def stranger(asked: Peer, where: Peer) -> str:
+    """What health says of who answers there."""
+
+    def found() -> str:
+        findings = asked.gd2_done("--json", "health").json["findings"]
+        return next((str(f["what"]) for f in findings if f["code"] == "PEER_STRANGER"), "")
+
+    told = until(found, f"{asked} tells who answers at {where}")
+    assert told.startswith(f"{where.address}:24008, where peer ")
+    return told
+
+
 def test_a_peer_that_is_online_is_not_replaced(make_pool: MakePool) -> None:
     pool = make_pool(3).start()
     pool[0].gd2_done("peer", "probe", pool[1].address)

@@ -126,3 +126,9 @@ def test_an_old_copy_of_a_peers_state_that_is_put_back_is_brought_up_to_date_and
     until(lambda: "which it had acknowledged" in leader.log.read_text(errors="replace"), "the leader tells of it")
     assert pool.leader() is leader
     pool.whole()
+    for peer in pool.peers:  # whichever is asked
+        (found,) = until(lambda peer=peer: peer.gd2_done("--json", "health").json["findings"], f"{peer} tells of it")  # type: ignore[misc]
+        assert found["code"] == "LOG_LOST" and other.id in found["what"] and "old copy" in found["what"]
+    other.restart().ready()
+    pool.whole()
+    until(lambda: pool[0].gd2_done("--json", "health").json["healthy"], "it was started again: no more is said of it")

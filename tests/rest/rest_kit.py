@@ -138,6 +138,11 @@ class MemoryApi:
 
     full: frozenset[str] = frozenset()
 
+    async def notices(self) -> list[dict[str, str]]:
+        return self.noticed
+
+    noticed: list[dict[str, str]] = []
+
     def export(self) -> Iterator[bytes]:
         yield from (b"a log ", b"snapshot")
 

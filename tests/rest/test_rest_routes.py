@@ -203,6 +203,9 @@ def test_cluster_status_is_what_the_daemon_says(rest: Rest) -> None:
     status = rest.get("/v1/cluster/status").json
     assert (status["leader"], status["quorum"], status["voters"], status["learners"]) == (PEER, True, [PEER], [OTHER])
     assert {p["id"]: p["disk-full"] for p in status["peers"]} == {PEER: False, OTHER: False}
+    assert status["notices"] == []
+    rest.api.noticed = [{"code": "LOG_LOST", "peer": OTHER, "what": "peer node2 had lost entries"}]
+    assert rest.get("/v1/cluster/status").json["notices"] == rest.api.noticed
     rest.api.full = frozenset({OTHER})
     assert {p["id"]: p["disk-full"] for p in rest.get("/v1/cluster/status").json["peers"]} == {PEER: False, OTHER: True}
 

@@ -765,16 +765,56 @@ size_t gd2_write_revocation(uint8_t *out, size_t room, struct gd2_revocation *me
 }
 
 /* Left out: the default. `strict`: a known field after one that is left out, or an unknown one, is not this message. */
+static bool complete_notice(struct gd2_notice *m, bool strict)
+{
+	if (gd2_characters(&m->code) > 255)
+		return false;
+	if (gd2_characters(&m->peer_id) > 255)
+		return false;
+	if (gd2_characters(&m->what) > 8192)
+		return false;
+	(void)strict;
+	m->unknown_count = 0;
+	return true;
+}
+
+bool gd2_read_notice(const uint8_t *data, size_t bytes, struct gd2_notice *message)
+{
+	size_t taken = 0;
+
+	return gd2_sound(data, bytes, GD2_DEPTH_MAX) && !cbor_decode_gd2_notice(data, bytes, message, &taken) && taken == bytes &&
+	       complete_notice(message, true);
+}
+
+size_t gd2_write_notice(uint8_t *out, size_t room, struct gd2_notice *message)
+{
+	size_t made = 0;
+
+	if (!complete_notice(message, false) || cbor_encode_gd2_notice(out, room, message, &made))
+		return 0;
+	return made;
+}
+
+/* Left out: the default. `strict`: a known field after one that is left out, or an unknown one, is not this message. */
 static bool complete_peer_state(struct gd2_peer_state *m, bool strict)
 {
 	if (gd2_characters(&m->role) > 255)
 		return false;
 	if (!m->disk_full_present) {
-		if (strict && (m->unknown_count))
+		if (strict && (m->notices_present || m->unknown_count))
 			return false;
 		m->disk_full = false;
 		m->disk_full_present = true;
 	}
+	if (!m->notices_present) {
+		if (strict && (m->unknown_count))
+			return false;
+		m->notices.items_count = 0;
+		m->notices_present = true;
+	}
+	for (size_t i = 0; i < m->notices.items_count; i++)
+		if (!complete_notice(&m->notices.items[i], strict))
+			return false;
 	(void)strict;
 	m->unknown_count = 0;
 	return true;
@@ -1244,6 +1284,16 @@ static size_t write_revocation(uint8_t *out, size_t room, void *message)
 	return gd2_write_revocation(out, room, message);
 }
 
+static bool read_notice(const uint8_t *data, size_t bytes, void *message)
+{
+	return gd2_read_notice(data, bytes, message);
+}
+
+static size_t write_notice(uint8_t *out, size_t room, void *message)
+{
+	return gd2_write_notice(out, room, message);
+}
+
 static bool read_peer_state(const uint8_t *data, size_t bytes, void *message)
 {
 	return gd2_read_peer_state(data, bytes, message);
@@ -1356,6 +1406,7 @@ const struct gd2_message gd2_messages[GD2_MESSAGES] = {
 	{"ask-reply", sizeof(struct gd2_ask_reply), read_ask_reply, write_ask_reply},
 	{"invitation", sizeof(struct gd2_invitation), read_invitation, write_invitation},
 	{"revocation", sizeof(struct gd2_revocation), read_revocation, write_revocation},
+	{"notice", sizeof(struct gd2_notice), read_notice, write_notice},
 	{"peer-state", sizeof(struct gd2_peer_state), read_peer_state, write_peer_state},
 	{"recovered", sizeof(struct gd2_recovered), read_recovered, write_recovered},
 	{"moved", sizeof(struct gd2_moved), read_moved, write_moved},

@@ -55,6 +55,8 @@ bool gd2_read_invitation(const uint8_t *data, size_t bytes, struct gd2_invitatio
 size_t gd2_write_invitation(uint8_t *out, size_t room, struct gd2_invitation *message);
 bool gd2_read_revocation(const uint8_t *data, size_t bytes, struct gd2_revocation *message);
 size_t gd2_write_revocation(uint8_t *out, size_t room, struct gd2_revocation *message);
+bool gd2_read_notice(const uint8_t *data, size_t bytes, struct gd2_notice *message);
+size_t gd2_write_notice(uint8_t *out, size_t room, struct gd2_notice *message);
 bool gd2_read_peer_state(const uint8_t *data, size_t bytes, struct gd2_peer_state *message);
 size_t gd2_write_peer_state(uint8_t *out, size_t room, struct gd2_peer_state *message);
 bool gd2_read_recovered(const uint8_t *data, size_t bytes, struct gd2_recovered *message);
@@ -107,6 +109,7 @@ enum gd2_message_number {
 	GD2_N_ASK_REPLY,
 	GD2_N_INVITATION,
 	GD2_N_REVOCATION,
+	GD2_N_NOTICE,
 	GD2_N_PEER_STATE,
 	GD2_N_RECOVERED,
 	GD2_N_MOVED,
@@ -118,7 +121,7 @@ enum gd2_message_number {
 	GD2_N_JOB_QUERY,
 };
 
-#define GD2_MESSAGES 30
+#define GD2_MESSAGES 31
 extern const struct gd2_message gd2_messages[GD2_MESSAGES];
 
 /* Room for any of them. */
@@ -144,6 +147,7 @@ union gd2_any_message {
 	struct gd2_ask_reply ask_reply_message;
 	struct gd2_invitation invitation_message;
 	struct gd2_revocation revocation_message;
+	struct gd2_notice notice_message;
 	struct gd2_peer_state peer_state_message;
 	struct gd2_recovered recovered_message;
 	struct gd2_moved moved_message;

@@ -65,6 +65,7 @@ static bool decode_gd2_invitation_seeds(zcbor_state_t *state, struct gd2_invitat
 static bool decode_repeated_gd2_invitation_store(zcbor_state_t *state, struct zcbor_string *result);
 static bool decode_gd2_frames_frames(zcbor_state_t *state, struct gd2_frames_frames *result);
 static bool decode_gd2_command_message_expect(zcbor_state_t *state, struct gd2_command_message_expect *result);
+static bool decode_gd2_peer_state_notices(zcbor_state_t *state, struct gd2_peer_state_notices *result);
 static bool decode_gd2_job_query(zcbor_state_t *state, struct gd2_job_query *result);
 static bool decode_gd2_volfile(zcbor_state_t *state, struct gd2_volfile *result);
 static bool decode_gd2_volfile_query(zcbor_state_t *state, struct gd2_volfile_query *result);
@@ -74,6 +75,7 @@ static bool decode_gd2_volume_query(zcbor_state_t *state, struct gd2_volume_quer
 static bool decode_gd2_moved(zcbor_state_t *state, struct gd2_moved *result);
 static bool decode_gd2_recovered(zcbor_state_t *state, struct gd2_recovered *result);
 static bool decode_gd2_peer_state(zcbor_state_t *state, struct gd2_peer_state *result);
+static bool decode_gd2_notice(zcbor_state_t *state, struct gd2_notice *result);
 static bool decode_gd2_revocation(zcbor_state_t *state, struct gd2_revocation *result);
 static bool decode_gd2_invitation(zcbor_state_t *state, struct gd2_invitation *result);
 static bool decode_gd2_ask_reply(zcbor_state_t *state, struct gd2_ask_reply *result);
@@ -676,6 +678,24 @@ static bool decode_gd2_command_message_expect(
 	return res;
 }
 
+static bool decode_gd2_peer_state_notices(
+		zcbor_state_t *state, struct gd2_peer_state_notices *result)
+{
+	zcbor_log("%s\r\n", __func__);
+
+	bool res = (((zcbor_list_start_decode(state) && ((zcbor_multi_decode(0, 64, &(*result).items_count, (zcbor_decoder_t *)decode_gd2_notice, state, (*&(*result).items), sizeof(struct gd2_notice))) || (zcbor_list_map_end_force_decode(state), false)) && zcbor_list_end_decode(state))));
+
+	if (false) {
+		/* For testing that the types of the arguments are correct.
+		 * A compiler error here means a bug in zcbor.
+		 */
+		decode_gd2_notice(state, (*&(*result).items));
+	}
+
+	log_result(state, res, __func__);
+	return res;
+}
+
 static bool decode_gd2_job_query(
 		zcbor_state_t *state, struct gd2_job_query *result)
 {
@@ -883,6 +903,34 @@ static bool decode_gd2_peer_state(
 	&& ((zcbor_uint64_decode(state, (&(*result).revision)))
 	&& ((((*result).revision <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
 	&& ((*result).disk_full_present = ((zcbor_bool_decode(state, (&(*result).disk_full)))), 1)
+	&& ((*result).notices_present = ((decode_gd2_peer_state_notices(state, (&(*result).notices)))), 1)
+	&& zcbor_multi_decode(0, 64, &(*result).unknown_count, (zcbor_decoder_t *)zcbor_any_skip, state, NULL, 0)) || (zcbor_list_map_end_force_decode(state), false)) && zcbor_list_end_decode(state))));
+
+	if (false) {
+		/* For testing that the types of the arguments are correct.
+		 * A compiler error here means a bug in zcbor.
+		 */
+		zcbor_any_skip(state, NULL);
+	}
+
+	log_result(state, res, __func__);
+	return res;
+}
+
+static bool decode_gd2_notice(
+		zcbor_state_t *state, struct gd2_notice *result)
+{
+	zcbor_log("%s\r\n", __func__);
+
+	bool res = (((zcbor_list_start_decode(state) && ((((zcbor_tstr_decode(state, (&(*result).code)))
+	&& ((((*result).code.len >= 0)
+	&& ((*result).code.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
+	&& ((zcbor_tstr_decode(state, (&(*result).peer_id)))
+	&& ((((*result).peer_id.len >= 0)
+	&& ((*result).peer_id.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
+	&& ((zcbor_tstr_decode(state, (&(*result).what)))
+	&& ((((*result).what.len >= 0)
+	&& ((*result).what.len <= 32768)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false)))
 	&& zcbor_multi_decode(0, 64, &(*result).unknown_count, (zcbor_decoder_t *)zcbor_any_skip, state, NULL, 0)) || (zcbor_list_map_end_force_decode(state), false)) && zcbor_list_end_decode(state))));
 
 	if (false) {
@@ -1720,12 +1768,24 @@ int cbor_decode_gd2_revocation(
 }
 
 
+int cbor_decode_gd2_notice(
+		const uint8_t *payload, size_t payload_len,
+		struct gd2_notice *result,
+		size_t *payload_len_out)
+{
+	zcbor_state_t states[3];
+
+	return zcbor_entry_function(payload, payload_len, (void *)result, payload_len_out, states,
+		(zcbor_decoder_t *)decode_gd2_notice, sizeof(states) / sizeof(zcbor_state_t), 1);
+}
+
+
 int cbor_decode_gd2_peer_state(
 		const uint8_t *payload, size_t payload_len,
 		struct gd2_peer_state *result,
 		size_t *payload_len_out)
 {
-	zcbor_state_t states[3];
+	zcbor_state_t states[5];
 
 	return zcbor_entry_function(payload, payload_len, (void *)result, payload_len_out, states,
 		(zcbor_decoder_t *)decode_gd2_peer_state, sizeof(states) / sizeof(zcbor_state_t), 1);

@@ -148,6 +148,12 @@ int cbor_decode_gd2_revocation(
 		size_t *payload_len_out);
 
 
+int cbor_decode_gd2_notice(
+		const uint8_t *payload, size_t payload_len,
+		struct gd2_notice *result,
+		size_t *payload_len_out);
+
+
 int cbor_decode_gd2_peer_state(
 		const uint8_t *payload, size_t payload_len,
 		struct gd2_peer_state *result,

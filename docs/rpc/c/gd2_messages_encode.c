@@ -65,6 +65,7 @@ static bool encode_gd2_invitation_seeds(zcbor_state_t *state, const struct gd2_i
 static bool encode_repeated_gd2_invitation_store(zcbor_state_t *state, const struct zcbor_string *input);
 static bool encode_gd2_frames_frames(zcbor_state_t *state, const struct gd2_frames_frames *input);
 static bool encode_gd2_command_message_expect(zcbor_state_t *state, const struct gd2_command_message_expect *input);
+static bool encode_gd2_peer_state_notices(zcbor_state_t *state, const struct gd2_peer_state_notices *input);
 static bool encode_gd2_job_query(zcbor_state_t *state, const struct gd2_job_query *input);
 static bool encode_gd2_volfile(zcbor_state_t *state, const struct gd2_volfile *input);
 static bool encode_gd2_volfile_query(zcbor_state_t *state, const struct gd2_volfile_query *input);
@@ -74,6 +75,7 @@ static bool encode_gd2_volume_query(zcbor_state_t *state, const struct gd2_volum
 static bool encode_gd2_moved(zcbor_state_t *state, const struct gd2_moved *input);
 static bool encode_gd2_recovered(zcbor_state_t *state, const struct gd2_recovered *input);
 static bool encode_gd2_peer_state(zcbor_state_t *state, const struct gd2_peer_state *input);
+static bool encode_gd2_notice(zcbor_state_t *state, const struct gd2_notice *input);
 static bool encode_gd2_revocation(zcbor_state_t *state, const struct gd2_revocation *input);
 static bool encode_gd2_invitation(zcbor_state_t *state, const struct gd2_invitation *input);
 static bool encode_gd2_ask_reply(zcbor_state_t *state, const struct gd2_ask_reply *input);
@@ -585,6 +587,17 @@ static bool encode_gd2_command_message_expect(
 	return res;
 }
 
+static bool encode_gd2_peer_state_notices(
+		zcbor_state_t *state, const struct gd2_peer_state_notices *input)
+{
+	zcbor_log("%s\r\n", __func__);
+
+	bool res = (((zcbor_list_start_encode(state, 64) && ((zcbor_multi_encode_minmax(0, 64, &(*input).items_count, (zcbor_encoder_t *)encode_gd2_notice, state, (*&(*input).items), sizeof(struct gd2_notice))) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 64))));
+
+	log_result(state, res, __func__);
+	return res;
+}
+
 static bool encode_gd2_job_query(
 		zcbor_state_t *state, const struct gd2_job_query *input)
 {
@@ -724,7 +737,7 @@ static bool encode_gd2_peer_state(
 {
 	zcbor_log("%s\r\n", __func__);
 
-	bool res = (((zcbor_list_start_encode(state, 69) && (((((((*input).role.len >= 0)
+	bool res = (((zcbor_list_start_encode(state, 70) && (((((((*input).role.len >= 0)
 	&& ((*input).role.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_tstr_encode(state, (&(*input).role))))
 	&& (((((*input).index <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
@@ -734,7 +747,28 @@ static bool encode_gd2_peer_state(
 	&& (((((*input).revision <= INT64_MAX)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
 	&& (zcbor_uint64_encode(state, (&(*input).revision))))
 	&& (!(*input).disk_full_present || zcbor_bool_encode(state, (&(*input).disk_full)))
-	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 69))));
+	&& (!(*input).notices_present || encode_gd2_peer_state_notices(state, (&(*input).notices)))
+	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 70))));
+
+	log_result(state, res, __func__);
+	return res;
+}
+
+static bool encode_gd2_notice(
+		zcbor_state_t *state, const struct gd2_notice *input)
+{
+	zcbor_log("%s\r\n", __func__);
+
+	bool res = (((zcbor_list_start_encode(state, 67) && (((((((*input).code.len >= 0)
+	&& ((*input).code.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
+	&& (zcbor_tstr_encode(state, (&(*input).code))))
+	&& (((((*input).peer_id.len >= 0)
+	&& ((*input).peer_id.len <= 1020)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
+	&& (zcbor_tstr_encode(state, (&(*input).peer_id))))
+	&& (((((*input).what.len >= 0)
+	&& ((*input).what.len <= 32768)) || (zcbor_error(state, ZCBOR_ERR_WRONG_RANGE), false))
+	&& (zcbor_tstr_encode(state, (&(*input).what))))
+	&& zcbor_multi_encode_minmax(0, 64, &(*input).unknown_count, (zcbor_encoder_t *)zcbor_nil_put, state, NULL, 0)) || (zcbor_list_map_end_force_encode(state), false)) && zcbor_list_end_encode(state, 67))));
 
 	log_result(state, res, __func__);
 	return res;
@@ -1403,12 +1437,24 @@ int cbor_encode_gd2_revocation(
 }
 
 
+int cbor_encode_gd2_notice(
+		uint8_t *payload, size_t payload_len,
+		const struct gd2_notice *input,
+		size_t *payload_len_out)
+{
+	zcbor_state_t states[3];
+
+	return zcbor_entry_function(payload, payload_len, (void *)input, payload_len_out, states,
+		(zcbor_decoder_t *)encode_gd2_notice, sizeof(states) / sizeof(zcbor_state_t), 1);
+}
+
+
 int cbor_encode_gd2_peer_state(
 		uint8_t *payload, size_t payload_len,
 		const struct gd2_peer_state *input,
 		size_t *payload_len_out)
 {
-	zcbor_state_t states[3];
+	zcbor_state_t states[5];
 
 	return zcbor_entry_function(payload, payload_len, (void *)input, payload_len_out, states,
 		(zcbor_decoder_t *)encode_gd2_peer_state, sizeof(states) / sizeof(zcbor_state_t), 1);

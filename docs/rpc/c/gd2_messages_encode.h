@@ -148,6 +148,12 @@ int cbor_encode_gd2_revocation(
 		size_t *payload_len_out);
 
 
+int cbor_encode_gd2_notice(
+		uint8_t *payload, size_t payload_len,
+		const struct gd2_notice *input,
+		size_t *payload_len_out);
+
+
 int cbor_encode_gd2_peer_state(
 		uint8_t *payload, size_t payload_len,
 		const struct gd2_peer_state *input,

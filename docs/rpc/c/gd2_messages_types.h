@@ -132,13 +132,10 @@ struct gd2_revocation {
 	size_t unknown_count;
 };
 
-struct gd2_peer_state {
-	struct zcbor_string role;
-	uint64_t index;
-	uint64_t term;
-	uint64_t revision;
-	bool disk_full;
-	bool disk_full_present;
+struct gd2_notice {
+	struct zcbor_string code;
+	struct zcbor_string peer_id;
+	struct zcbor_string what;
 	size_t unknown_count;
 };
 
@@ -350,6 +347,23 @@ struct gd2_command_message {
 	struct zcbor_string digest;
 	struct gd2_command_message_expect expect;
 	bool expect_present;
+	size_t unknown_count;
+};
+
+struct gd2_peer_state_notices {
+	struct gd2_notice items[64];
+	size_t items_count;
+};
+
+struct gd2_peer_state {
+	struct zcbor_string role;
+	uint64_t index;
+	uint64_t term;
+	uint64_t revision;
+	bool disk_full;
+	bool disk_full_present;
+	struct gd2_peer_state_notices notices;
+	bool notices_present;
 	size_t unknown_count;
 };
 

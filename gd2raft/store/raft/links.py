@@ -13,7 +13,10 @@ Forward = Callable[[str, bytes, float], Awaitable[bytes]]
 
 
 class Links(msgspec.Struct):
-    """What the daemon hands in. send: fire and forget. forward, forward_read: peer RPC to the leader, (peer, request, timeout_s)."""
+    """What the daemon hands in. send: fire and forget. forward, forward_read: peer RPC to the leader, (peer, request, timeout_s).
+
+    on_forgetful: a voter has lost entries of its log that it had acknowledged to us, its leader: it had and has entries up to these.
+    """
 
     send: Callable[[str, bytes], None]
     forward: Forward
@@ -21,3 +24,4 @@ class Links(msgspec.Struct):
     on_committed: Callable[[Sequence[Frame]], None] = lambda _frames: None
     on_fatal: Callable[[StorageError], None] = lambda _error: None
     on_change: Callable[[], None] = lambda: None
+    on_forgetful: Callable[[str, int, int], None] = lambda _peer, _had, _has: None

@@ -362,6 +362,7 @@ class RaftStore(Replicated):
             self._read_snapshot,
             self._install_from_leader,
             self._fail,
+            self._links.on_forgetful,
         )
         self._on_progress()
 

@@ -35,7 +35,7 @@ class Voter:
     """See the module's docstring.
 
     send(peer, bytes); on_progress() after anything may have changed; read_snapshot() -> (index, term, bytes);
-    install(Install) -> whether it was installed; on_fatal(error).
+    install(Install) -> whether it was installed; on_fatal(error); on_forgetful(peer, had, has): see Links.
     """
 
     def __init__(
@@ -48,9 +48,11 @@ class Voter:
         read_snapshot: Callable[[], Awaitable[tuple[int, int, bytes]]],
         install: Callable[[Install], Awaitable[bool]],
         on_fatal: Callable[[StorageError], None],
+        on_forgetful: Callable[[str, int, int], None],
     ) -> None:
         self.guard, self._storage, self._send, self._on_progress = guard, storage, send, on_progress
         self._read_snapshot, self._install, self._on_fatal = read_snapshot, install, on_fatal
+        self._on_forgetful = on_forgetful
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._gated: deque[Out] = deque()
@@ -160,6 +162,7 @@ class Voter:
                 one.has + 1,
                 one.had,
             )
+            self._on_forgetful(one.peer, one.had, one.has)
         if (install := self.guard.take_install()) is not None:
             self._spawn(self._take_snapshot(install))
         self._on_progress()
