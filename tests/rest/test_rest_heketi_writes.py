@@ -64,6 +64,18 @@ def test_a_peer_that_is_in_the_pool_is_adopted_once(rest: Rest) -> None:
     assert refusal(ask(rest, "POST", "/nodes", wanted))[0] == 409
 
 
+def test_the_only_peer_is_named_with_its_zone_and_is_no_node_any_more_when_it_is_deleted(rest: Rest) -> None:
+    assert rest.ask("DELETE", "/v1/peers/node2").status == 204
+    wanted = {"zone": 3, "hostnames": {"manage": ["node1"], "storage": ["node1"]}, "cluster": CLUSTER, "tags": {"rack": "r1"}}
+    for _ in range(2):
+        made = waited(rest, ask(rest, "POST", "/nodes", wanted)).json
+        assert (made["id"], made["zone"], made["tags"]) == (NODE, 3, {"rack": "r1"})
+        assert refusal(ask(rest, "DELETE", f"/clusters/{CLUSTER}"))[0] == 409
+        assert waited(rest, ask(rest, "DELETE", f"/nodes/{NODE}")).status == 204
+        assert get(rest, f"/clusters/{CLUSTER}")["nodes"] == [] and rest.api.view().peer(PEER) is not None
+        assert ask(rest, "DELETE", f"/clusters/{CLUSTER}").status == 200
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -187,6 +199,15 @@ def test_a_volume_is_made_started_grown_and_deleted(rest: Rest) -> None:
     assert get(rest, "/db/check")["totalinconsistencies"] == 0
     assert waited(rest, ask(rest, "DELETE", f"/volumes/{made['id']}")).status == 204
     assert get(rest, "/volumes") == {"volumes": []}
+
+
+def test_a_cluster_whose_flag_says_no_file_volumes_gets_none(rest: Rest) -> None:
+    equipped(rest)
+    assert ask(rest, "POST", f"/clusters/{CLUSTER}/flags", {"file": False, "block": True}).status == 200
+    status, text = refusal(ask(rest, "POST", "/volumes", {"size": 1}))
+    assert status == 500 and text.startswith(f"Failed to allocate new volume: cluster {CLUSTER} does not support file volumes"), text
+    assert ask(rest, "POST", f"/clusters/{CLUSTER}/flags", {"file": True, "block": True}).status == 200
+    assert waited(rest, ask(rest, "POST", "/volumes", {"size": 1})).json["size"] == 1
 
 
 def test_a_user_may_make_a_volume_and_wait_for_it(make_rest: Any) -> None:

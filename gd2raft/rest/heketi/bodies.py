@@ -33,6 +33,12 @@ class ClusterFlags(Body, frozen=True, kw_only=True):
     block: bool = False
 
 
+class ClusterCreate(ClusterFlags, frozen=True, kw_only=True):
+    """Without `file` there may be volumes, as heketi's documentation has it: its daemon makes a cluster of no use of that."""
+
+    file: bool = True
+
+
 class ModeRequest(Body, frozen=True, kw_only=True):
     needed = ("state",)
     state: Annotated[str, told(enum=[mode.value for mode in heketi.Mode])] = ""

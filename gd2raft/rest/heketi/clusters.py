@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from gd2raft.core import devices
 from gd2raft.core.plan import Conflict
 from gd2raft.rest.call import Call
 from gd2raft.rest.heketi import shapes
-from gd2raft.rest.heketi.bodies import ClusterFlags, parse
+from gd2raft.rest.heketi.bodies import ClusterCreate, ClusterFlags, parse
 from gd2raft.rest.heketi.maintenance import change_settings
 from gd2raft.rest.heketi.reads import check_cluster
 from gd2raft.rest.heketi.texts import json_reply
@@ -16,9 +15,9 @@ from gd2raft.rest.routes import Endpoint
 
 async def create(call: Call) -> Reply:
     """Adopt the pool: 201, however often."""
-    flags = parse(ClusterFlags, await call.body(any_type=True))
+    flags = parse(ClusterCreate, await call.body(any_type=True))
     await change_settings(call, file=flags.file, block=flags.block)
-    return json_reply(shapes.cluster(call.view(), call.api.cluster_id()), 201)
+    return json_reply(shapes.cluster(call.view(), call.api.cluster_id(), call.api.peer_id), 201)
 
 
 async def set_flags(call: Call) -> Reply:
@@ -29,11 +28,11 @@ async def set_flags(call: Call) -> Reply:
 
 
 async def delete(call: Call) -> Reply:
-    """A pool without devices and volumes forgets its flags; it stays, for it is this daemon's."""
+    """A pool without nodes forgets its flags; it stays, for it is this daemon's."""
     check_cluster(call)
     view = call.view()
-    if view.volumes() or devices.all_devices(view) or len(view.peers()) > 1:
-        raise Conflict("the cluster has nodes, devices or volumes", hint="delete them first")
+    if shapes.nodes(view):
+        raise Conflict("the cluster has nodes", hint="delete them first")
     await change_settings(call, file=True, block=False)
     return Reply()
 
@@ -49,7 +48,7 @@ def endpoints() -> list[Endpoint]:
             summary="The pool, with these flags.",
             status=201,
             reply=shapes.Cluster,
-            request=ClusterFlags,
+            request=ClusterCreate,
             errors=(422, 503),
         ),
         Endpoint(
@@ -66,7 +65,7 @@ def endpoints() -> list[Endpoint]:
             path=one,
             name="cluster-delete",
             handler=delete,
-            summary="A pool of one peer, without devices and volumes, forgets its flags.",
+            summary="A pool without nodes forgets its flags.",
             errors=(404, 409, 503),
         ),
     ]

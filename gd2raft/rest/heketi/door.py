@@ -41,6 +41,8 @@ ROOTS = frozenset(
     )
 )
 DOCUMENT = "/openapi-heketi.json"
+_SLASHES = re.compile(r"/+")
+"""A server that is given to heketi's clients with a slash at its end makes two of the first one."""
 _ID = re.compile(r"[A-Fa-f0-9]+")
 ANYONE = "anonymous"
 
@@ -71,7 +73,7 @@ class Door:
 
     @staticmethod
     def owns(raw_path: str) -> bool:
-        return raw_path.split("/", 2)[1] in ROOTS
+        return raw_path.lstrip("/").partition("/")[0] in ROOTS
 
     def start(self) -> None:
         self.queue.start()
@@ -82,14 +84,14 @@ class Door:
     async def answer(self, call: Call) -> Reply:
         """Raises CommandError, for error_reply."""
         call.user = self._authenticated(call)
-        path = call.raw_path.rstrip("/")
+        path = _SLASHES.sub("/", call.raw_path).rstrip("/")
         try:
             endpoint, call.fields = self._router.find(call.method, path)
         except NotFound:
             raise NotFound(texts.INVALID_PATH) from None
         call.endpoint = endpoint
         if path != call.raw_path:
-            return Reply(status=301, headers={"Location": path})
+            return Reply(status=301 if call.method in ("GET", "HEAD") else 308, headers={"Location": path})
         if "id" in call.fields and not _ID.fullmatch(call.fields["id"]):
             raise NotFound(texts.INVALID_PATH)
         if call.method not in ("GET", "HEAD") and endpoint.path != "/admin":

@@ -36,11 +36,11 @@ class Figures(Collector):
         view, cluster = self._api.view(), hex_of(self._api.cluster_id())
         yield GaugeMetricFamily("heketi_up", "1: the daemon answers.", value=1)
         yield GaugeMetricFamily("heketi_cluster_count", "Clusters: there is one, the pool.", value=1)
-        yield gauge("nodes_count", "Nodes of the cluster: peers.", {(cluster,): len(view.peers())}, "cluster")
+        yield gauge("nodes_count", "Nodes of the cluster: peers.", {(cluster,): len(shapes.nodes(view))}, "cluster")
         yield gauge("volumes_count", "Volumes of the cluster.", {(cluster,): len(view.volumes())}, "cluster")
         yield gauge("block_volumes_count", "Block volumes of the cluster: none.", {(cluster,): 0}, "cluster")
         peer = view.peer(self._api.peer_id)
-        host = peer.metadata.get(shapes.MANAGE) or peer.hostname if peer is not None else ""
+        host = shapes.managed(peer) or peer.hostname if peer is not None else ""
         mine = devices.of_peer(view, self._api.peer_id)
         yield gauge("device_count", "Devices of this peer.", {(cluster, host): len(mine)}, "cluster", "hostname")
         held = [(device, devices.spaces(view, device.id)) for device in mine]

@@ -25,18 +25,21 @@ TOLD_MAX = 1000
 
 
 async def dump(call: Call) -> Reply:
-    return json_reply(tables(call.view(), call.api.cluster_id()))
+    return json_reply(tables(call))
 
 
-def tables(view: model.View, cluster_id: str) -> dict[str, Any]:
+def tables(call: Call) -> dict[str, Any]:
     """The state as heketi's tables have it. Never passwords of volumes."""
+    view, cluster_id = call.view(), call.api.cluster_id()
     volumes = [shapes.volume(view, volume, cluster_id) for volume in view.volumes()]
     found = devices.all_devices(view)
     return {
-        "clusterentries": {hex_of(cluster_id): {"Info": shapes.cluster(view, cluster_id)}},
+        "clusterentries": {hex_of(cluster_id): {"Info": shapes.cluster(view, cluster_id, call.api.peer_id)}},
         "volumeentries": {volume.id: {"Info": volume} for volume in volumes},
         "brickentries": {brick.id: {"Info": brick, "State": 1} for volume in volumes for brick in volume.bricks},
-        "nodeentries": {hex_of(p.id): {"Info": {"id": hex_of(p.id), "hostname": p.hostname}, "State": "online"} for p in view.peers()},
+        "nodeentries": {
+            hex_of(p.id): {"Info": {"id": hex_of(p.id), "hostname": p.hostname}, "State": "online"} for p in shapes.nodes(view)
+        },
         "deviceentries": {each.id: {"Info": shapes.device(view, each), "NodeId": hex_of(each.peer_id)} for each in found},
         "blockvolumeentries": {},
         "dbattributeentries": {},
@@ -53,7 +56,7 @@ async def examine(call: Call) -> Reply:
     for volume in view.volumes():
         if volume.state is model.VolumeState.STARTED:
             drift += [text async for text in offline(call, view, volume)]
-    return json_reply({"heketidb": tables(view, call.api.cluster_id()), "clusters": [], "report": drift})
+    return json_reply({"heketidb": tables(call), "clusters": [], "report": drift})
 
 
 async def offline(call: Call, view: model.View, volume: model.Volume) -> AsyncIterator[str]:
@@ -72,7 +75,7 @@ async def check(call: Call) -> Reply:
     bad = Counter(kind for kind, _ in problems)
     counts = {
         "clusters": 1,
-        "nodes": len(view.peers()),
+        "nodes": len(shapes.nodes(view)),
         "devices": len(devices.all_devices(view)),
         "volumes": len(view.volumes()),
         "bricks": sum(1 for volume in view.volumes() for _ in volume.bricks()),

@@ -28,6 +28,7 @@ from gd2raft.core import devices, model
 from gd2raft.core.devices import State, hex_of
 from gd2raft.core.plan import CommandError, Failed, NotFound, Refused
 from gd2raft.core.wording import counted
+from gd2raft.rest.heketi.shapes import MANAGE
 from gd2raft.rest.heketi.work import Operate, Work
 
 EMPTY_S = 60.0
@@ -66,7 +67,11 @@ async def _joined(work: Work) -> str:
 
 
 async def node_delete(work: Work) -> str:
-    if work.view().peer(work.text("peer")) is not None:
+    """The only peer stays, for it is its own pool; without its name it is no node."""
+    peers = [peer.id for peer in work.view().peers()]
+    if peers == [work.text("peer")]:
+        await work.run("peer-edit", PeerEdit(peer=peers[0], metadata={MANAGE: ""}, state=State.ONLINE, tags={}))
+    elif work.text("peer") in peers:
         await work.run("peer-remove", PeerRemove(peer=work.text("peer")))
     return ""
 

@@ -27,7 +27,7 @@ async def list_clusters(call: Call) -> Reply:
 
 async def get_cluster(call: Call) -> Reply:
     check_cluster(call)
-    return json_reply(shapes.cluster(call.view(), call.api.cluster_id()))
+    return json_reply(shapes.cluster(call.view(), call.api.cluster_id(), call.api.peer_id))
 
 
 def check_cluster(call: Call) -> None:
@@ -36,7 +36,7 @@ def check_cluster(call: Call) -> None:
 
 
 async def list_nodes(call: Call) -> Reply:
-    return json_reply(shapes.Nodes(nodes=shapes.node_ids(call.view())))
+    return json_reply(shapes.Nodes(nodes=shapes.node_ids(call.view(), call.api.peer_id)))
 
 
 async def get_node(call: Call) -> Reply:
@@ -71,10 +71,7 @@ async def get_operations(call: Call) -> Reply:
     found, online = heketi.operations(call.view()), call.api.online()
     going = [o for o in found if o.outcome is Outcome.PENDING]
     stale = sum(1 for o in going if o.driver not in online)
-    failed = sum(1 for o in found if o.outcome is Outcome.FAILED)
-    return json_reply(
-        shapes.OperationCounts(total=len(going), in_flight=len(going) - stale, stale=stale, failed=failed, new=len(going) - stale)
-    )
+    return json_reply(shapes.OperationCounts(total=len(going), in_flight=len(going) - stale, stale=stale, new=len(going) - stale))
 
 
 async def list_pending(call: Call) -> Reply:
@@ -100,7 +97,7 @@ async def get_pending(call: Call) -> Reply:
 
 async def node_of(call: Call) -> model.Peer:
     identity = heketi.uuid_of(call.fields["id"])
-    return await found_in(call, lambda view: view.peer(identity) if identity else None)
+    return await found_in(call, lambda view: next((peer for peer in shapes.nodes(view) if peer.id == identity), None))
 
 
 async def device_of(call: Call) -> devices.Device:

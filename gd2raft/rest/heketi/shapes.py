@@ -136,12 +136,13 @@ class BlockVolumes(Shape, frozen=True, kw_only=True):
 
 
 class OperationCounts(Shape, frozen=True, kw_only=True):
-    """`stale`: whose peer is away, so that another takes them over; `failed`: of those that are remembered; `new`: not stale."""
+    """`stale`: whose peer is away, so that another takes them over; `new`: not stale. `failed`: that left something to clean up, as heketi
+    counts them: none, since commands that fail are undone."""
 
     total: int
     in_flight: int
     stale: int
-    failed: int
+    failed: int = 0
     new: int
 
 
@@ -173,15 +174,34 @@ class LogLevels(Shape, frozen=True, kw_only=True):
     loglevel: dict[str, str]
 
 
-def cluster(view: model.View, cluster_id: str) -> Cluster:
+def cluster(view: model.View, cluster_id: str, asked: str) -> Cluster:
     settings = heketi.settings(view)
     return Cluster(
-        id=hex_of(cluster_id), nodes=node_ids(view), volumes=volume_ids(view), block=settings.block, file=settings.file, blockvolumes=[]
+        id=hex_of(cluster_id),
+        nodes=node_ids(view, asked),
+        volumes=volume_ids(view),
+        block=settings.block,
+        file=settings.file,
+        blockvolumes=[],
     )
 
 
-def node_ids(view: model.View) -> list[str]:
-    return [hex_of(peer.id) for peer in view.peers()]
+def nodes(view: model.View) -> list[model.Peer]:
+    """All peers, but not the one of a new pool before a client of heketi has named it: heketi-cli passes over nodes that are there already, so
+    that one would never get the zone that its topology file says."""
+    peers = view.peers()
+    new = len(peers) == 1 and not managed(peers[0]) and not devices.all_devices(view) and not view.volumes()
+    return [] if new else list(peers)
+
+
+def managed(peer: model.Peer) -> str:
+    """The name for management that a client of heketi gave this peer; "" for none."""
+    return peer.metadata.get(MANAGE, "")
+
+
+def node_ids(view: model.View, asked: str) -> list[str]:
+    """`asked`, the peer that answers, comes last: clients that delete all nodes do it in this order, and it can't leave while others are there."""
+    return [hex_of(peer.id) for peer in sorted(nodes(view), key=lambda peer: peer.id == asked)]
 
 
 def volume_ids(view: model.View) -> list[str]:
@@ -191,7 +211,7 @@ def volume_ids(view: model.View) -> list[str]:
 def node(view: model.View, peer: model.Peer, cluster_id: str) -> Node:
     return Node(
         zone=heketi.zones({p.id: p.zone or p.id for p in view.peers()})[peer.id],
-        hostnames=Hostnames(manage=[peer.metadata.get(MANAGE, peer.hostname)], storage=[peer.hostname]),
+        hostnames=Hostnames(manage=[managed(peer) or peer.hostname], storage=[peer.hostname]),
         cluster=hex_of(cluster_id),
         tags=peer.tags,
         id=hex_of(peer.id),

@@ -45,7 +45,7 @@ class Writes:
             raise NotFound("Cluster id does not exist")
         manage, names = body.hostnames.manage[0], list(dict.fromkeys((*body.hostnames.storage, *body.hostnames.manage)))
         known = member_of(call.view(), names)
-        if known is not None and shapes.MANAGE in known.metadata:
+        if known is not None and shapes.managed(known):
             raise Conflict(f"Hostname {names[0]} is already used by node with id {hex_of(known.id)}")
         zone, metadata = str(body.zone), {shapes.MANAGE: manage}
         request = {
@@ -59,7 +59,7 @@ class Writes:
         peer = await node_of(call)
         if found := devices.of_peer(call.view(), peer.id):
             raise Conflict(f"Unable to delete node {hex_of(peer.id)} because it contains {len(found)} devices", hint="delete them first")
-        if peer.id == call.api.peer_id:
+        if peer.id == call.api.peer_id and len(call.view().peers()) > 1:
             raise Conflict("a peer can't remove itself from the pool", hint="ask another peer")
         return await self._queue.submit(call, "node-delete", {"peer": peer.id})
 
@@ -138,6 +138,12 @@ class Writes:
     async def create_volume(self, call: Call) -> Reply:
         body = parse(requests.VolumeCreateBody, await call.body(any_type=True))
         request = requests.volume_create(body, self._queue.new_uuid(call), hex_of(call.api.cluster_id()))
+        if not heketi.settings(call.view()).file:
+            raise Refused(
+                f"Failed to allocate new volume: cluster {hex_of(call.api.cluster_id())} does not support file volumes",
+                hint="set its flag file",
+                http=500,
+            )
         return await self._queue.submit(call, "volume-create", requests.as_data(request))
 
     async def expand_volume(self, call: Call) -> Reply:
@@ -177,7 +183,7 @@ class Writes:
         tags: dict[str, Any] = {"status": 200, "reply": dict[str, str], "errors": (409, 422)}
         return [
             post("/nodes", "node-add", self.add_node, requests.NodeAdd, "Let a peer join the pool, or name one that is in it."),
-            delete(node, "node-delete", self.delete_node, "Let a peer without devices leave the pool."),
+            delete(node, "node-delete", self.delete_node, "Let a peer without devices leave the pool; the only one forgets its name."),
             post(
                 f"{node}/state",
                 "node-state",
@@ -214,7 +220,7 @@ def check_offline_first(now: State, wanted: State, what: str) -> None:
 def member_of(view: model.View, names: Sequence[str]) -> model.Peer | None:
     """The peer of the pool that has one of these names."""
     for peer in view.peers():
-        if peer.metadata.get(shapes.MANAGE) in names:
+        if shapes.managed(peer) in names:
             return peer
     return next((peer for name in names for peer in view.find_peers(name)), None)
 
