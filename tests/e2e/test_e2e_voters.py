@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,24 @@ def test_a_lost_voter_is_replaced_by_a_learner_and_learns_when_it_is_back(five: 
     assert lost_id not in voters(leader)
     assert until(lambda: next(r for r in lost.status["peers"] if r["id"] == lost_id)["role"] == "learner", "it learns")
     five[0].gd2_done("cluster", "voters", "replace-after", "60")
+
+
+@pytest.mark.timeout(300)
+def test_a_peer_that_went_and_came_back_votes_only_after_it_has_stayed_for_a_while(five: Pool) -> None:
+    five[0].gd2_done("cluster", "voters", "1")
+    until(lambda: len(voters(five[0])) == 1, "one votes")
+    leader = five.leader()
+    flapper = next(p for p in five.peers if p is not leader)
+    flapper_id = flapper.id
+    flapper.kill()
+    until(lambda: not {r["id"]: r["online"] for r in leader.peers()}[flapper_id], "the leader misses it")
+    came_back = time.monotonic()
+    flapper.start().ready()
+    leader.gd2_done("cluster", "voters", "5")
+    until(lambda: len(voters(leader)) == 5, "all vote")
+    assert five.leader() is leader and time.monotonic() - came_back >= 10
+    five[0].gd2_done("cluster", "voters", "auto")
+    five.whole()
 
 
 @pytest.mark.timeout(300)
