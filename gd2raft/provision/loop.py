@@ -66,6 +66,7 @@ class Loop:
     async def make(self, part: MakeStorage) -> None:
         if mounts.is_mounted(part.mount):
             return
+        await asyncio.to_thread(check_mark, part.device_path, part.device)
         await self.unmake(part)
         draft = f"{lines.image(part)}.new"
         await asyncio.to_thread(make_sparse, draft, part.size)
@@ -82,6 +83,7 @@ class Loop:
 
     async def unmake(self, part: MakeStorage) -> None:
         await mounts.unmount(part.mount)
+        await asyncio.to_thread(check_mark, part.device_path, part.device)
         await asyncio.to_thread(remove, lines.image(part))
 
     async def undo_make(self, part: MakeStorage) -> None:
@@ -162,6 +164,20 @@ def read_mark(folder: str) -> Mark | None:
         return None
     except (OSError, msgspec.MsgspecError) as error:
         raise UnreadableMark(f"{folder}/{MARK} can't be read: {error}", hint="remove it if no device uses this folder") from error
+
+
+def check_mark(folder: str, device: str) -> None:
+    """Raises DeviceAway when the device's disk isn't mounted at its folder, or another one is: what is made there is lost with the next mount, and what
+    should be removed is not there but on the disk that is away."""
+    try:
+        mark = read_mark(folder)
+    except UnreadableMark as error:
+        raise DeviceAway(str(error), hint="is the device's disk mounted there, and well?") from error
+    if mark is None or mark.device != device:
+        raise DeviceAway(
+            f"folder {folder} is not that of device {device}: {f'it is that of {mark.device}' if mark else 'it has no mark'}",
+            hint="is the device's disk mounted there? When it is lost: gd2 device remove DEVICE force",
+        )
 
 
 def write_mark(folder: str, mark: Mark) -> None:

@@ -18,7 +18,7 @@ from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, 
 from gd2raft.core.devices import Device
 from gd2raft.core.model import BrickClaim
 from gd2raft.provision import lines, mounts
-from gd2raft.provision.loop import MARK, Loop, make_sparse
+from gd2raft.provision.loop import MARK, Loop, Mark, make_sparse, write_mark
 from gd2raft.provision.lvm import Lvm, check_disk, facts_of
 from gd2raft.provision.run import DeviceAway, NotInstalled, ProvisionFailed, run
 from gd2raft.steps import storage_steps
@@ -240,6 +240,7 @@ def test_a_brick_that_could_not_be_made_on_a_read_only_or_broken_disk_is_undone_
     subprocess.run(lines.mkfs(str(image), arbiter=False), check=True)
     subprocess.run(["mount", "-o", "loop", image, folder], check=True)
     try:
+        write_mark(str(folder), Mark(DEVICE, "p1"))
         subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
         with pytest.raises(ProvisionFailed, match=r"can't be made: Read-only"):
             asyncio.run(loop(folder).make(brick))
@@ -253,9 +254,25 @@ def test_a_brick_that_could_not_be_made_on_a_read_only_or_broken_disk_is_undone_
         subprocess.run(["umount", folder], check=True)
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize("found", [None, "e" * 32], ids=["no disk", "another disk"])
+def test_where_the_devices_disk_is_away_or_another_one_is_mounted_nothing_is_made_or_removed(folder: Path, found: str | None) -> None:
+    """What would be made is lost when the right disk is mounted again; what was to be removed counted as removed."""
+    brick, others = part(folder), folder / f"{BRICK}.img"
+    if found is not None:
+        write_mark(str(folder), Mark(found, "p1"))
+    others.write_text("of another device")
+    for work in (loop(folder).make(brick), loop(folder).unmake(brick), loop(folder).undo_make(brick)):
+        with pytest.raises(DeviceAway, match=f"folder {folder} is not that of device {DEVICE}") as caught:
+            asyncio.run(work)
+        assert "disk mounted" in caught.value.hint
+    assert others.read_text() == "of another device" and not list(folder.glob("*.new")) and not Path(brick.mount).exists()
+
+
 @pytest.mark.real
 def test_a_brick_in_a_file_is_made_mounted_again_and_taken_away(folder: Path) -> None:
     brick = part(folder)
+    set_up(folder, size=GIB)
 
     async def life() -> None:
         work = loop(folder)
@@ -273,7 +290,7 @@ def test_a_brick_in_a_file_is_made_mounted_again_and_taken_away(folder: Path) ->
         assert mounts.is_mounted(brick.mount) and (folder / f"{BRICK}.img").exists(), "what is in use stays whole"
         await work.unmake(brick)
         await work.unmake(brick)
-        assert not list(folder.iterdir()) and not os.path.exists(brick.mount)
+        assert [path.name for path in folder.iterdir()] == [MARK] and not os.path.exists(brick.mount)
         with pytest.raises(ProvisionFailed, match="is not there"):
             await work.mount(brick)
 
