@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from gd2raft.api import DaemonApi
 from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
 from gd2raft.config import Config, ConfigError, read_secret, split_address
-from gd2raft.core import jobs, model
+from gd2raft.core import heketi, jobs, model
+from gd2raft.core.changes import Changes
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import BadExtension
@@ -430,27 +431,32 @@ class Daemon:
             put = Put(jobs.result_key(job.id, self.identity.peer_id), model.dump(progress))
             await store.commit(Commit((Expect(key, item.modified),), (put,)), timeout_s=10.0)
 
-    def on_events(self, events: Sequence[Event] | None) -> None:
+    def on_changes(self, changes: Changes | None) -> None:
         """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
-        self.caretaker.on_events(events)
-        self.storage.on_events(events)
-        self.evacuation.on_events(events)
-        self.rest.on_events(events)
-        if events is None or any(e.key == model.peer_key(self.identity.peer_id) for e in events):
+        listeners: list[tuple[Callable[[Sequence[Event] | None], None], tuple[str, ...]]] = [
+            (self.caretaker.on_events, (model.LEFTOVERS, model.TRANSACTIONS)),
+            (self.storage.on_events, (model.DEVICES, model.SPACES)),
+            (self.evacuation.on_events, (model.DEVICES, model.SPACES)),
+            (self.rest.on_events, (heketi.OPERATIONS,)),
+            (self.hooks.on_events, (model.RESULTS,)),
+        ]
+        for listen, about in listeners:
+            events = None if changes is None else changes.under(*about)
+            if events is None or events:
+                listen(events)
+        if changes is None or any(e.key == model.peer_key(self.identity.peer_id) for e in changes.under(model.PEERS)):
             self.mover.poke()
-        if events is not None:
-            self.hooks.on_events(events)
-        names = None if events is None else self._volumes_in(events)
+        names = None if changes is None else self._volumes_in(changes)
         if names is None or names:
             self.gluster.changed(names)
             self.volfiles.changed(names)
 
-    def _volumes_in(self, events: Sequence[Event]) -> set[str] | None:
-        """The volumes that these events are about; None: it may be any."""
-        if any(e.key == model.GLOBAL_OPTIONS or e.key.startswith(model.PEERS) for e in events):
+    def _volumes_in(self, changes: Changes) -> set[str] | None:
+        """The volumes that these changes are about; None: it may be any."""
+        if changes.under(model.GLOBAL_OPTIONS, model.PEERS):
             return None
-        names = {e.key[len(model.VOLUMES) :] for e in events if e.key.startswith(model.VOLUMES)}
-        changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in events if e.key.startswith(jobs.JOBS))
+        names = {e.key[len(model.VOLUMES) :] for e in changes.under(model.VOLUMES)}
+        changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in changes.under(jobs.JOBS))
         return names | {job.volume for job in changed if job is not None}
 
     async def asked(self, name: str, ask: str, arguments: Mapping[str, Any]) -> Answered:

@@ -139,9 +139,9 @@ class Hooks:
     async def before(self, hook: Hook) -> None:
         await self._run(hook, "pre", BEFORE_SCRIPT_S, BEFORE_ALL_S)
 
-    def on_events(self, events: Sequence[Event]) -> None:
-        """What ended well just now. Not what an old state catches up with: that was for then."""
-        for event in events:
+    def on_events(self, events: Sequence[Event] | None) -> None:
+        """What ended well just now. Not what an old state catches up with (nor None, anything may have changed): that was for then."""
+        for event in events or ():
             if event.key.startswith(model.RESULTS) and event.value is not None and self._current():
                 hook = msgspec.json.decode(event.value, type=_Answer).hook
                 if hook is not None and self._peer_id() in hook.peers:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -17,7 +17,8 @@ import structlog
 from gd2raft import services
 from gd2raft.commands.registry import commands
 from gd2raft.core import model
-from gd2raft.core.kv import Commit, Event, Expect, Put
+from gd2raft.core.changes import Changes
+from gd2raft.core.kv import Commit, Expect, Put
 from gd2raft.core.liveness import LOST_GRACE_S
 from gd2raft.core.membership import Candidate, VotersWished, upstreams
 from gd2raft.engine.calls import CommandCall, Done, RunStep
@@ -59,7 +60,7 @@ class Surroundings(Protocol):
 
     async def forward_command(self, leader: str, call: CommandCall, timeout_s: float) -> Done: ...
 
-    def on_events(self, events: Sequence[Event] | None) -> None: ...
+    def on_changes(self, changes: Changes | None) -> None: ...
 
     def seen_in_pool(self, index: int) -> None: ...
 
@@ -176,7 +177,7 @@ class Member:
     async def _watch_state(self) -> None:
         """Tell the daemon what changed, and notice when this peer is in the pool, or isn't any more."""
         watch = self.store.watch("", self.store.revision)
-        self._around.on_events(None)
+        self._around.on_changes(None)
         self._note_membership()
         while True:
             try:
@@ -184,18 +185,19 @@ class Member:
             except StoreError:  # compacted: too much at once
                 watch.close()
                 watch = self.store.watch("", self.store.revision)
-                self._around.on_events(None)
+                self._around.on_changes(None)
                 self._note_membership()
                 self.follower.poke()
                 self.autopilot.poke()
                 self._lead_wake.set()
                 continue
-            self._around.on_events(events)
-            if self._lead_rests and any(e.key.startswith(model.TRANSACTIONS) for e in events):
+            changes = Changes(events)
+            self._around.on_changes(changes)
+            if self._lead_rests and changes.under(model.TRANSACTIONS):
                 self._lead_wake.set()
-            if any(e.key == model.CLUSTER for e in events):
+            if changes.under(model.CLUSTER):
                 self.autopilot.poke()
-            if changed := {e.key[len(model.PEERS) :] for e in events if e.key.startswith(model.PEERS)}:
+            if changed := {e.key[len(model.PEERS) :] for e in changes.under(model.PEERS)}:
                 for peer_id in changed & self._known_since.keys():
                     self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
                 self._note_membership()
@@ -207,7 +209,7 @@ class Member:
             try:
                 await self.store.linearizable(timeout_s=5.0)
                 self.current.set()
-                self._around.on_events(None)
+                self._around.on_changes(None)
             except StoreError:
                 await asyncio.sleep(CURRENT_RETRY_S)
         while True:
@@ -417,6 +419,9 @@ class Member:
     def last_applied(self) -> tuple[int, int]:
         return self.store.last_applied
 
+    def take_frames(self, frames: Sequence[services.FrameMessage]) -> bool:
+        return self.log.take_frames([Frame(f.command, f.index, f.term) for f in frames])
+
     async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None:
         await self.log.accept_frames([Frame(f.command, f.index, f.term) for f in frames])
 
@@ -493,6 +498,3 @@ class Member:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-OnEvents = Callable[[Sequence[Event] | None], None]

@@ -244,7 +244,7 @@ class KeyValueState:
             session.acked = max(session.acked, oldest)
 
     def _commit(self, commit: Commit) -> tuple[Result, Sequence[Event]]:
-        moved = tuple(e.key for e in commit.expect if self._modified(e.key) != e.modified)
+        moved = tuple([e.key for e in commit.expect if self._modified(e.key) != e.modified])
         if moved:
             return Result("conflict", self.revision, moved), ()
         self.revision += 1
@@ -259,8 +259,8 @@ class KeyValueState:
         return Result("done", self.revision), events
 
     def _modified(self, key: str) -> int:
-        item = self._items.get(key)
-        return item.modified if item else ABSENT
+        item = self._items.by_key.get(key)
+        return item.modified if item is not None else ABSENT
 
     # snapshots
 

@@ -142,9 +142,10 @@ class Feed:
         if not live or not frames:
             return
         self._gathered += frames
+        now = self._now()
+        rate = self._rate.note(now)  # also of what is gathered: else ten would go out at once after each pause
         if self._timer is None:
-            now = self._now()
-            if self._rate.note(now) <= RATE_FREE or now < self._hurry_until:
+            if rate <= RATE_FREE or now < self._hurry_until:
                 self._publish_gathered()
             else:
                 pause_s = min(PAUSE_MAX_S, max(live * PAUSE_EACH_S, len(self._online()) * PAUSE_OF_POOL_S))

@@ -18,6 +18,9 @@ class NoLog:
     def frames_after(self, index: int, bytes_max: int) -> None:
         return None
 
+    def take_frames(self, frames: Sequence[object]) -> bool:
+        raise StoreError(WHY)
+
     async def accept_frames(self, frames: Sequence[object]) -> None:
         raise StoreError(WHY)
 

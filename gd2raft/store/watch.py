@@ -104,7 +104,10 @@ class History:
 
 
 def _size(events: Sequence[Event]) -> int:
-    return sum(len(event.key) + len(event.value or b"") + 64 for event in events)
+    size = 64 * len(events)
+    for event in events:
+        size += len(event.key) + len(event.value or b"")
+    return size
 
 
 class HistoryWatch:

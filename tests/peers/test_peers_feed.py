@@ -106,6 +106,23 @@ async def test_many_changes_in_a_second_go_out_together_and_none_is_lost_or_doub
 
 
 @with_feed
+async def test_after_a_pause_the_next_are_gathered_too_as_long_as_many_come(feed: Feed, source: Source, online: set[str]) -> None:
+    """In a pool of a thousand the pause is a second: counting only what went out, ten would go out one by one after each."""
+    clock = 100.0
+    feed._now = lambda: clock  # type: ignore[method-assign]
+    (line,) = await live(feed, "a")
+    for number in range(60):  # 50 a second
+        clock = 100.0 + number / 50
+        feed.publish(source.add())
+    assert len(line.frames) == RATE_FREE
+    feed._publish_gathered()  # the pause is over
+    for number in range(60, 65):
+        clock = 100.0 + number / 50
+        feed.publish(source.add())
+    assert [len(frames) for frames in line.frames] == [1] * RATE_FREE + [60 - RATE_FREE]
+
+
+@with_feed
 async def test_who_is_in_a_hurry_gets_what_was_gathered_and_the_next_at_once(feed: Feed, source: Source, online: set[str]) -> None:
     (line,) = await live(feed, "a")
     for _ in range(RATE_FREE + 5):

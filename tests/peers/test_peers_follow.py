@@ -45,6 +45,8 @@ class Peer:
 
     def __init__(self, *candidates: str) -> None:
         self.wanted = candidates
+        self.at_once = self.breaks = False  # what the store does with frames
+        self.offered = self.accepted = 0
         self.lines: list[Line] = []
         self.states: list[services.PoolState] = []
         self.follower = Follower(self, self, self.dial, self.fetch, chance=random.Random(1))
@@ -56,7 +58,16 @@ class Peer:
     async def fetch(self, connection: object) -> None:
         raise AssertionError("no snapshot is needed")
 
-    async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None: ...
+    def take_frames(self, frames: Sequence[services.FrameMessage]) -> bool:
+        self.offered += len(frames)
+        if self.breaks:
+            raise ValueError("the feed skips")
+        return self.at_once
+
+    async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None:
+        self.accepted += len(frames)
+        if self.breaks:
+            raise ValueError("the feed skips")
 
     def leads(self) -> bool:
         return False
@@ -168,6 +179,54 @@ def test_frames_that_the_store_did_not_take_are_asked_for_again() -> None:
         peer.follower.on_frames(peer.lines[-1], services.Frames([services.FrameMessage(b"", 1, 1)]))
         await asyncio.sleep(0.5)
         assert len(peer.lines) == count, "what was taken is not asked for again"
+
+    scene(body, "v1")
+
+
+def frames_of(*numbers: int) -> services.Frames:
+    return services.Frames([services.FrameMessage(b"", n, 1) for n in numbers])
+
+
+def test_frames_that_the_store_takes_at_once_do_not_wait_for_the_task() -> None:
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("v1", 1)
+        await until(lambda: line.leases == 1 and peer.follower._patience is not None)
+        peer.follower.on_frames(line, frames_of(1, 2))
+        assert (peer.offered, peer.accepted) == (2, 0)
+        await asyncio.sleep(0.05)
+        assert peer.accepted == 2, "what has to be waited for goes the long way"
+        peer.last_applied, peer.at_once = (2, 1), True
+        await until(lambda: peer.follower._patience is not None)
+        peer.follower.on_frames(line, frames_of(3))
+        peer.follower.on_frames(line, frames_of(4))
+        peer.last_applied = (4, 1)
+        await asyncio.sleep(0.5)
+        assert (peer.offered, peer.accepted, len(peer.lines)) == (4, 2, 1)
+
+    scene(body, "v1")
+
+
+def test_frames_that_come_behind_waiting_ones_wait_too() -> None:
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("v1", 1)
+        await until(lambda: peer.follower._patience is not None)
+        peer.follower.on_frames(line, frames_of(1))  # not at once
+        peer.at_once = True
+        peer.follower.on_frames(line, frames_of(2))
+        assert peer.offered == 1, "the second overtook the first"
+        await until(lambda: peer.accepted == 2)
+
+    scene(body, "v1")
+
+
+def test_an_upstream_whose_frames_make_no_sense_is_left() -> None:
+    async def body(peer: Peer) -> None:
+        line = await peer.follows("v1", 1)
+        await until(lambda: peer.follower._patience is not None)
+        peer.breaks = True
+        peer.follower.on_frames(line, frames_of(5))
+        await peer.follows("v1", 2)
+        assert line.closed
 
     scene(body, "v1")
 

@@ -113,7 +113,7 @@ class Pool:
         frames = source.frames_after(store.last_applied[0], 256 * 1024)
         if frames is None:
             await store.install_snapshot(*await source.snapshot_for_learner())
-        elif frames:
+        elif frames and not store.take_frames(frames):  # as follow.py does it
             await store.accept_frames(frames)
 
     def isolate(self, name: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from gd2raft.core.kv import ABSENT, Commit, Expect, KeyValueState, Put
@@ -21,7 +21,7 @@ from gd2raft.store.raft.client import StoreFull
 from gd2raft.store.raft.disk import DiskFull
 from gd2raft.store.raft.errors import StorageError
 from gd2raft.store.raft.log import OPERATIONS
-from gd2raft.store.raft.node import RaftStore
+from gd2raft.store.raft.node import Frame, RaftStore
 from tests.store.linearizability import check
 from tests.store.simfaults import Faults
 from tests.store.simworld import POOL, Peer, Write
@@ -134,7 +134,13 @@ class Sim(Faults):
         if frames is None:
             await self.as_of(peer, self._feed_snapshot(upstream, store))
         elif frames:
-            await self.as_of(peer, store.accept_frames(frames))
+            await self.as_of(peer, self._give(store, frames))
+
+    @staticmethod
+    async def _give(store: RaftStore, frames: Sequence[Frame]) -> None:
+        """As follow.py does it."""
+        if not store.take_frames(frames):
+            await store.accept_frames(frames)
 
     async def _feed_snapshot(self, upstream: RaftStore, store: RaftStore) -> None:
         try:

@@ -198,16 +198,38 @@ class Replicated:
     async def accept_frames(self, frames: Sequence[Frame]) -> None:
         """Learner: take over committed frames and apply them. Raises ValueError on a gap, Diverged when they contradict ours."""
         async with self._lock:
-            if self.is_voter or self._storage is None or self._failed is not None:
+            storage = self._learns_into()
+            if storage is None:
                 return
-            log = self._storage.log
-            for frame in frames:
-                self._accept(log, frame)
-            self._storage.kick()
-            await self._storage.written()
-            if not self.is_voter and frames:
-                self._apply_until(min(frames[-1].index, log.last_index))
+            self._append_frames(storage, frames)
+            await storage.written()
+            self._apply_frames(storage, frames)
         self._follow_mode()
+
+    def take_frames(self, frames: Sequence[Frame]) -> bool:
+        """The same without waiting. False: it has to be waited for, give them to accept_frames (which knows what was done of it). Raises as that."""
+        storage = self._learns_into()
+        if storage is None or self._lock.locked():
+            return False
+        self._append_frames(storage, frames)
+        if not storage.wrote_all:
+            return False
+        self._apply_frames(storage, frames)
+        self._follow_mode()
+        return True
+
+    def _learns_into(self) -> Storage | None:
+        """None when frames are not for this peer (now)."""
+        return None if self.is_voter or self._failed is not None else self._storage
+
+    def _append_frames(self, storage: Storage, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            self._accept(storage.log, frame)
+        storage.kick()
+
+    def _apply_frames(self, storage: Storage, frames: Sequence[Frame]) -> None:
+        if not self.is_voter and frames:
+            self._apply_until(min(frames[-1].index, storage.log.last_index))
 
     def _accept(self, log: Log, frame: Frame) -> None:
         if frame.index <= max(self._replica.applied[0], log.base_index) or log.term_at(frame.index) == frame.term:

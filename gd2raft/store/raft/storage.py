@@ -144,6 +144,11 @@ class Storage:
         """Wait until every change so far is durable. Raises StorageError."""
         await self._wait(self.log.change_number)
 
+    @property
+    def wrote_all(self) -> bool:
+        """Whether every change so far is in the file, durable or not."""
+        return self.failed is None and self._written >= self.log.change_number
+
     async def written(self) -> None:
         """Wait until every change so far is in the file, durable or not. Raises StorageError."""
         number = self.log.change_number

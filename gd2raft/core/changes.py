@@ -1,0 +1,34 @@
+"""What changed in the state at once, sorted by what it is about: a peer among a thousand looks at each event once, not once for each that listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gd2raft.core.kv import Event
+
+
+class Changes:
+    """
+    >>> changes = Changes([Event(7, "volumes/one", b"x"), Event(7, "txn/1", None), Event(8, "options/global", b"y")])
+    >>> [event.key for event in changes.under("volumes/", "options/global")]
+    ['volumes/one', 'options/global']
+    >>> changes.under("options/groups/"), bool(changes.under("txn/"))
+    ([], True)
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events = events
+        self._by_kind: dict[str, list[Event]] = {}
+        for event in events:
+            kind = event.key.partition("/")[0]
+            if kind in self._by_kind:
+                self._by_kind[kind].append(event)
+            else:
+                self._by_kind[kind] = [event]
+
+    def under(self, *prefixes: str) -> list[Event]:
+        """Those whose key begins with one of these (each at least the whole first part of a key), in the order of the changes."""
+        there = [events for prefix in prefixes if (events := self._by_kind.get(prefix.partition("/")[0]))]
+        if not there:
+            return []
+        return [event for event in (there[0] if len(there) == 1 else self._events) if event.key.startswith(prefixes)]
