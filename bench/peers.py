@@ -214,6 +214,7 @@ class Experiments(Pool):
         self.everybody_current(30)
         connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
         lasts, cpu = [], []
+        time.sleep(1.0)  # making the volume were more than one change a second
         for number in range(CHANGES):
             used = self.crowd.cpu_s([leader])
             revision = self.change(connection, leader, str(number))
