@@ -25,7 +25,7 @@ from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
 from gd2raft.config import Config, ConfigError, read_secret, split_address
 from gd2raft.core import heketi, jobs, model
-from gd2raft.core.changes import Changes
+from gd2raft.core.changes import Changes, volumes_in
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import BadExtension
@@ -446,18 +446,10 @@ class Daemon:
                 listen(events)
         if changes is None or any(e.key == model.peer_key(self.identity.peer_id) for e in changes.under(model.PEERS)):
             self.mover.poke()
-        names = None if changes is None else self._volumes_in(changes)
+        names = None if changes is None else volumes_in(changes, self.view())
         if names is None or names:
             self.gluster.changed(names)
             self.volfiles.changed(names)
-
-    def _volumes_in(self, changes: Changes) -> set[str] | None:
-        """The volumes that these changes are about; None: it may be any."""
-        if changes.under(model.GLOBAL_OPTIONS, model.PEERS):
-            return None
-        names = {e.key[len(model.VOLUMES) :] for e in changes.under(model.VOLUMES)}
-        changed = (jobs.find(self.view(), e.key[len(jobs.JOBS) :]) for e in changes.under(jobs.JOBS))
-        return names | {job.volume for job in changed if job is not None}
 
     async def asked(self, name: str, ask: str, arguments: Mapping[str, Any]) -> Answered:
         """Answer an ask about a volume on this peer."""

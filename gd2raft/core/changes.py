@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gd2raft.core import jobs, model
 from gd2raft.core.kv import Event
 
 
@@ -32,3 +33,12 @@ class Changes:
         if not there:
             return []
         return [event for event in (there[0] if len(there) == 1 else self._events) if event.key.startswith(prefixes)]
+
+
+def volumes_in(changes: Changes, view: model.View) -> set[str] | None:
+    """The volumes that these changes are about; None: it may be any."""
+    if changes.under(model.GLOBAL_OPTIONS, model.PEERS):
+        return None
+    names = {e.key[len(model.VOLUMES) :] for e in changes.under(model.VOLUMES)}
+    changed = (jobs.find(view, e.key[len(jobs.JOBS) :]) for e in changes.under(jobs.JOBS))
+    return names | {job.volume for job in changed if job is not None}
