@@ -19,14 +19,17 @@ from typing import NamedTuple
 
 from bench import arguments, ours, report
 from bench.namespaces import Rig, RigError, why_not
-from bench.ours import Inside, Peer
+from bench.ours import Inside, Peer, RestFailed
 from bench.sides import NotDone, wait_for
 
 HERE = Path(__file__).parent
 DOCUMENTS = {"v1": ("/openapi.json", "gd2"), "heketi": ("/openapi-heketi.json", "admin")}
 """Name -> path, and who the tokens say asks."""
-READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift && exec "$@"'
+PARENT = "/var/tmp"
+"""Of the folder: /tmp is another one for the daemon, since bricks write there."""
+READ_ONLY = 'mount --bind "$1" "$1" && mount -t tmpfs tmpfs /tmp && mount -o remount,bind,ro / && shift && exec "$@"'
 RUN_S = 3600.0
+DEVICE_BYTES, VOLUME_BYTES = 8 << 30, 1 << 30
 SHOWN_CHARS_MAX = 20_000
 
 
@@ -46,10 +49,10 @@ def main(words: list[str]) -> int:
     if reason := why_not() or ours.why_not():
         print(f"bench openapi: can't run: {reason}", file=sys.stderr)
         return 2
-    folder = Path(tempfile.mkdtemp(prefix="bench-openapi-"))
+    folder = Path(tempfile.mkdtemp(prefix="bench-openapi-", dir=PARENT))
     try:
         found = check(options, folder)
-    except (NotDone, RigError, OSError) as error:
+    except (NotDone, RigError, RestFailed, OSError) as error:
         print(f"bench openapi: {type(error).__name__}: {error}\n  what is left: {folder}", file=sys.stderr)
         return 1
     shutil.rmtree(folder, ignore_errors=True)
@@ -92,10 +95,25 @@ def check(options: argparse.Namespace, folder: Path) -> list[Found]:
         command: list[str | Path] = ["bash", "-c", READ_ONLY, "bash", peer.host.folder, program, "--config", config]
         peer.launch(["unshare", "--mount", "--propagation", "private", *command])
         wait_for(f"{ours.PROGRAM} answers /ping", peer.ping, every=0.1)
+        fill(peer)
         found = [of_document(options, peer, name) for name in DOCUMENTS if options.only in (None, name)]
         wait_for(f"{ours.PROGRAM} still answers", peer.ping, every=0.1)
         peer.close()
     return found
+
+
+def fill(peer: Peer) -> None:
+    """A device, and three volumes: `placed` on it and started, `named` of a folder and started, `idle` that isn't started."""
+    device, folders = peer.folder / "disk", [peer.folder / name for name in ("b1", "b2", "b3")]
+    for folder in (device, *folders):
+        folder.mkdir()
+    peer.call("POST", "/v1/devices/" + peer.id, {"device": str(device), "provisioner": "loop", "size": DEVICE_BYTES})
+    peer.call("POST", "/v1/volumes", {"name": "placed", "size": VOLUME_BYTES})
+    for name, used in (("named", folders[:1]), ("idle", folders[1:])):
+        bricks = [f"{peer.host.address}:{folder}" for folder in used]
+        peer.call("POST", "/v1/volumes", {"name": name, "bricks": bricks, "force": True})
+    for name in ("placed", "named"):
+        peer.call("POST", f"/v1/volumes/{name}/start")
 
 
 def of_document(options: argparse.Namespace, peer: Peer, name: str) -> Found:

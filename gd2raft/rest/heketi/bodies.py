@@ -33,10 +33,11 @@ class ClusterFlags(Body, frozen=True, kw_only=True):
     block: bool = False
 
 
-class ClusterCreate(ClusterFlags, frozen=True, kw_only=True):
+class ClusterCreate(Body, frozen=True, kw_only=True):
     """Without `file` there may be volumes, as heketi's documentation has it: its daemon makes a cluster of no use of that."""
 
     file: bool = True
+    block: bool = False
 
 
 class ModeRequest(Body, frozen=True, kw_only=True):
