@@ -76,7 +76,7 @@ class Book:
 
     def strange(self, answer: Answer) -> None:
         with self._lock:
-            self.odd[f"{answer.status} {json.dumps(answer.body)[:300]}"] += 1
+            self.odd[kind_of(answer)] += 1
 
     def saw(self, read: LocalRead) -> None:
         with self._lock:
@@ -89,6 +89,20 @@ class Book:
     def history(self) -> list[Operation]:
         with self._lock:
             return self._recorder.history()
+
+
+def kind_of(answer: Answer) -> str:
+    """Status and code, so that answers are counted together that differ in a name or a request id; a 5xx with its words, since they say what broke.
+
+    >>> kind_of(Answer(404, {}, {"errors": [{"message": "volume r1 does not exist", "fields": {"code": "volume-not-found"}}]}))
+    '404 volume-not-found'
+    """
+    try:
+        (error,) = answer.body["errors"]
+        code, message = str(error["fields"]["code"]), str(error["message"])
+    except (TypeError, KeyError, ValueError):
+        code, message = "", json.dumps(answer.body)
+    return f"{answer.status} {code}".strip() + (f": {message[:200]}" if answer.status >= 500 or not code else "")
 
 
 def register_name(generation: int, number: int) -> str:

@@ -198,3 +198,6 @@ BUGS: dict[str, Callable[[], Any]] = {
         answer_before_applied_here,
     )
 }
+
+RARE = {"count_acknowledgements_of_old_terms"}
+"""The simulator meets it once in some 700 seeds (267): too rarely for what must be found within 200. test_guard.py plants it into its scene."""

@@ -16,6 +16,7 @@ from gd2raft.store.raft.errors import BadMessage
 from gd2raft.store.raft.guard import Guard
 from gd2raft.store.raft.log import OPERATIONS, Config, Entry, HardState, Log, command
 from gd2raft.store.raft.settings import Settings
+from tests.store import planted
 
 pytestmark = pytest.mark.fast
 
@@ -152,6 +153,12 @@ def test_d3_an_acknowledgement_of_an_older_leadership_counts_for_nothing() -> No
     assert scene.guard.commit_index < index
     scene.say("b", m.AppendReply(scene.guard.term, 1, index, 0))
     assert scene.guard.commit_index == index
+
+
+def test_d3_is_seen_when_it_is_planted() -> None:
+    """The simulator meets this one too rarely."""
+    with planted.BUGS["count_acknowledgements_of_old_terms"](), pytest.raises(AssertionError):
+        test_d3_an_acknowledgement_of_an_older_leadership_counts_for_nothing()
 
 
 def test_an_acknowledgement_leaves_only_when_the_entries_are_on_the_disk() -> None:

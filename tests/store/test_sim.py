@@ -109,11 +109,13 @@ FOUND = (
     "apply_twice",
     "answer_before_applied_here",
     "deadline_from_arrival",
+    "two_votes",
+    "two_changes_at_once",
 )
-"""Planted bugs that one of SEEDS_MAX seeds must find. `./dev bench sim` shows after how many, and the rarer ones; test_guard.py has a scene for each."""
+"""Planted bugs that one of SEEDS_MAX seeds must find. `./dev bench sim` shows after how many; test_guard.py has a scene for each."""
 
 SEEDS_MAX = 200
-FIRST = {"stale_read": 30}
+FIRST = {"stale_read": 30, "two_votes": 5, "two_changes_at_once": 50}
 """Where the search begins, to find it soon (the bench begins at 0)."""
 
 
