@@ -74,7 +74,7 @@ def name_of_asked(cluster: dict[str, Any]) -> str:
 
 def transaction_findings(transactions: list[dict[str, Any]]) -> list[Finding]:
     found = [Finding("TRANSACTION_STUCK", f"{t['command']} ({t['id']})") for t in transactions if t["phase"] == "stuck"]
-    left = sorted({(u["peer"], t["command"]) for t in transactions for u in t["left-undone"]})
+    left = sorted({(u.get("host") or u["peer"], t["command"]) for t in transactions for u in t["left-undone"]})
     return [*found, *(Finding("UNDO_LEFT", f"{command} on peer {peer}") for peer, command in left)]
 
 

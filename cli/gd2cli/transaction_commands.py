@@ -42,6 +42,14 @@ def abort(session: Session, words: Parsed) -> None:
     end(session, words.name(0))
 
 
+def forget(session: Session, words: Parsed) -> None:
+    found = session.get("transactions", words.name(0)).data
+    left = "; ".join(f"{host(u)}: {clean(u.get('meaning') or u['step'])}" for u in found["left-undone"])
+    session.confirm(f"Nobody tries to undo this any more, it stays as it is: {left or 'nothing is left'}.")
+    answer = session.write("POST", "transactions", words.name(0), "forget")
+    session.show(answer, lambda _: f"transaction forget: {words.name(0)}: success")
+
+
 def end(session: Session, identity: str) -> None:
     """Wait until it has ended or is stuck (again), and show that."""
     deadline = time.monotonic() + (session.settings.timeout_s or WAIT_S)
@@ -78,10 +86,11 @@ def info_text(found: dict[str, Any], paint: Paint) -> str:
         *(f"{label}{clean(text)}" for label, text in labelled(found) if text),
     ]
     for problem in found["problems"]:
-        lines += [f"  {clean(problem['step'])} on {clean(problem['peer'])}: {clean(problem['error'])}"]
+        lines += [f"  {clean(problem['step'])} on {host(problem)}: {clean(problem['error'])}"]
     if found["left-undone"]:
         lines += ["Still to be undone, by the peer itself when it is back:"]
-        lines += [f"  {clean(u['step'])} on {clean(u['peer'])}: {clean(u['error'])}" for u in found["left-undone"]]
+        lines += [f"  {host(u)}: {clean(u.get('meaning') or u['step'])} ({clean(u['error'])})" for u in found["left-undone"]]
+        lines += [f"If that can never be (its disk is gone): gd2 transaction forget {clean(found['id'])}"]
     if found["phase"] == "stuck":
         lines += [
             "What to do: mend that peer, then gd2 transaction resume; or gd2 transaction abort, which frees the locks and leaves the undo to the peer"
@@ -106,8 +115,13 @@ def trouble(found: dict[str, Any]) -> str:
     if found["problems"]:
         return str(found["problems"][0]["error"])
     if found["left-undone"]:
-        return "to be undone by " + ", ".join(sorted({u["peer"] for u in found["left-undone"]}))
+        return "to be undone by " + ", ".join(sorted({host(u) for u in found["left-undone"]}))
     return str(found["error"])
+
+
+def host(place: dict[str, Any]) -> str:
+    """The peer's name, its id when it is not known."""
+    return clean(place.get("host") or place["peer"])
 
 
 def age(started: float) -> str:
@@ -125,5 +139,10 @@ COMMANDS = {
         "Stop waiting for a command's dead peers: free its locks. What can't be undone now is written down for its peer, "
         "which does it when it returns. A command that is committed already stays committed.",
         abort,
+    ),
+    "forget": Spec(
+        Grammar("ID", names=ID),
+        "Give up what an ended command left for peers to undo, because the disk or the peer never comes back. It stays there as it is.",
+        forget,
     ),
 }

@@ -104,6 +104,7 @@ TREE = {
             "show": Leaf("transaction_commands:show", "Where one is, and what went wrong."),
             "resume": Leaf("transaction_commands:resume", "Try again to undo a stuck one."),
             "abort": Leaf("transaction_commands:abort", "Free its locks without waiting for dead peers."),
+            "forget": Leaf("transaction_commands:forget", "Give up what an ended one left to be undone."),
         },
     ),
     "cluster": Branch(

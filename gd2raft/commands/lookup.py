@@ -7,6 +7,9 @@ from gd2raft.core.model import Peer, View, Volume, VolumeState
 from gd2raft.core.phases import Transaction
 from gd2raft.core.plan import NotFound, Refused
 
+KEY_MAX = 1000
+"""Of what users name; no key of ours is longer."""
+
 
 def volume(view: View, name: str) -> Volume:
     """A volume by name or id."""
@@ -60,8 +63,14 @@ def ambiguous(text: str, found: list[Peer]) -> Refused:
 def transaction(view: View, identity: str) -> Transaction:
     """A command that hasn't ended."""
     key = model.TRANSACTIONS + identity
-    if len(key) < 1000 and (item := view.reader.get(key)) is not None:
+    if len(key) < KEY_MAX and (item := view.reader.get(key)) is not None:
         return model.load(key, item.value, Transaction)
     raise NotFound(
         f"there is no unfinished transaction {identity[:100]}", hint="`gd2 transaction list` shows them", code="transaction-not-found"
     )
+
+
+def leftover_keys(view: View, transaction: str) -> list[str]:
+    """Of what a command that has ended left for peers to undo."""
+    keys = [model.leftovers_prefix(peer.id) + transaction for peer in view.peers()]
+    return [key for key in keys if len(key) < KEY_MAX and view.reader.get(key) is not None]

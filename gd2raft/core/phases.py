@@ -110,11 +110,12 @@ class Remembered(model.Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True):
-    """One step that its peer has to undo by itself. `error`: why the leader could not have it undone."""
+    """One step that its peer has to undo by itself. `error`: why the leader could not have it undone; `meaning`: what is so there until then."""
 
     kind: str
     arguments: dict[str, Any]
     error: str = ""
+    meaning: str = ""
 
 
 class Leftover(model.Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -324,7 +324,9 @@ class Life:
         claimed = {claim.key for claim in self.plan.claims}
         for step, problem in self._left:
             if (key := model.peer_key(step.peer_id)) not in claimed and self._reader.get(key) is not None:
-                undo.setdefault(step.peer_id, []).append(Undo(kind=step.kind, arguments=step.arguments, error=problem.error))
+                undo.setdefault(step.peer_id, []).append(
+                    Undo(kind=step.kind, arguments=step.arguments, error=problem.error, meaning=problem.meaning)
+                )
                 away[step.peer_id] = away.get(step.peer_id, True) and problem.away
         record, held = self.record, {}
         for peer, steps in undo.items():

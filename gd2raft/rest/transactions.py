@@ -16,11 +16,13 @@ PhaseName = Literal["preparing", "undoing", "stuck", "completing", "done", "fail
 
 
 class LeftUndone(Shape, frozen=True, kw_only=True):
-    """A step that its peer still has to undo by itself, and why that could not be had at once."""
+    """A step that its peer still has to undo by itself, and why that could not be had at once. `host`: the peer's name; `meaning`: what is so there until then."""
 
     peer: str
     step: str
     error: str
+    host: str = ""
+    meaning: str = ""
 
 
 class TransactionInfo(Shape, frozen=True, kw_only=True):
@@ -100,5 +102,9 @@ def _ended(view: model.View, identity: str, left: dict[str, list[tuple[str, Left
         phase="done" if ended is not None and ended.error is None else "failed",
         started=mine[0][1].since if mine else 0.0,
         error=str(error.get("error", "")),
-        left_undone=[LeftUndone(peer=peer, step=u.kind, error=u.error) for peer, leftover in mine for u in leftover.undo],
+        left_undone=[
+            LeftUndone(peer=peer, step=u.kind, error=u.error, host=view.host(peer), meaning=u.meaning)
+            for peer, left in mine
+            for u in left.undo
+        ],
     )

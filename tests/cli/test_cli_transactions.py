@@ -17,14 +17,14 @@ def info(phase: str = "stuck", **more):
     }  # fmt: skip
 
 
-LEFT = [{"peer": PEER_2, "step": "brick.prepare", "error": "no answer"}]
+LEFT = [{"peer": PEER_2, "step": "brick.prepare", "error": "no answer", "host": "node2", "meaning": "folder /b stays marked"}]
 
 
 def test_the_list_shows_what_hangs_where(gd2, peer):
     peer.answers["GET /v1/transactions"] = (200, [info(), info("failed", **{"left-undone": LEFT})])
     out = gd2("transaction", "list", peers=peer).out
     assert "stuck" in out and "volume/v1" in out and "no answer" in out
-    assert f"to be undone by {PEER_2}" in out
+    assert "to be undone by node2" in out
     assert json.loads(gd2("--json", "transaction", "list", peers=peer).out)[0]["id"] == ID
 
 
@@ -68,8 +68,17 @@ def test_abort_tells_loudly_what_is_left_where(gd2, peer):
     peer.answers[f"POST /v1/transactions/{ID}/abort"] = (202, info("undoing"))
     peer.answers[f"GET /v1/transactions/{ID}"] = (200, info("failed", **{"left-undone": LEFT}))
     out = gd2("transaction", "abort", ID, "-y", peers=peer).out
-    assert "Still to be undone" in out and PEER_2 in out
+    assert "Still to be undone" in out and "node2: folder /b stays marked (no answer)" in out
+    assert f"gd2 transaction forget {ID}" in out
     assert peer.seen[0].method == "POST"
+
+
+def test_forget_gives_up_what_an_ended_command_left(gd2, peer):
+    peer.answers[f"GET /v1/transactions/{ID}"] = (200, info("failed", **{"left-undone": LEFT}))
+    peer.answers[f"POST /v1/transactions/{ID}/forget"] = (204, None)
+    result = gd2("transaction", "forget", ID, peers=peer)
+    assert (result.code, peer.seen[-1].target) == (0, f"/v1/transactions/{ID}/forget")
+    assert "success" in result.out
 
 
 def test_cluster_status_and_health_show_locks_and_what_is_stuck(gd2, peer):
@@ -82,4 +91,4 @@ def test_cluster_status_and_health_show_locks_and_what_is_stuck(gd2, peer):
     assert "volume/v1, for 125 s by volume-create of r" in out
     assert "Unfinished: 1" in out and "Leftovers: 1" in out
     health = gd2("health", peers=peer).out
-    assert "TRANSACTION_STUCK" in health and "UNDO_LEFT" in health and PEER_2 in health
+    assert "TRANSACTION_STUCK" in health and "UNDO_LEFT" in health and "on peer node2" in health

@@ -10,7 +10,8 @@ from pool_kit import Pool, World, broken, peer_id, peer_record, unreachable
 
 from gd2raft.commands import registry
 from gd2raft.core import model
-from gd2raft.core.plan import Conflict, NotFound, Refused
+from gd2raft.core.phases import Leftover
+from gd2raft.core.plan import Change, Conflict, NotFound, Refused, make_commit
 from gd2raft.steps.registry import steps
 
 pytestmark = pytest.mark.fast
@@ -356,10 +357,29 @@ def stuck(pool: Pool) -> str:
     return key.removeprefix(model.TRANSACTIONS)
 
 
-@pytest.mark.parametrize("command", ["transaction-resume", "transaction-abort"])
+@pytest.mark.parametrize("command", ["transaction-resume", "transaction-abort", "transaction-forget"])
 def test_a_transaction_that_is_not_there_is_not_found(command: str) -> None:
     for name in ("nope", "", "x" * 100_000):
         assert refused(Pool(), command, transaction=name).http == 404
+
+
+def test_what_an_ended_one_left_is_forgotten_and_nothing_of_another() -> None:
+    pool = Pool()
+    for identity in ("one", "another"):
+        for number in (1, 2):
+            left = Leftover(transaction=identity, command="volume-create", since=1.0, undo=())
+            key = model.leftovers_prefix(peer_id(number)) + identity
+            pool.commit(make_commit(pool.state, (), (Change(key, msgspec.to_builtins(left)),)))
+    assert pool.do("transaction-forget", None, transaction="one").outcome == "done"
+    left_keys = [key for key, _ in pool.state.list(model.LEFTOVERS) if key.count("/") == 2]
+    assert [key.rsplit("/")[-1] for key in left_keys] == ["another", "another"]
+    assert refused(pool, "transaction-forget", transaction="one").http == 404
+
+
+def test_one_that_has_not_ended_is_not_forgotten() -> None:
+    pool = Pool()
+    error = refused(pool, "transaction-forget", transaction=stuck(pool))
+    assert "has not ended, it is stuck" in error.message and "abort" in error.hint
 
 
 def test_a_stuck_one_can_be_resumed() -> None:

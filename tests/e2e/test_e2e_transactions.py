@@ -123,7 +123,7 @@ def test_a_stuck_command_is_visible_holds_its_locks_and_ends_when_its_disk_is_me
     assert identity in listed
     assert "stuck" in listed
     shown = cast.asked.gd2_done("transaction", "show", identity).out
-    assert f"brick.prepare on {dead_id(cast)}" in shown
+    assert f"brick.prepare on {cast.dead.address}" in shown
     assert "volume/v1" in cast.asked.gd2_done("cluster", "status").out
     assert "TRANSACTION_STUCK" in cast.asked.gd2("health").out
     refused = cast.asked.call("POST", "/v1/volumes", cast.body("v1", cast.asked, cast.slow, folder="other"))
@@ -145,13 +145,29 @@ def test_an_aborted_stuck_command_frees_its_locks_and_its_peer_undoes_its_part_w
     cast.slow.start().ready()
     aborted = cast.asked.gd2_done("transaction", "abort", identity)
     assert "failed" in aborted.out
-    assert dead_id(cast) in aborted.out, "what is left where is not said"
+    left = f"{cast.dead.address}: folder {cast.dead.brick_folder('v1')} stays marked as a brick of volume v1"
+    assert left in aborted.out, "what is left where is not said"
     status = cast.asked.status
     assert (status["locks"], status["transactions"]) == ([], [])
     assert status["leftovers"] == [f"{dead_id(cast)}/{identity}"]
     cast.mend_disk()
     until(lambda: not cast.asked.status["leftovers"], "the peer has done its undo", 40)
     assert mark_of(cast.dead.brick_folder("v1")) is None
+
+
+def test_what_a_disk_that_never_comes_back_should_undo_can_be_forgotten(cast: Cast) -> None:
+    identity = cast.made_stuck("v1")
+    cast.slow.start().ready()
+    assert cast.asked.gd2("transaction", "forget", identity).code != 0, "it has not ended yet"
+    cast.asked.gd2_done("transaction", "abort", identity)
+    assert "UNDO_LEFT" in cast.asked.gd2("health").out
+    cast.asked.gd2_done("transaction", "forget", identity)
+    assert cast.asked.status["leftovers"] == []
+    assert "UNDO_LEFT" not in cast.asked.gd2("health").out
+    assert "not undone yet" not in cast.asked.call("POST", "/v1/volumes", cast.body("v1", cast.asked, cast.slow, cast.dead)).message
+    cast.mend_disk()
+    until(lambda: not list((cast.dead.state / "undo").glob("*")), "its notes are thrown away")
+    assert mark_of(cast.dead.brick_folder("v1")) is not None, "what was forgotten was undone"
 
 
 def test_a_peer_that_dies_in_the_middle_holds_no_lock_and_undoes_its_part_when_it_returns(cast: Cast) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from rest_kit import Answer, Rest
+from rest_kit import OTHER, Answer, Rest
 
 from bench import report
-from gd2raft.core.phases import Phase, Transaction
+from gd2raft.core import model
+from gd2raft.core.phases import Leftover, Phase, Transaction
 from gd2raft.core.plan import Command, Ids, Plan, Request, Route, View
 from gd2raft.core.plan import Failed as FailedError
 from gd2raft.rest.server import RestServer
@@ -144,8 +145,10 @@ def test_every_route_answers_as_its_description_says(rest: Rest) -> None:
     )
     rest.ask("POST", "/v1/volumes/v1/start")
     record = Transaction(id="t1", command="c", phase=Phase.STUCK, plan=msgspec.to_builtins(Plan()), initiator="p", started=0.0)
+    left = Leftover(transaction="t1", command="c", since=1.0, undo=())
     for endpoint in ordered:
         rest.do(lambda: rest.api.put("txn/t1", record))
+        rest.do(lambda: rest.api.put(model.leftovers_prefix(OTHER) + "t1", left))
         if (
             endpoint.name in ("watch", "cluster-export")
             or endpoint.name in (*LAST, *JOBS, *REPAIRS, *QUOTA, *BITROT, *DEVICES)

@@ -58,7 +58,7 @@ def test_what_is_committed_stays_so_when_it_is_aborted(rest: Rest) -> None:
 
 
 def test_a_transaction_that_is_not_there_is_404(rest: Rest) -> None:
-    for how in ("resume", "abort"):
+    for how in ("resume", "abort", "forget"):
         for identity in (ID, "x" * 2000, "%00", ".."):
             answer = rest.ask("POST", f"/v1/transactions/{identity}/{how}")
             assert answer.status in (400, 404), answer
@@ -76,10 +76,12 @@ def test_how_a_command_ended_is_known_for_a_while(rest: Rest) -> None:
 
 
 def test_what_a_peer_still_has_to_undo_is_listed_also_when_the_answer_is_forgotten(rest: Rest) -> None:
-    undo = (Undo(kind="brick.prepare", arguments={"path": "/secret"}, error="no answer"),)
+    undo = (Undo(kind="brick.prepare", arguments={"path": "/secret"}, error="no answer", meaning="folder /b stays marked"),)
     left = Leftover(transaction=ID, command="volume-create", since=7.0, undo=undo)
     rest.do(lambda: rest.api.put(model.leftovers_prefix(OTHER) + ID, left))
     (shown,) = rest.get("/v1/transactions").json
     assert (shown["id"], shown["phase"], shown["started"]) == (ID, "failed", 7.0)
-    assert shown["left-undone"] == [{"peer": OTHER, "step": "brick.prepare", "error": "no answer"}]
+    assert shown["left-undone"] == [
+        {"peer": OTHER, "step": "brick.prepare", "error": "no answer", "host": "node2", "meaning": "folder /b stays marked"}
+    ]
     assert rest.get(f"/v1/transactions/{ID}").json == shown

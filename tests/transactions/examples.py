@@ -148,6 +148,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "remove-brick-start": (Example(LEAVING, (SPREAD, STARTED)),),
     "remove-brick-stop": (Example(LEAVING, (SPREAD, STARTED, ("remove-brick-start", LEAVING))),),
     "transaction-abort": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
+    "transaction-forget": (Example({"transaction": STUCK}, (an_undo_left_to_node3,)),),
     "transaction-resume": (Example({"transaction": STUCK}, (a_stuck_transaction,)),),
     "option-group-create": (Example(GROUP),),
     "option-group-delete": (Example({"group": "mine"}, (("option-group-create", GROUP),)),),
