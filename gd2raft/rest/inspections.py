@@ -140,8 +140,10 @@ async def dump(call: Call) -> Reply:
     found = await ask(call, volume, "statedump", {"what": what, "sections": list(dict.fromkeys(request.sections))}, TOP_S)
     dumps = [peer_dump(p, answered) for p, answered in found.items()]
     if not any(d.dumps for d in dumps):
-        why = next((d.error for d in dumps if d.error), "none of these processes runs")
-        raise Failed(f"no statedump was written: {why}", hint=f"gd2 volume status {volume.name}", code="no-dump")
+        hint = f"gd2 volume status {volume.name}"
+        if why := next((d.error for d in dumps if d.error), ""):
+            raise Failed(f"no statedump was written: {why}", hint=hint, code="no-dump")
+        raise Refused("no statedump was written: none of these processes runs", hint=hint, code="no-dump")
     return Reply(body=dumps)
 
 

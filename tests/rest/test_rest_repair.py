@@ -117,7 +117,11 @@ def test_a_statedump_says_what_was_written_where(rest: Rest) -> None:
     started(rest)
     assert code_of(rest, "POST", f"{V1}/statedump", {}) == (400, "bad-request")
     assert code_of(rest, "POST", f"{V1}/statedump", {"bricks": True, "sections": ["soul"]}) == (400, "bad-parameter")
-    assert code_of(rest, "POST", f"{V1}/statedump", {"bricks": True}) == (500, "no-dump")
+    assert code_of(rest, "POST", f"{V1}/statedump", {"bricks": True}) == (500, "no-dump"), "no peer answers"
+    peers = rest.api.view().volume("v1").peer_ids()
+    for peer in peers:
+        rest.api.answers[peer] = Answered(value={"dumps": [], "folder": "/var/run/gluster"})
+    assert code_of(rest, "POST", f"{V1}/statedump", {"quotad": True}) == (400, "no-dump"), "nobody has failed: there is no quotad"
     rest.api.answers[PEER] = Answered(value={"dumps": [{"key": "/b1", "pid": 7}], "folder": "/var/run/gluster"})
     found = good(rest, "POST", f"{V1}/statedump", "/v1/volumes/{volume}/statedump", {"bricks": True})
     assert {"key": "/b1", "pid": 7} in [d for p in found for d in p["dumps"]]
