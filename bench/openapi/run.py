@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ PARENT = "/var/tmp"
 """Of the folder: /tmp is another one for the daemon, since bricks write there."""
 READ_ONLY = 'mount --bind "$1" "$1" && mount -t tmpfs tmpfs /tmp && mount -o remount,bind,ro / && shift && exec "$@"'
 RUN_S = 3600.0
+VOLUMES = ("placed", "named", "idle")
 DEVICE_BYTES, VOLUME_BYTES = 8 << 30, 1 << 30
 SHOWN_CHARS_MAX = 20_000
 
@@ -76,6 +78,11 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--examples", type=arguments.count, default=20, help="of each operation at most, beside the systematic ones (default %(default)s)"
     )
+    parser.add_argument(
+        "--phases",
+        default="examples,coverage,fuzzing,stateful",
+        help="of schemathesis; the last one takes longest by far (default %(default)s)",
+    )
     parser.add_argument("--only", choices=tuple(DOCUMENTS), help="this description only")
     arguments.seed(parser, "of the examples")
     arguments.output(parser, docs="")
@@ -119,13 +126,24 @@ def fill(peer: Peer) -> None:
 def of_document(options: argparse.Namespace, peer: Peer, name: str) -> Found:
     path, issuer = DOCUMENTS[name]
     document = peer.host.folder / f"{name}.json"
-    document.write_bytes(described(peer, path))
+    document.write_bytes(with_examples(described(peer, path), {"volume": VOLUMES, "peer": (peer.id,)}))
     settings = {"SCHEMATHESIS_HOOKS": "token_hook", "PYTHONPATH": HERE, "GD2_SECRET_FILE": peer.state / "auth", "GD2_ISSUER": issuer}
     words: list[str | Path] = [
         *("env", *(f"{key}={value}" for key, value in settings.items())),
         *(options.schemathesis, "--config-file", HERE / f"{name}.toml", "run", document),
         *("--url", f"http://{peer.host.address}:{ours.CLIENT_PORT}", "--max-examples", str(options.examples), "--seed", str(options.seed)),
-        *("--generation-database", "none", "--request-timeout", "60", "--continue-on-failure", "--no-color", "--warnings", "off"),
+        *(
+            "--phases",
+            options.phases,
+            "--generation-database",
+            "none",
+            "--request-timeout",
+            "60",
+            "--continue-on-failure",
+            "--no-color",
+            "--warnings",
+            "off",
+        ),
     ]
     began, log = time.monotonic(), f"{name}.log"
     process = peer.host.popen(words, log=log, cwd=peer.host.folder)
@@ -141,6 +159,17 @@ def described(peer: Peer, path: str) -> bytes:
         return ours.request(connection, (peer.state / "auth").read_text().strip(), "GET", path, None, peer.host.name)
     finally:
         connection.close()
+
+
+def with_examples(described: bytes, names: Mapping[str, Sequence[str]]) -> bytes:
+    """The description with `names` of what is there as examples of the parameters in its paths: made-up names would never find anything."""
+    document = json.loads(described)
+    for path in document["paths"].values():
+        for operation in path.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path" and parameter["name"] in names:
+                    parameter["schema"]["examples"] = list(names[parameter["name"]])
+    return json.dumps(document).encode()
 
 
 def counts(output: str, code: int) -> tuple[int, int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from bench.openapi import run
@@ -23,3 +25,12 @@ def test_findings_and_breakdowns_are_counted_and_silence_is_no_success() -> None
     assert run.counts("  Tested: 3\n  10 generated, 10 passed", 1) == (3, 10, 1)
     with pytest.raises(run.NotDone, match="Failed to load"):
         run.counts("Failed to load specification", 2)
+
+
+def test_names_of_what_is_there_are_given_as_examples_in_paths_alone() -> None:
+    def parameters(volume: dict[str, object]) -> bytes:
+        there = [{"name": "volume", "in": "path", "schema": volume}, {"name": "volume", "in": "query", "schema": {}}]
+        return json.dumps({"paths": {"/v1/volumes/{volume}": {"get": {"parameters": there}, "put": {}}}}).encode()
+
+    assert json.loads(run.with_examples(parameters({}), {"volume": ("v1", "v2")})) == json.loads(parameters({"examples": ["v1", "v2"]}))
+    assert json.loads(run.with_examples(parameters({}), {"peer": ("p",)})) == json.loads(parameters({}))
