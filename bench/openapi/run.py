@@ -32,7 +32,7 @@ READ_ONLY = 'mount --bind "$1" "$1" && mount -t tmpfs tmpfs /tmp && mount -o rem
 RUN_S = 3600.0
 VOLUMES = ("placed", "named", "idle")
 DEVICE_BYTES, VOLUME_BYTES = 8 << 30, 1 << 30
-SHOWN_CHARS_MAX = 20_000
+SHOWN_CHARS_MAX = 100_000
 
 
 class Found(NamedTuple):
