@@ -68,14 +68,20 @@ OVER = ("stopped", "committed")
 
 
 def tasks_text(name: str, jobs: list[dict[str, Any]]) -> str:
-    """As gluster shows what a volume is busy with, or was busy with last."""
-    lines = [f"Task Status of Volume {clean(name)}"]
-    for job in (j for j in jobs if j["status"] not in OVER):
-        lines += [f"Task   : {TASKS.get(job['kind'], clean(job['kind']))}", f"ID     : {clean(job['id'])}"]
-        if job["bricks"]:
-            lines += ["Removed bricks:", *(f"  {clean(brick)}" for brick in job["bricks"])]
-        lines.append(f"Status : {clean(job['status'])}")
-    return "\n".join(lines if len(lines) > 1 else [*lines, "There are no active volume tasks"])
+    """Line by line as gluster 10 shows what a volume is busy with, or was busy with last (without its spaces at the ends of lines)."""
+    head = [f"Task Status of Volume {clean(name)}", "-" * 78]
+    blocks = ["\n".join(task_lines(job)) for job in jobs if job["status"] not in OVER]
+    return "\n".join([*head, "\n\n".join(blocks) or "There are no active volume tasks"])
+
+
+def task_lines(job: dict[str, Any]) -> list[str]:
+    removed = ["Removed bricks:", *map(clean, job["bricks"])] if job["bricks"] else []
+    return [
+        f"{'Task':<20} : {TASKS.get(job['kind'], clean(job['kind']))}",
+        f"{'ID':<20} : {clean(job['id'])}",
+        *removed,
+        f"{'Status':<20} : {clean(job['status'])}",
+    ]
 
 
 def process_cells(process: dict[str, Any]) -> list[Any]:

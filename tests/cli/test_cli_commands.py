@@ -361,9 +361,14 @@ def job(**more):
 def test_volume_status_ends_with_what_the_volume_is_busy_with(gd2, peer):
     peer.answers["GET /v1/volumes/v1/bricks"] = (200, [brick_status("node1", "/b")])
     peer.answers["GET /v1/volumes/v1/services"] = (200, [])
-    assert gd2("volume", "status", "v1", peers=peer).out.endswith("\n\nTask Status of Volume v1\nThere are no active volume tasks\n")
+    assert gd2("volume", "status", "v1", peers=peer).out.endswith(
+        f"\n\nTask Status of Volume v1\n{'-' * 78}\nThere are no active volume tasks\n"
+    )
     peer.answers["GET /v1/jobs"] = (200, [job()])
-    task = "\n\nTask Status of Volume v1\nTask   : Remove brick\nID     : j1\nRemoved bricks:\n  node1:/b\nStatus : in progress\n"
+    task = (  # as seen of gluster 10.3
+        f"\n\nTask Status of Volume v1\n{'-' * 78}\nTask                 : Remove brick\nID                   : j1\n"
+        "Removed bricks:\nnode1:/b\nStatus               : in progress\n"
+    )
     assert gd2("volume", "status", "v1", peers=peer).out.endswith(task)
     assert gd2("volume", "status", "v1", "tasks", peers=peer).out == task.lstrip()
     peer.answers["GET /v1/volumes"] = (200, [volume_info()])
