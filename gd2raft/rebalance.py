@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import msgspec
 import structlog
 
 from gd2raft.core import jobs, model
-from gd2raft.core.jobs import Job, Phase, Progress, Status
+from gd2raft.core.jobs import Job, Kind, Phase, Progress, Status
 from gd2raft.process import ProcessManager, ServiceSpec, procfs
 from gd2raft.sunrpc.brickop import BrickOp, BrickOpClient, BrickOpFailed
 
@@ -30,6 +31,11 @@ STOP_AGAIN_S = 5.0
 FAILED_RUNS_MAX = 6
 """So often a process that says that it failed is started again, with the back-off of the process room: some 20 s in all. It fails
 when a brick can't be found at its start, as while a daemon restarts; a brick that stays away makes the job fail."""
+CLIENTS_LEARN_S = 5.0
+"""So long after a volume got other bricks its rebalance begins, as glusterd's does (it sleeps before it gives the process its volfile; seen). A client that
+connects to the new bricks while the rebalance marks directories with its new commit hash takes the layout for settled (`lookup-optimize`), and doesn't
+find files that are still where they were."""
+NEVER_SEEN: tuple[tuple[str, ...], float] = ((), float("-inf"))
 EVENT_DEFRAG_STATUS = 0
 STATUSES = {
     1: Status.RUNNING, 2: Status.STOPPED, 3: Status.COMPLETED, 4: Status.FAILED,
@@ -74,9 +80,13 @@ class Rebalances:
         self._notes: dict[str, Note] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wakes: dict[str, asyncio.Event] = {}
+        self._bricks: dict[str, tuple[tuple[str, ...], float]] = {}  # volume -> those that take files, and since when
+        self._timers: dict[str, asyncio.TimerHandle] = {}  # volume -> until its clients know its bricks
         self._hashes: dict[str, str] = {}  # volume -> commit hash of the process that ran last: whose end an event tells
 
     async def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
         for task in list(self._tasks.values()):
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -88,13 +98,29 @@ class Rebalances:
         job = self._mine(volume)
         if job is None or self.result(job) is not None:
             return None
-        if job.phase is not Phase.WANTED and not self._processes.status(key_of(volume.name)).pid:
+        if not self._processes.status(key_of(volume.name)).pid and (job.phase is not Phase.WANTED or self._has_to_wait(volume.name)):
             return None
         return self._spec(job)
 
+    def _has_to_wait(self, volume: str) -> bool:
+        """Whether clients may not know the volume's bricks yet; it is followed again when they do."""
+        _, since = self._bricks.get(volume, NEVER_SEEN)
+        left = since + CLIENTS_LEARN_S - time.monotonic()
+        if left <= 0:
+            return False
+        if (timer := self._timers.pop(volume, None)) is not None:
+            timer.cancel()
+        self._timers[volume] = asyncio.get_running_loop().call_later(left, self._changed, volume)
+        return True
+
     def tend(self, volume: model.Volume) -> None:
-        """See to it that the store learns how this peer's part of the volume's job ends, or has ended."""
+        """See to it that the store learns how this peer's part of the volume's job ends, or has ended. Comes before spec()."""
         job = self._mine(volume)
+        emptied = job.bricks if job is not None and job.kind is Kind.REMOVE_BRICK else ()
+        bricks = tuple(brick.id for brick in volume.bricks() if brick.id not in emptied)
+        if self._bricks.get(volume.name, NEVER_SEEN)[0] != bricks:
+            self._bricks = {name: found for name, found in self._bricks.items() if self._view().volume(name) is not None}
+            self._bricks[volume.name] = bricks, time.monotonic()
         if job is not None and self._peer_id() not in jobs.results(self._view(), job):
             self._look_after(job)
 
@@ -257,7 +283,11 @@ class Rebalances:
             return result
         status = self._processes.status(key_of(job.volume))
         note = self._note(job)
-        why = f"its process runs (pid {status.pid}) but has not answered yet" if status.pid else "its process is not running"
+        why = "its process is not running"
+        if status.pid:
+            why = f"its process runs (pid {status.pid}) but has not answered yet"
+        elif self._has_to_wait(job.volume):
+            why = f"it begins {CLIENTS_LEARN_S:.0f} s after the volume got other bricks, when clients know them"
         if status.last_error:
             why += f"; last: {status.last_error}"
         return msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.WAITING, note=why)

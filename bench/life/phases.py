@@ -21,6 +21,8 @@ PEERS_MIN = 5
 BRICKS = 3
 """Of the volume that is left after remove-brick."""
 JOB_S, HEAL_S, HEAL_FIRST_S = 1800.0, 600.0, 15.0
+HEAL_EACH_S = 0.1
+"""Beside HEAL_S, for each file that is missing on the new brick at first."""
 AGAIN_MAX = 6
 PROGRESS_S = 5.0
 GLUSTER = ("glusterfsd", "glusterfs")
@@ -114,7 +116,8 @@ class Volume:
     def heal(self, lacking: Callable[[Path], int]) -> None:
         """Until self-heal has filled the new brick. (What its counters say never comes to nothing while clients write.)"""
         (folder,) = self.folders([self.spare])
-        self._until(HEAL_S, "files are missing on the new brick, until there is none", lambda: lacking(folder), lambda left: left == 0)
+        seconds = HEAL_S + HEAL_EACH_S * lacking(folder)
+        self._until(seconds, "files are missing on the new brick, until there is none", lambda: lacking(folder), lambda left: left == 0)
 
     def knows_new_brick(self, mount: Path) -> bool:
         """Whether a mounted client works with the graph that has it."""
