@@ -49,6 +49,7 @@ class Describer:
             password=volume.password,
             op_version=model.OP_VERSION,
             quota_version=volume.quota_version,
+            origin=volume.origin,
             workdir=self._workdir,
             options={**self._pool_options(), **volume.options},
             subvols=tuple(self._subvol(s) for s in volume.subvols),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gd2raft import services
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
+from gd2raft.commands.step_kinds import CloneStorage, DropDevice, FreezeStorage, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.engine.step_runner import StepError
@@ -117,6 +117,22 @@ class Context:
     async def undo_make_storage(self, part: MakeStorage) -> None:
         with in_words():
             await self._daemon.storage.undo_make(part)
+
+    async def freeze_storage(self, wanted: FreezeStorage) -> None:
+        with in_words():
+            await self._daemon.storage.freeze(wanted)
+
+    async def undo_freeze_storage(self, wanted: FreezeStorage) -> None:
+        with in_words():
+            await self._daemon.storage.undo_freeze(wanted)
+
+    async def copy_storage(self, part: CloneStorage) -> None:
+        with in_words():
+            await self._daemon.storage.copy(part)
+
+    async def thaw_storage(self, part: CloneStorage) -> None:
+        with in_words():
+            await self._daemon.storage.thaw(part)
 
     async def free_storage(self, spaces: list[str]) -> None:
         with in_words():

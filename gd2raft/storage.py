@@ -18,11 +18,13 @@ import msgspec
 import structlog
 
 from gd2raft.commands.sizing import storage_of_space
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
+from gd2raft.commands.step_kinds import CloneStorage, DropDevice, FreezeStorage, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import devices, model
 from gd2raft.core.devices import Device, Space
 from gd2raft.core.kv import Event, Expect
 from gd2raft.core.plan import Change, make_commit
+from gd2raft.provision import mounts
+from gd2raft.provision.freeze import Hold, freeze
 from gd2raft.provision.loop import Loop
 from gd2raft.provision.lvm import Lvm
 from gd2raft.provision.run import DeviceAway, ProvisionFailed
@@ -70,6 +72,13 @@ class Provisioner(Protocol):
         ...
 
 
+class Still(msgspec.Struct):
+    """A brick's file system that stands still, and the brick that it was copied for meanwhile."""
+
+    hold: Hold
+    copy: str = ""
+
+
 class Storage:
     """`folder`: where bricks are mounted; `forbidden`: the daemon's own folders; `on_mounted`: bricks may be startable now."""
 
@@ -89,6 +98,7 @@ class Storage:
         self._mounted: set[str] = set()  # keys of spaces
         self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of a brick
         self._few = asyncio.Semaphore(AT_ONCE_MAX)
+        self._still: dict[str, Still] = {}  # by brick
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -178,6 +188,43 @@ class Storage:
     async def make(self, part: MakeStorage) -> None:
         async with self._turn(part):
             await self._provisioner(part.provisioner).make(part)
+
+    async def freeze(self, wanted: FreezeStorage) -> None:
+        """It stands still until thaw or undo_freeze, or for a few seconds. Then a copy of it is of the same moment as those of others that do."""
+        if wanted.brick in self._still:
+            with contextlib.suppress(ProvisionFailed):
+                self._still[wanted.brick].hold.left_s()
+                return
+            await self.undo_freeze(wanted)
+        self._still[wanted.brick] = Still(await freeze(wanted.mount))
+
+    async def undo_freeze(self, wanted: FreezeStorage) -> None:
+        if (still := self._still.pop(wanted.brick, None)) is not None:
+            await still.hold.release()
+
+    async def copy(self, part: CloneStorage) -> None:
+        if (still := self._still.get(part.source)) is None:
+            raise not_still(part)
+        async with self._turn(part):
+            await self._loop(part).copy(part, still.hold.left_s())
+        still.hold.left_s()
+        still.copy = part.brick
+
+    async def thaw(self, part: CloneStorage) -> None:
+        """All of them have been copied. Each that has stood still from before its copy until now shows the moment at which all did."""
+        if (still := self._still.pop(part.source, None)) is not None:
+            try:
+                still.hold.left_s()
+                if still.copy != part.brick:
+                    raise ProvisionFailed(f"brick {part.source} was let go in between", hint="try again")
+            finally:
+                await still.hold.release()
+        async with self._turn(part):
+            if mounts.is_mounted(part.mount):
+                return  # it was done before
+            if still is None:
+                raise not_still(part)
+            await self._loop(part).adopt(part)
 
     async def unmake(self, part: MakeStorage) -> None:
         async with self._turn(part):
@@ -298,6 +345,11 @@ class Storage:
         except StoreError as error:
             raise ProvisionFailed(f"what was freed can't be told to the pool yet: {error}") from error
 
+    def _loop(self, part: CloneStorage) -> Loop:
+        if part.provisioner != "loop":
+            raise ProvisionFailed(f"this peer's daemon clones no bricks of provisioner {part.provisioner}")
+        return Loop(self._peer_id(), self._mine, self._forbidden)
+
     def _provisioner(self, name: str) -> Provisioner:
         if name == "loop":
             return Loop(self._peer_id(), self._mine, self._forbidden)
@@ -311,3 +363,7 @@ class Storage:
         lock = self._busy.setdefault(part.brick, asyncio.Lock())
         async with lock, self._few:
             yield
+
+
+def not_still(part: CloneStorage) -> ProvisionFailed:
+    return ProvisionFailed(f"brick {part.source} does not stand still any more", hint="was the daemon started anew? Try again")

@@ -51,6 +51,7 @@ TREE = {
         "Volumes: create, start, look, change.",
         {
             "create": Leaf("volume_commands:create", "Create a volume from bricks, or by size."),
+            "clone": Leaf("volume_commands:clone", "Make a volume with what another one has at this moment."),
             "start": Leaf("volume_commands:start", "Start a volume."),
             "stop": Leaf("volume_commands:stop", "Stop a volume."),
             "delete": Leaf("volume_commands:delete", "Delete a stopped volume."),

@@ -29,6 +29,11 @@ def create(session: Session, words: Parsed) -> None:
     session.show(answer, lambda v: f"volume create: {v['name']}: success\nstart it to use it: gd2 volume start {v['name']}")
 
 
+def clone(session: Session, words: Parsed) -> None:
+    answer = session.write("POST", "volumes", words.name(0), "clone", body={"name": words.name(1)})
+    session.show(answer, lambda v: f"volume clone: {v['name']}: success\nstart it to use it: gd2 volume start {v['name']}")
+
+
 def start(session: Session, words: Parsed) -> None:
     name = words.name(0)
     answer = session.write("POST", "volumes", name, "start", body={"force-start-bricks": words.flag("force")})
@@ -127,6 +132,12 @@ COMMANDS = {
         "takes the same places if nothing has changed. zones strict: bricks of a set are in different zones; a peer without one is a zone of "
         "its own.",
         create,
+    ),
+    "clone": Spec(
+        Grammar("VOLUME NAME", names=("VOLUME", "NAME")),
+        "Make the volume NAME with what VOLUME has at this moment. Its bricks have to be files on loop devices (gd2 device), and the copies are on the "
+        "same devices. Writes wait meanwhile, for ten seconds at most.",
+        clone,
     ),
     "start": Spec(
         Grammar("VOLUME [force]", names=("VOLUME",), words=FORCE),

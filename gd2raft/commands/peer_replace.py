@@ -171,7 +171,7 @@ def good_copies(
     """The replicas in sight that must know what the new brick lacks. (Versions tell it in erasure-coded sets.)"""
     if position.subvol.type is not model.SubvolumeType.REPLICATE:
         return
-    client = f"{volume.name}-client-{position.brick.index}"
+    client = volume.pending_name(position.brick)
     for good in position.others:
         if good.peer_id != old.id and good.peer_id in view.online and not good.reset:
             yield good, MarkReplica(volume=volume.name, path=good.path, clients=[client], lasting=True)

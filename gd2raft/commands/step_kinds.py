@@ -106,7 +106,7 @@ class BrickEmptied(Arguments, frozen=True, kw_only=True):
 
 
 class MarkReplica(Arguments, frozen=True, kw_only=True):
-    """Mark on a good copy (the brick `path`) that the `clients` (names of protocol/client xlators) have nothing yet.
+    """Mark on a good copy (the brick `path`) that the `clients` (Volume.pending_name) have nothing yet.
 
     `lasting`: an undo leaves the mark, because it may have been there before; a brick that lacks nothing is compared once, no more.
     """
@@ -201,6 +201,19 @@ class MakeStorage(Arguments, frozen=True, kw_only=True):
     arbiter: bool = False
 
 
+class FreezeStorage(Arguments, frozen=True, kw_only=True):
+    """Let the file system of a brick stand still for some seconds; undo lets it go. `brick`: id in hex."""
+
+    brick: str
+    mount: str
+
+
+class CloneStorage(MakeStorage, frozen=True, kw_only=True):
+    """Make the file system of a new brick as a copy of that of the brick `source` (id in hex), which stands still (FreezeStorage)."""
+
+    source: str
+
+
 class FreeStorage(Arguments, frozen=True, kw_only=True):
     """Take apart what bricks had that are gone from their volumes. `spaces`: keys of the records, which the peer deletes then."""
 
@@ -289,6 +302,15 @@ MEASURE_DEVICE = StepKind("device.measure", MeasureDevice, undoable=True, timeou
 DROP_DEVICE = StepKind("device.drop", DropDevice, timeout_s=60, missed="what is ours on {path} may still be there")
 MAKE_STORAGE = StepKind(
     "storage.make", MakeStorage, undoable=True, timeout_s=60, left="storage for a brick on {device_path} may still be there"
+)
+FREEZE_STORAGE = StepKind(
+    "storage.freeze", FreezeStorage, undoable=True, timeout_s=40, left="{mount} may stand still for some seconds more"
+)
+COPY_STORAGE = StepKind(
+    "storage.copy", CloneStorage, undoable=True, timeout_s=30, left="storage for a brick on {device_path} may still be there"
+)
+THAW_STORAGE = StepKind(
+    "storage.thaw", CloneStorage, undoable=True, timeout_s=60, left="storage for a brick on {device_path} may still be there"
 )
 FREE_STORAGE = StepKind(
     "storage.free", FreeStorage, timeout_s=60, missed="the space of removed bricks is not free yet; its daemon frees it when it runs"

@@ -105,11 +105,7 @@ class VolumeCreate(Request, frozen=True, kw_only=True):
 
 
 def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
-    check_name(request.name)
-    if view.volume(request.name) is not None:
-        raise Conflict(
-            f"volume {request.name} already exists", hint="choose another name, or delete that volume first", code="volume-exists"
-        )
+    check_new(view, request.name)
     check_request(request)
     shape, spots = sizing.placed(view, request, ids) if request.size else (layout.of_request(request), ())
     bricks = [resolve(view, brick) for brick in shape.bricks]
@@ -131,6 +127,12 @@ def plan_create(view: View, request: VolumeCreate, ids: Ids) -> Plan:
         result={"volume": volume.name},
         hook=around("create", volume),
     )
+
+
+def check_new(view: View, name: str) -> None:
+    check_name(name)
+    if view.volume(name) is not None:
+        raise Conflict(f"volume {name} already exists", hint="choose another name, or delete that volume first", code="volume-exists")
 
 
 def check_name(name: str) -> None:

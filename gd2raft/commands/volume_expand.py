@@ -249,7 +249,7 @@ def steps_and_changes(
 
 def good_copies(volume: Volume, grown: Volume, fresh: list[Brick]) -> list[tuple[Brick, MarkReplica]]:
     """The bricks that have the data, each with what it must know of the new ones of its set."""
-    new = {b.id: f"{volume.name}-client-{b.index}" for b in fresh}
+    new = {b.id: volume.pending_name(b) for b in fresh}
     return [
         (b, MarkReplica(volume=volume.name, path=b.path, clients=[new[n.id] for n in subvol.bricks if n.id in new]))
         for subvol in grown.subvols

@@ -157,7 +157,7 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `joining`: while bricks are being added, the subvolumes that it is going to have: their bricks run already, clients don't know of
     them yet. `job`: id of its latest long work (core.jobs). `capacity`: bytes that it was asked to have, 0 when bricks were named; `sizing`:
-    how they were placed then.
+    how they were placed then. `origin`: of a clone, the name that its bricks know each other by (Volume.pending_name); "" for its own.
     """
 
     id: str
@@ -175,6 +175,12 @@ class Volume(Record, frozen=True, kw_only=True, omit_defaults=True):
     job: str = ""
     capacity: int = 0
     sizing: Sizing | None = None
+    origin: str = ""
+
+    def pending_name(self, brick: Brick) -> str:
+        """By which the other copies note what this brick lacks (trusted.afr.NAME). A clone's files bear such notes of before it was made,
+        so it goes on with the names of the volume that it was made of."""
+        return f"{self.origin or self.name}-client-{brick.index}"
 
     def with_joining(self) -> Volume:
         """The volume as its bricks have it: with those that are being added."""

@@ -53,7 +53,7 @@ def brick_text(volume: model.Volume, brick: model.Brick, host: Callable[[str], s
             "path": brick.path,
             "real_path": brick.path,
             "decommissioned": int(brick.decommissioned),
-            "brick-id": f"{volume.name}-client-{brick.index}",
+            "brick-id": volume.pending_name(brick),
         }
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
+from gd2raft.commands.step_kinds import CloneStorage, DropDevice, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core.devices import LOOP_EXTENT
 from gd2raft.core.paths import overlap
 from gd2raft.core.placement import shown
@@ -72,6 +72,18 @@ class Loop:
         await asyncio.to_thread(make_sparse, draft, part.size)
         await run(lines.mkfs(draft, arbiter=part.arbiter))
         await asyncio.to_thread(settle, draft, lines.image(part))
+        await self.mount(part)
+
+    async def copy(self, part: CloneStorage, timeout_s: float) -> None:
+        """The file of the source, whose file system stands still, is copied to a draft."""
+        await asyncio.to_thread(check_mark, part.device_path, part.device)
+        await self.unmake(part)
+        await run(lines.loop_copy(part), timeout_s)
+
+    async def adopt(self, part: CloneStorage) -> None:
+        """The copy becomes the brick's file, and is mounted: what XFS still had in its log is replayed then."""
+        if not os.path.exists(lines.image(part)):
+            await asyncio.to_thread(settle, f"{lines.image(part)}.new", lines.image(part))
         await self.mount(part)
 
     async def mount(self, part: MakeStorage) -> None:

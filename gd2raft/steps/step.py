@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gd2raft.commands.step_kinds import DropDevice, MakeStorage, MeasureDevice, SetUpDevice
+from gd2raft.commands.step_kinds import CloneStorage, DropDevice, FreezeStorage, MakeStorage, MeasureDevice, SetUpDevice
 from gd2raft.core import model
 from gd2raft.core.hooks import Hook
 from gd2raft.core.plan import Arguments, StepKind
@@ -94,7 +94,7 @@ class StepContext(Protocol):
     async def job_ended(self, volume: str, job: str, timeout_s: float) -> bool: ...
 
     async def set_up_device(self, wanted: SetUpDevice) -> Facts:
-        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as the next six do."""
+        """Facts of the device: see SetUpDevice. Again does nothing. Raises StepFailed, as all of the next do."""
         ...
 
     async def undo_set_up_device(self, wanted: SetUpDevice) -> None:
@@ -113,6 +113,20 @@ class StepContext(Protocol):
 
     async def undo_make_storage(self, part: MakeStorage) -> None:
         """What was made of it is gone. Raises DiskAway too."""
+        ...
+
+    async def freeze_storage(self, wanted: FreezeStorage) -> None:
+        """It stands still from now on, for some seconds at most. Again does nothing while it does."""
+        ...
+
+    async def undo_freeze_storage(self, wanted: FreezeStorage) -> None: ...
+
+    async def copy_storage(self, part: CloneStorage) -> None:
+        """The brick's file system is copied as it stands still."""
+        ...
+
+    async def thaw_storage(self, part: CloneStorage) -> None:
+        """The source is let go, after it is sure that it has stood still since before the copy; the copy is mounted."""
         ...
 
     async def free_storage(self, spaces: list[str]) -> None:

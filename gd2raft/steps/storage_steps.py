@@ -1,15 +1,20 @@
-"""device.setup, device.measure, device.drop, storage.make, storage.free: devices of this peer and the bricks on them (provision/)."""
+"""device.setup, device.measure, device.drop, storage.make, .freeze, .copy, .thaw, .free: devices of this peer and the bricks on them (provision/)."""
 
 from __future__ import annotations
 
 from gd2raft.commands.step_kinds import (
+    COPY_STORAGE,
     DROP_DEVICE,
     FREE_STORAGE,
+    FREEZE_STORAGE,
     MAKE_STORAGE,
     MEASURE_DEVICE,
     SET_UP_DEVICE,
+    THAW_STORAGE,
+    CloneStorage,
     DropDevice,
     FreeStorage,
+    FreezeStorage,
     MakeStorage,
     MeasureDevice,
     SetUpDevice,
@@ -66,6 +71,26 @@ async def unmake(context: StepContext, arguments: MakeStorage) -> Facts:
     return {}
 
 
+async def freeze(context: StepContext, arguments: FreezeStorage) -> Facts:
+    await context.freeze_storage(arguments)
+    return {}
+
+
+async def let_go(context: StepContext, arguments: FreezeStorage) -> Facts:
+    await context.undo_freeze_storage(arguments)
+    return {}
+
+
+async def copy(context: StepContext, arguments: CloneStorage) -> Facts:
+    await context.copy_storage(arguments)
+    return {}
+
+
+async def thaw(context: StepContext, arguments: CloneStorage) -> Facts:
+    await context.thaw_storage(arguments)
+    return {}
+
+
 async def free(context: StepContext, arguments: FreeStorage) -> Facts:
     await context.free_storage(arguments.spaces)
     return {}
@@ -76,5 +101,8 @@ STEPS = (
     StepCode(MEASURE_DEVICE, measure, nothing),
     StepCode(DROP_DEVICE, drop),
     StepCode(MAKE_STORAGE, make, unmake),
+    StepCode(FREEZE_STORAGE, freeze, let_go),
+    StepCode(COPY_STORAGE, copy, unmake),
+    StepCode(THAW_STORAGE, thaw, unmake),
     StepCode(FREE_STORAGE, free),
 )

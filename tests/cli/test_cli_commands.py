@@ -40,6 +40,7 @@ OPTION_HELP = {
             (200, peer_info(PEER_2, "node2")),
             f"success: node2 ({PEER_2})",
         ),
+        ("volume clone v1 v2", "POST /v1/volumes/v1/clone", {"name": "v2"}, (201, {**volume_info(), "name": "v2"}), "v2: success"),
         ("volume start v1", "POST /v1/volumes/v1/start", {"force-start-bricks": False}, (200, volume_info()), "v1: success"),
         ("volume start v1 --force", "POST /v1/volumes/v1/start", {"force-start-bricks": True}, (200, volume_info()), "v1: success"),
         ("volume stop v1 force", "POST /v1/volumes/v1/stop", {"force": True}, (200, volume_info()), "v1: success"),

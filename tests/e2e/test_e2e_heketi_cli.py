@@ -179,13 +179,13 @@ def volumes(cli: Cli, pool: Pool, cluster: str) -> None:
 
     assert "Size: 2\n" in cli("volume", "expand", f"--volume={identity}", "--expand-size=1")
     assert cli.json("volume", "info", identity)["size"] == 2
+    cloned(cli, pool, identity)
     brick = made["bricks"][0]["id"]
     assert cli("brick", "evict", brick) == f"Brick {brick} evicted\n"
     moved = [each["id"] for each in cli.json("volume", "info", identity)["bricks"]]
     assert brick not in moved and len(moved) == 4 and (mount.path / "kept").read_text() == "kept"
     addresses = re.findall(r'"ip":"([^"]*)"', cli("volume", "endpoint", "patch", identity))
     assert addresses and set(addresses) <= {peer.address for peer in pool.peers}
-    assert "a clone is not offered" in cli.refused("volume", "clone", identity)
     assert "not offered" in cli.refused("volume", "set-block-hosting-restriction", "locked", identity)
     mount.detach()
 
@@ -194,6 +194,16 @@ def volumes(cli: Cli, pool: Pool, cluster: str) -> None:
     for each in listed:
         assert cli("volume", "delete", each) == f"Volume {each} deleted\n"
     assert cli.refused("volume", "delete", identity) == "Id not found" and cli.json("volume", "list") == {"volumes": []}
+
+
+def cloned(cli: Cli, pool: Pool, identity: str) -> None:
+    clone = cli.json("volume", "clone", identity, "--name=copy")
+    assert (clone["name"], clone["size"], len(clone["bricks"])) == ("copy", 2, 4)
+    assert "already exists" in cli.refused("volume", "clone", identity, "--name=copy")
+    mount = pool.mount("copy")
+    assert (mount.path / "kept").read_text() == "kept"
+    mount.detach()
+    assert cli("volume", "delete", clone["id"]) == f"Volume {clone['id']} deleted\n"
 
 
 def keepers(cli: Cli, pool: Pool) -> None:

@@ -291,10 +291,31 @@ def test_what_is_not_offered_is_told(rest: Rest) -> None:
     with pytest.raises(NotOffered):
         options = ["user.heketi.device-tag-match tier!=gold"]
         requests.volume_create(requests.VolumeCreateBody(size=1, glustervolumeoptions=options), UNKNOWN, CLUSTER)
+
+
+def test_a_volume_is_cloned_and_the_clone_is_started(rest: Rest) -> None:
     equipped(rest)
-    volume = make_volume(rest)
-    assert refusal(ask(rest, "POST", f"/volumes/{hex_of(volume.id)}/clone", {}))[0] == 501
+    made = created(rest, gid=4711)
+    named = waited(rest, ask(rest, "POST", f"/volumes/{made['id']}/clone", {"name": "copy"})).json
+    unnamed = waited(rest, ask(rest, "POST", f"/volumes/{made['id']}/clone", {})).json
+    assert named["name"] == "copy" and unnamed["name"] == f"vol_{unnamed['id']}"
+    for clone in (named, unnamed):
+        assert (clone["size"], clone["durability"], clone["gid"]) == (2, made["durability"], 4711)
+        assert [b["device"] for b in clone["bricks"]] == [b["device"] for b in made["bricks"]]
+        assert record(rest, clone["id"]).state is model.VolumeState.STARTED
+    assert get(rest, "/db/check")["totalinconsistencies"] == 0
+    status, said = refusal(waited(rest, ask(rest, "POST", f"/volumes/{made['id']}/clone", {"name": "copy"})))
+    assert status == 500 and "volume copy already exists" in said
+    full = waited(rest, ask(rest, "POST", f"/volumes/{unnamed['id']}/clone", {"name": "more"}))
+    assert full.status == 200
+    status, said = refusal(waited(rest, ask(rest, "POST", f"/volumes/{unnamed['id']}/clone", {})))
+    assert (
+        status == 500 and said.startswith("Failed to allocate cloned volume: No space: ") and "0 bytes are free, 2 GiB are needed" in said
+    )
+    assert refusal(ask(rest, "POST", f"/volumes/{made['id']}/clone", {"name": "a/b"}))[0] == 400
     assert refusal(ask(rest, "POST", f"/volumes/{UNKNOWN}/clone", {}))[0] == 404
+    assert waited(rest, ask(rest, "DELETE", f"/volumes/{made['id']}")).status == 204
+    assert get(rest, f"/volumes/{named['id']}")["name"] == "copy"
 
 
 def test_a_brick_is_moved_to_another_device(rest: Rest) -> None:

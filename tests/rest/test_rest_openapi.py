@@ -121,7 +121,7 @@ QUOTA = ("quota-enable", "quota-disable", "quota-edit", "quota-inodes-enable", "
 """And these: test_rest_quota.py."""
 BITROT = ("bitrot-enable", "bitrot-disable", "bitrot-edit", "scrub-status", "scrub-ondemand")
 """And these: test_rest_bitrot.py."""
-DEVICES = ("device-add", "device-edit", "device-tags", "device-remove", "device-resync", "device-get")
+DEVICES = ("volume-clone", "device-add", "device-edit", "device-tags", "device-remove", "device-resync", "device-get")
 """And these: test_rest_devices.py."""
 LAST = ("volume-stop", "volume-delete", "peer-remove")
 

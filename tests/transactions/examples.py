@@ -153,6 +153,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "option-group-create": (Example(GROUP),),
     "option-group-delete": (Example({"group": "mine"}, (("option-group-create", GROUP),)),),
     "volume-barrier": (Example({"volume": "v1", "enable": True}, (CREATED, STARTED)),),
+    "volume-clone": (
+        Example({"volume": "v1", "name": "v2"}, (devices_everywhere, SIZED)),
+        Example({"volume": "v1", "name": "v2"}, (devices_everywhere, ("volume-create", {**SIZED[1], "replica": 2}), STARTED)),
+    ),
     "volume-create": (
         Example(TWO_BRICKS),
         Example({"name": "d", "bricks": ["node1:/d1", "node1:/d2"], "force": True}),

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from volfiles import differences, parsed
 
-from gd2raft.core import jobs, model
+from gd2raft.core import devices, jobs, model
 from gd2raft.gluster import Gluster
 from gd2raft.process import ProcessStatus
 from gd2raft.process.mount import MountPlace
@@ -174,3 +174,24 @@ def test_clients_are_given_the_old_volume_and_new_bricks_their_own_while_bricks_
             pool.store(change.key, msgspec.convert(change.record, model.Volume))
     assert given(pool, "after-add-brick") == before
     assert "type storage/posix" in given(pool, "after-add-brick.node3.bricks-ab-b1", 3)
+
+
+def test_a_clone_goes_on_with_the_names_that_its_bricks_know_each_other_by() -> None:
+    """They are in its files; everything else has its own name."""
+    pool = Pool(3)
+    for number in (1, 2, 3):
+        device = devices.Device(
+            id=f"{number:032x}", peer_id=peer_id(number), path="/disk", provisioner="loop", size=8 << 30, mounts="/m"
+        )  # fmt: skip
+        pool.store(devices.device_key(device.id), device)
+    done(pool, "volume-create", name="v", size=2 << 30, replica=3)
+    done(pool, "volume-clone", volume="v", name="c")
+    done(pool, "volume-start", volume="c")
+    client = given(pool, "c")
+    assert "option afr-pending-xattr v-client-0,v-client-1,v-client-2\n" in client
+    assert "subvolumes c-client-0 c-client-1 c-client-2\n" in client and client.count("v-client") == 3
+    volume = pool.view().volume("c")
+    assert volume is not None
+    brick = next(b for b in volume.bricks() if b.peer_id == peer_id(1))
+    text = given(pool, f"c.node1.{brick.path[1:].replace('/', '-')}", 1)
+    assert "option xattrop-pending-watchlist trusted.afr.v-\n" in text and f"option volume-id {volume.id}\n" in text

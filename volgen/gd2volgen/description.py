@@ -63,7 +63,10 @@ class Subvol(_Record, frozen=True):
 
 
 class Description(_Record, frozen=True):
-    """A volume, and the peer whose files are wanted (bitd and scrub list only that peer's bricks)."""
+    """A volume, and the peer whose files are wanted (bitd and scrub list only that peer's bricks).
+
+    `origin`: the name that its bricks know each other by (trusted.afr.NAME-client-INDEX) when it isn't its own: of a clone.
+    """
 
     peer: Host
     name: Annotated[str, Meta(min_length=1, max_length=NAME_MAX, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]
@@ -76,6 +79,7 @@ class Description(_Record, frozen=True):
     transport: Literal["tcp"] = "tcp"
     op_version: Annotated[int, Meta(ge=1)] = 100000
     quota_version: Count = 0
+    origin: Annotated[str, Meta(max_length=NAME_MAX, pattern=r"^([A-Za-z0-9_][A-Za-z0-9_-]*)?$")] = ""
     workdir: Path = "/var/lib/glusterd"
     options: Annotated[dict[OptionName, OptionValue], Meta(max_length=OPTIONS_MAX)] = {}
 

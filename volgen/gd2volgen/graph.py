@@ -49,6 +49,7 @@ class _Maker:
         self.description, self.graph, self.facts = description, graph, facts
         self.words = {
             "volume": description.name,
+            "origin": description.origin or description.name,
             "id": description.id,
             "username": description.username,
             "password": description.password,
@@ -150,7 +151,11 @@ class _Maker:
 
     def _cluster(self, number: int, subvol: Subvol, below: list[str]) -> Block:
         facts: set[str] = {subvol.type}
-        words = {"redundancy": str(subvol.redundancy_count), "arbiters": str(subvol.arbiter_count), "pending": ",".join(below)}
+        words = {
+            "redundancy": str(subvol.redundancy_count),
+            "arbiters": str(subvol.arbiter_count),
+            "pending": ",".join(map(self._pending, below)),
+        }
         if subvol.arbiter_count:
             facts.add("arbiter")
         if subvol.thin_arbiter:
@@ -158,6 +163,10 @@ class _Maker:
             words["thin_arbiter"] = f"{subvol.thin_arbiter.host}:{subvol.thin_arbiter.path}"
             words["pending"] += f".{self.description.id}"
         return self.block(f"cluster/{subvol.type}", f"{{volume}}-{subvol.type}-{number}", below, words, frozenset(facts))
+
+    def _pending(self, client: str) -> str:
+        """The name of a client as bricks write it into their files."""
+        return self.words["origin"] + client.removeprefix(self.description.name)
 
     def _thin_arbiter_client(self, number: int, subvol: Subvol) -> Block:
         """Its number counts as if it were a brick of the subvolume, after the real ones."""

@@ -18,6 +18,7 @@ from gd2raft.commands.device_resync import DeviceResync
 from gd2raft.commands.peer_add import PeerAdd
 from gd2raft.commands.peer_edit import PeerEdit
 from gd2raft.commands.peer_remove import PeerRemove
+from gd2raft.commands.volume_clone import VolumeClone
 from gd2raft.commands.volume_create import VolumeCreate
 from gd2raft.commands.volume_delete import VolumeDelete
 from gd2raft.commands.volume_expand import VolumeExpand
@@ -158,18 +159,37 @@ async def volume_create(work: Work) -> str:
         if error.code == "no-space":
             error.message = f"Failed to allocate new volume: {error.message}"
         raise
+    await _started_or_gone(work, request.name)
+    return f"/volumes/{hex_of(request.identity)}"
+
+
+async def volume_clone(work: Work) -> str:
+    request = msgspec.convert(work.request["clone"], VolumeClone)
+    made = work.view().volume(request.name)
     try:
-        await work.run("volume-start", VolumeStart(volume=request.name))
+        if made is None or made.id != request.identity:
+            await work.run("volume-clone", request)
+    except CommandError as error:
+        if error.code == "no-space":
+            error.message = f"Failed to allocate cloned volume: {error.message}"
+        raise
+    await _started_or_gone(work, request.name)
+    return f"/volumes/{hex_of(request.identity)}"
+
+
+async def _started_or_gone(work: Work, name: str) -> None:
+    """A new volume is started; where that can't be, nothing is left of it."""
+    try:
+        await work.run("volume-start", VolumeStart(volume=name))
     except Refused as error:
         if error.code != "already-started":
-            await work.run("volume-delete", VolumeDelete(volume=request.name), about="undo")
+            await work.run("volume-delete", VolumeDelete(volume=name), about="undo")
             raise
     except Failed:
-        if started(work.view(), request.name):
+        if started(work.view(), name):
             raise  # it is committed: the peers go on with what is missing of its effect
-        await work.run("volume-delete", VolumeDelete(volume=request.name), about="undo")
+        await work.run("volume-delete", VolumeDelete(volume=name), about="undo")
         raise
-    return f"/volumes/{hex_of(request.identity)}"
 
 
 def started(view: model.View, name: str) -> bool:
@@ -224,6 +244,7 @@ KINDS: Mapping[str, Operate] = {
     "device-state": device_state,
     "device-resync": device_resync,
     "brick-evict": brick_evict,
+    "volume-clone": volume_clone,
     "volume-create": volume_create,
     "volume-expand": volume_expand,
     "volume-delete": volume_delete,

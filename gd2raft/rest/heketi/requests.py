@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from gd2raft.commands.device_tags import NAME_MAX, TAGS_MAX, VALUE_MAX
+from gd2raft.commands.volume_clone import VolumeClone
 from gd2raft.commands.volume_create import VolumeCreate
 from gd2raft.core import devices
 from gd2raft.rest.heketi.bodies import Body, told
@@ -129,7 +130,7 @@ class VolumeExpandBody(Body, frozen=True, kw_only=True):
 
 
 class CloneBody(Body, frozen=True, kw_only=True):
-    name: str = ""
+    name: Annotated[str, told(pattern="^[a-zA-Z0-9_-]*$")] = ""
 
 
 class Cleanup(Body, frozen=True, kw_only=True):
@@ -204,8 +205,7 @@ def check_device(body: DeviceAddBody) -> None:
 def volume_create(body: VolumeCreateBody, identity: str, cluster: str) -> VolumeCreate:
     """`identity`: UUID that the volume gets; `cluster`: the pool's id as heketi writes it."""
     check_size("size", body.size)
-    if body.name and not VOLUME_NAME.fullmatch(body.name):
-        raise Invalid(f"name: {body.name[:64]!r} must be in a valid format (letters, digits, '_' and '-')")
+    check_name(body.name)
     if body.block:
         raise NotOffered("block volumes are not offered: gluster-block is no part of this daemon")
     if body.clusters and cluster not in [text.lower() for text in body.clusters]:
@@ -223,6 +223,16 @@ def volume_create(body: VolumeCreateBody, identity: str, cluster: str) -> Volume
         **durability_words(body.durability, options),
         **placement_words(options),
     )
+
+
+def volume_clone(body: CloneBody, source: str, identity: str) -> VolumeClone:
+    check_name(body.name)
+    return VolumeClone(volume=source, name=body.name or f"vol_{devices.hex_of(identity)}", identity=identity)
+
+
+def check_name(name: str) -> None:
+    if name and not VOLUME_NAME.fullmatch(name):
+        raise Invalid(f"name: {name[:64]!r} must be in a valid format (letters, digits, '_' and '-')")
 
 
 def durability_words(durability: Durability, options: dict[str, str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from gd2raft.rest.heketi import requests, shapes
 from gd2raft.rest.heketi.bodies import parse
 from gd2raft.rest.heketi.queue import Queue
 from gd2raft.rest.heketi.reads import device_of, found_in, node_of, volume_of
-from gd2raft.rest.heketi.texts import Invalid, NotOffered, json_reply
+from gd2raft.rest.heketi.texts import Invalid, json_reply
 from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import Endpoint
 
@@ -158,9 +158,10 @@ class Writes:
         return await self._queue.submit(call, "volume-delete", {"volume": volume.id, "name": volume.name})
 
     async def clone_volume(self, call: Call) -> Reply:
-        await volume_of(call)
-        parse(requests.CloneBody, await call.body(any_type=True))
-        raise NotOffered("a clone is not offered: it needs volume snapshots, which this daemon does not make yet")
+        source = await volume_of(call)
+        body = parse(requests.CloneBody, await call.body(any_type=True))
+        request = requests.volume_clone(body, source.name, self._queue.new_uuid(call))
+        return await self._queue.submit(call, "volume-clone", {"volume": source.id, "clone": requests.as_data(request)})
 
     # operations
 
@@ -207,7 +208,7 @@ class Writes:
             post("/volumes", "volume-create", self.create_volume, requests.VolumeCreateBody, "Make a volume by size, and start it."),
             post(f"{volume}/expand", "volume-expand", self.expand_volume, requests.VolumeExpandBody, "So many GiB more."),
             delete(volume, "volume-delete", self.delete_volume, "Stop and delete a volume, with its data."),
-            post(f"{volume}/clone", "volume-clone", self.clone_volume, requests.CloneBody, "Not offered yet.", status=501),
+            post(f"{volume}/clone", "volume-clone", self.clone_volume, requests.CloneBody, "A copy of a volume, started."),
             post("/operations/pending/cleanup", "operation-cleanup", self.cleanup, None, "Nothing to do: it goes on by itself."),
         ]
 
