@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from pool_kit import Pool, World, broken, drive, host, peer_id
+from pool_kit import Pool, World, broken, drive, host, peer_id, peer_record
 from test_commands_devices import GIB, device, equipped, free, refused, sized, spaces
 
 from gd2raft.core import devices, model
@@ -102,6 +102,17 @@ def test_a_brick_that_is_on_no_device_is_named() -> None:
     assert pool.do("volume-create", None, name="v", bricks=["node1:/b/1", "node2:/b/1"], force=True).outcome == "done"
     why = refused(pool, "volume-clone", volume="v", name="c")
     assert why.code == "not-on-device" and "brick node1:/b/1 of volume v is not on a device" in why.message
+
+
+def test_a_peer_that_would_give_clients_the_wrong_names_of_bricks_has_to_be_upgraded_first() -> None:
+    """It has no brick of the volume."""
+    pool, source = given(peers=4)
+    (number,) = (n for n in (1, 2, 3, 4) if peer_id(n) not in source.peer_ids())
+    pool.store(model.peer_key(peer_id(number)), peer_record(number, steps=("storage.make", "brick.prepare")))
+    why = refused(pool, "volume-clone", volume="v", name="c")
+    assert why.code == "old-peer" and f"peer node{number} runs a daemon that doesn't know clones" in why.message
+    pool.store(model.peer_key(peer_id(number)), peer_record(number, steps=("storage.copy",)))
+    assert pool.do("volume-clone", None, volume="v", name="c").outcome == "done"
 
 
 def test_bricks_in_thin_volumes_are_not_cloned() -> None:
