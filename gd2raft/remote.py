@@ -102,8 +102,10 @@ class Remote:
     # asked by others
 
     def on_raft(self, connection: Connection, message: services.RaftMessage) -> None:
-        self._daemon.tenure.courier.heard(connection)
-        self._daemon.member.log.receive(connection.peer.peer_id, message.payload)
+        courier = self._daemon.tenure.courier
+        courier.heard(connection)
+        if not courier.muted():
+            self._daemon.member.log.receive(connection.peer.peer_id, message.payload)
 
     def on_forward(self, connection: Connection, request: services.Forwarded) -> Deferred:
         later = Deferred()

@@ -111,7 +111,7 @@ class Tenure:
             )
             return Member(self.identity, in_etcd, None, self._daemon, run_step)
         store = await self._open_raft(folder)
-        self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer))
+        self.courier = Courier(self._dial_voter, lambda peer: self.member.address_of(peer), self._muted)
         return Member(self.identity, store, store, self._daemon, run_step)
 
     async def _open_raft(self, folder: Path) -> RaftStore:
@@ -175,6 +175,10 @@ class Tenure:
     def _store_changed(self) -> None:
         if hasattr(self, "member"):
             self.member.on_store_change()
+
+    def _muted(self) -> bool:
+        """Others take this daemon for a second one of its peer."""
+        return self._daemon.twins.muted(asyncio.get_running_loop().time())
 
     def _forgetful(self, peer_id: str, had: int, has: int) -> None:
         self.member.lookout.lost_log(peer_id, had, has)

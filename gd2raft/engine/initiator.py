@@ -115,9 +115,9 @@ class Initiator:
 
     async def _once(self, call: CommandCall, deadline: float) -> Done:
         status = self._store.status()
+        if not self._quorum():
+            raise no_leader(status)  # also when a leader is known: it is one of those that can't be reached, and would never answer
         if not status.leader:
-            if not self._quorum():
-                raise no_leader(status)
             raise NotLeader("no leader is known at the moment")
         if status.role == "leader":
             async with asyncio.timeout(max(0.05, deadline - time.monotonic())):

@@ -37,18 +37,24 @@ class _Line:
 
 
 class Courier:
-    """`dial` gives a connection of our own to a peer; `address_of` where it is ("" when not known)."""
+    """`dial` gives a connection of our own to a peer; `address_of` where it is ("" when not known); `muted`: nothing is said or listened to now."""
 
-    def __init__(self, dial: Callable[[str, str], Awaitable[Connection]], address_of: Callable[[str], str]) -> None:
-        self._dial, self._address_of = dial, address_of
+    def __init__(
+        self, dial: Callable[[str, str], Awaitable[Connection]], address_of: Callable[[str], str], muted: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._dial, self._address_of, self.muted = dial, address_of, muted
         self._lines: dict[str, _Line] = {}
 
     def send(self, peer_id: str, message: bytes) -> None:
         line = self._lines.setdefault(peer_id, _Line())
+        muted = self.muted()
         if (connection := self._open(peer_id, line)) is not None:
-            connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+            if not muted:
+                connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
             return
-        if len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
+        if muted:
+            pass  # it is dialled all the same: the answer says whether this goes on
+        elif len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
             line.waiting.append(message)
             line.waiting_bytes += len(message)
         if line.dialling is None:
@@ -84,7 +90,7 @@ class Courier:
                 address = self._address_of(peer_id)
             line.connection = await self._dial(address, peer_id)
             line.pause_s, line.missed_at = DIAL_PAUSE_S[0], ""
-            for message in line.waiting:
+            for message in line.waiting if not self.muted() else ():
                 line.connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
         except (RpcError, OSError, TimeoutError, ValueError) as error:
             log.debug("a voter can't be reached", peer=peer_id, error=str(error))

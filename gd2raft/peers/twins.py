@@ -14,6 +14,8 @@ RUNS_TWICE = "runs-twice"
 PATIENCE_S = 20.0
 """Longer than a connection of a dead machine stays open: who is refused for so long has a living twin."""
 PAUSE_S_MAX = 10.0
+MUTE_S = 3.0
+"""So long after a refusal this peer has no voice. Voters are dialled at least once a second meanwhile, so a twin is refused again before it ends."""
 
 
 class Twins:
@@ -37,6 +39,10 @@ class Twins:
             self._refused_since = now
         self._refused_at = now
         return now - self._refused_since >= PATIENCE_S
+
+    def muted(self, now: float) -> bool:
+        """Whether this daemon must not vote, lead or acknowledge: two processes with one vote would be counted twice."""
+        return now - self._refused_at <= MUTE_S
 
     def suspected(self, now: float) -> bool:
         """Refused a moment ago; by an old connection of this peer's, or because of a twin."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kit.peer import Peer
 from kit.pool import MakePool, Pool, open_pool
-from kit.waiting import until
+from kit.waiting import pause, until
 
 pytestmark = pytest.mark.real
 
@@ -119,6 +119,35 @@ def test_a_copy_of_a_peer_ends_by_itself_with_a_message_and_the_original_goes_on
     assert "must not run twice" in copy.log_tail()
     pool.whole(members)
     members[0].must("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": "61%"}})
+
+
+@pytest.mark.timeout(300)
+def test_a_copy_of_a_voter_has_no_vote_also_when_another_voter_meets_it_first(make_pool: MakePool) -> None:
+    """The third voter starts anew while the copy runs, and may take the copy for the original; the second knows better, and so neither of the two has a voice."""
+    pool = make_pool(4).start()
+    members, copy = pool.peers[:3], pool[3]
+    pool.form(3)
+    original = pool.leader(members)
+    second, third = (peer for peer in members if peer is not original)
+    copy.kill()
+    shutil.rmtree(copy.state)
+    shutil.copytree(original.state, copy.state)
+    copy.start()
+    pause(2.0)  # it dials the others; whenever the third starts anew, the same must hold
+    third.kill()
+    third.start().ready()
+    until(
+        lambda: second.call("POST", "/v1/cluster/options", {"options": {"cluster.server-quorum-ratio": "60%"}}).status == 200,
+        "the pool goes on",
+    )
+    assert copy.ended(120) == 1
+    if not original.alive:  # the third voter met the copy first, and took the original for the twin
+        original.start()
+    original.ready()
+    pool.whole(members)
+    for peer in members:
+        options = {o["key"]: o for o in peer.get("/v1/cluster/options")}
+        assert options["cluster.server-quorum-ratio"]["value"] == "60%", "somebody went on with the copy"
 
 
 @pytest.mark.timeout(300)

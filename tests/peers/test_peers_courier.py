@@ -46,6 +46,26 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def test_a_muted_peer_says_nothing_and_dials_on() -> None:
+    """What comes of the dialling tells whether it is still taken for a twin."""
+
+    async def body() -> None:
+        net = Net(voter="10.0.0.2")
+        muted = [True]
+        net.courier.muted = lambda: muted[0]  # type: ignore[method-assign]
+        net.courier.send("voter", b"vote for me")
+        await settle()
+        (line,) = net.dialled
+        assert line.sent == []
+        net.courier.send("voter", b"vote for me")
+        assert line.sent == []
+        muted[0] = False
+        net.courier.send("voter", b"I am here")
+        assert line.sent == [b"I am here"]
+
+    asyncio.run(body())
+
+
 def test_a_peer_whose_address_is_not_known_yet_is_answered_on_the_connection_it_asked_by() -> None:
     """One that was just invited is asked to catch up before its state has any peer: without an answer it never would."""
 

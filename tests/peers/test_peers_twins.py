@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gd2raft.peers.twins import PATIENCE_S, PAUSE_S_MAX, RUNS_TWICE, Twins
+from gd2raft.peers.courier import DIAL_PAUSE_S
+from gd2raft.peers.twins import MUTE_S, PATIENCE_S, PAUSE_S_MAX, RUNS_TWICE, Twins
 from gd2raft.rpc.hello import HelloInfo
 
 pytestmark = pytest.mark.fast
@@ -48,3 +49,11 @@ def test_who_was_refused_a_moment_ago_may_be_a_twin():
     found.refused(100.0)
     assert found.suspected(101.0)
     assert not found.suspected(120.0)
+
+
+def test_who_was_refused_as_a_twin_has_no_voice_until_it_is_no_longer_refused():
+    found = twins()
+    assert not found.muted(100.0)
+    found.refused(100.0)
+    assert found.muted(100.0 + MUTE_S) and not found.muted(100.1 + MUTE_S)
+    assert 2 * DIAL_PAUSE_S[1] < MUTE_S, "between two refusals it would have a voice"
