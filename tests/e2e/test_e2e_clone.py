@@ -76,29 +76,29 @@ class Writer:
 
 
 def is_of_one_moment(folder: Path, at_least: int, at_most: int) -> bool:
-    """All files but the last are whole, and no later one is there without those before it."""
+    """All files but the last are whole, and no later one is there without those before it. The last was being made at that moment: as after a power
+    cut it may be anything, also one that the bricks don't agree on (seen once in some thirty clones: ENOTCONN)."""
     names = sorted(os.listdir(folder))
     assert names == [f"{number:06d}" for number in range(len(names))] and at_least <= len(names) <= at_most + 1
     for number, name in enumerate(names):
-        text = read(folder / name, f"{name} of {len(names)}, {at_least} to {at_most} were whole when it was cloned")
+        try:
+            text = (folder / name).read_bytes()
+        except OSError as error:
+            assert name == names[-1] and number >= at_least, (
+                f"{name} of {len(names)}, {at_least} to {at_most} were whole then: {error.strerror}"
+            )
+            continue
         assert text == Writer.text(number) or (name == names[-1] and Writer.text(number).startswith(text)), (
             f"{name} of {len(names)} is not whole"
         )
     return True
 
 
-def read(path: Path, which: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise AssertionError(f"{which}: {error.strerror}") from error
-
-
-def healed(peer: Peer, volume: str) -> bool:
-    """Nothing waits for it; asked to look again, as it gives up on what it finds in use."""
+def healed(peer: Peer, volume: str, but: int = 0) -> bool:
+    """Nothing waits for it, but so much on each brick; asked to look again, as it gives up on what it finds in use."""
     peer.call("POST", f"/v1/volumes/{volume}/heal")
     counts = {c["info"]["path"]: c.get("entries") for c in peer.get(f"/v1/volumes/{volume}/heal-count")}
-    assert set(counts.values()) == {0}, peer.gd2("volume", "heal", volume, "info").out
+    assert all(count is not None and count <= but for count in counts.values()), peer.gd2("volume", "heal", volume, "info").out
     return True
 
 
@@ -123,7 +123,7 @@ def test_a_clone_is_what_its_source_was_at_one_moment_while_a_client_writes(equi
     clone = pool.mount("c1")
     assert all_there(clone.path, texts) and is_of_one_moment(clone.path / "w", before, after)
     if shape != "distribute":
-        until(lambda: healed(asked, "c1"), "nothing waits to be healed", HEAL_S)
+        until(lambda: healed(asked, "c1", but=2), "nothing waits to be healed but the file that was being made, and its folder", HEAL_S)
         assert is_of_one_moment(clone.path / "w", before, after)
 
     (clone.path / "before" / "f0").write_text("of the clone")
