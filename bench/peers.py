@@ -17,10 +17,10 @@ import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -314,11 +314,7 @@ class Experiments(Pool):
                 self.crowd.ask_on(connection, leader, "POST", "/v1/peers/" + ids[first], {"metadata": {"bench": str(number)}})
 
         ids = [peer["id"] for peer in self.crowd.ask(leader, "GET", "/v1/peers?limit=10")] * 4
-        writers = [threading.Thread(target=writer, args=(first,)) for first in range(4)]
-        for thread in writers:
-            thread.start()
-        for thread in writers:
-            thread.join()
+        all_at_once(writer, 4)
         self.everybody_current(60)
         began = time.monotonic()
         self.crowd.start([away])
@@ -358,11 +354,7 @@ class Experiments(Pool):
                 self.crowd.ask_on(connection, leader, "POST", "/v1/volumes", {"name": f"many{number:05}", "bricks": [brick], "force": True})
 
         began = time.monotonic()
-        writers = [threading.Thread(target=writer, args=(first,)) for first in range(8)]
-        for thread in writers:
-            thread.start()
-        for thread in writers:
-            thread.join()
+        all_at_once(writer, 8)
         made = time.monotonic() - began
         self.everybody_current(120)
         began = time.monotonic()
@@ -380,6 +372,13 @@ class Experiments(Pool):
             volumes=count, volumes_made_s=made, volumes_page_s=listed, volumes_restart_s=took,
             volumes_memory_mib=max(self.crowd.pss_mib([leader, restarted])), set_ms_few=times_few, set_ms_many=times_many,
         )  # fmt: skip
+
+
+def all_at_once(writer: Callable[[int], None], count: int) -> None:
+    """Each in a thread of its own. Raises what one of them raised: what was not written must not count."""
+    with ThreadPoolExecutor(count) as threads:
+        for done in [threads.submit(writer, number) for number in range(count)]:
+            done.result()
 
 
 def ours(stack: contextlib.ExitStack, options: argparse.Namespace, folder: Path) -> Experiments:

@@ -15,6 +15,7 @@ import pytest
 from bench import crowd, namespaces, peers_report, report, rivals, theirs
 from bench.board import REMEMBERED, Board
 from bench.curve import fit
+from bench.peers import all_at_once
 from bench.sides import NotDone
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -191,3 +192,14 @@ def iter_until(lines: Iterable[str], word: str) -> Iterator[str]:
 def left_of(folder: Path) -> list[Path]:
     """Processes with the folder in their command line."""
     return [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(folder).encode() in (p.read_bytes() if p.exists() else b"")]
+
+
+def test_a_writer_that_fails_makes_its_experiment_fail() -> None:
+    """The catch-up of a thousand was once told as of 10,000 changes, of which the writers had given up some."""
+
+    def writer(number: int) -> None:
+        if number == 2:
+            raise NotDone("no quorum")
+
+    with pytest.raises(NotDone, match="no quorum"):
+        all_at_once(writer, 4)
