@@ -179,6 +179,8 @@ async def load(target: Target, concurrency: int, seconds: float) -> dict[str, An
     times.sort()
     busy = (time.process_time() - cpu) / (seconds + WARM_UP_S)
     target.close()
+    if not times:
+        raise SystemExit(f"not one commit ended within {seconds:g} s, {concurrency} at a time: is the machine busy with something else?")
     return {
         "total": total + 1,
         "per_s": len(times) / seconds,

@@ -122,7 +122,11 @@ class DaemonApi:
             return await self._daemon.member.store.linearizable(timeout_s=timeout_s)
         except StoreError as error:
             code = "no-quorum" if isinstance(error, NoQuorum) else "no-leader"
-            raise Unavailable(str(error), hint="read without ?consistency=linearizable: this peer's own state", code=code) from error
+            raise Unavailable(
+                str(error),
+                hint="without ?consistency=linearizable it is this peer's own state that is read (`gd2 cluster export FILE local`)",
+                code=code,
+            ) from error
 
     async def run(self, command: str, request: Request, context: RequestContext) -> Done:
         request.check_body()

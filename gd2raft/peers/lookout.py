@@ -119,7 +119,7 @@ class Lookout:
         if not text or not name or peer_id not in self._missing():
             self._strangers.pop(peer_id, None)
             return
-        told = f"{address}, where peer {name} ({peer_id}) should be, answers as {text}. To give it that peer's place: gd2 peer replace {name} {address}"
+        told = f"{address}, where peer {name} ({peer_id}) should be, answers as {text}{'' if text.endswith('?') else '.'} To give it that peer's place: gd2 peer replace {name} {address}"
         if self._strangers.get(peer_id) != told:
             log.warning("another daemon answers where a peer is missed", peer=peer_id, what=told)
         self._strangers[peer_id] = told
