@@ -13,7 +13,7 @@ import pytest
 from kit.peer import Peer
 from kit.pool import Pool
 from kit.waiting import until
-from test_e2e_devices import all_there, books_are_the_disks, disk_of, images, mounted, write
+from test_e2e_devices import all_there, books_are_the_disks, equip, images, mounted, write
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -27,12 +27,8 @@ SHAPES = {
 
 @pytest.fixture
 def equipped(pool: Pool) -> Pool:
-    """Each peer has a folder as a device, with room for five bricks of 1 GiB."""
-    if not pool[0].get("/v1/devices"):
-        for peer in pool.peers:
-            peer.machine.seen(disk_of(peer)).mkdir()
-            peer.gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", "5GiB")
-    return pool
+    """With room for five bricks of 1 GiB on each peer."""
+    return equip(pool, "5GiB")
 
 
 class Writer:

@@ -23,14 +23,19 @@ def disk_of(peer: Peer) -> Path:
     return peer.folder / "disk"
 
 
-@pytest.fixture
-def equipped(pool: Pool) -> Pool:
-    """Each peer has a folder as a device, with room for three bricks of 1 GiB."""
+def equip(pool: Pool, size: str) -> Pool:
+    """Each peer gets a folder as a device, unless it has one."""
     if not pool[0].get("/v1/devices"):
         for peer in pool.peers:
             peer.machine.seen(disk_of(peer)).mkdir()
-            peer.gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", "3GiB")
+            peer.gd2_done("device", "add", peer.address, str(disk_of(peer)), "provisioner", "loop", "size", size)
     return pool
+
+
+@pytest.fixture
+def equipped(pool: Pool) -> Pool:
+    """With room for three bricks of 1 GiB on each peer."""
+    return equip(pool, "3GiB")
 
 
 def devices(peer: Peer) -> dict[str, dict[str, Any]]:

@@ -150,28 +150,21 @@ async def brick_evict(work: Work) -> str:
 
 
 async def volume_create(work: Work) -> str:
-    request = msgspec.convert(work.request, VolumeCreate)
-    made = work.view().volume(request.name)
-    try:
-        if made is None or made.id != request.identity:  # else it was made before this was interrupted, however long ago
-            await work.run("volume-create", request)
-    except CommandError as error:
-        if error.code == "no-space":
-            error.message = f"Failed to allocate new volume: {error.message}"
-        raise
-    await _started_or_gone(work, request.name)
-    return f"/volumes/{hex_of(request.identity)}"
+    return await _made(work, "volume-create", msgspec.convert(work.request, VolumeCreate), "new")
 
 
 async def volume_clone(work: Work) -> str:
-    request = msgspec.convert(work.request["clone"], VolumeClone)
+    return await _made(work, "volume-clone", msgspec.convert(work.request["clone"], VolumeClone), "cloned")
+
+
+async def _made(work: Work, command: str, request: VolumeCreate | VolumeClone, which: str) -> str:
     made = work.view().volume(request.name)
     try:
-        if made is None or made.id != request.identity:
-            await work.run("volume-clone", request)
+        if made is None or made.id != request.identity:  # else it was made before this was interrupted, however long ago
+            await work.run(command, request)
     except CommandError as error:
         if error.code == "no-space":
-            error.message = f"Failed to allocate cloned volume: {error.message}"
+            error.message = f"Failed to allocate {which} volume: {error.message}"
         raise
     await _started_or_gone(work, request.name)
     return f"/volumes/{hex_of(request.identity)}"
