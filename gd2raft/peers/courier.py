@@ -47,14 +47,13 @@ class Courier:
 
     def send(self, peer_id: str, message: bytes) -> None:
         line = self._lines.setdefault(peer_id, _Line())
-        muted = self.muted()
-        if (connection := self._open(peer_id, line)) is not None:
-            if not muted:
-                connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+        connection = self._open(peer_id, line)
+        if connection is not None and not self.muted():
+            connection.notify(services.RAFT_MESSAGE, services.RaftMessage(message))
+        if connection is not None:
             return
-        if muted:
-            pass  # it is dialled all the same: the answer says whether this goes on
-        elif len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
+        # Also while muted: whether the one that is dialled still takes us for a twin says how long that goes on.
+        if not self.muted() and len(line.waiting) < WAITING_MAX and line.waiting_bytes + len(message) <= WAITING_BYTES_MAX:
             line.waiting.append(message)
             line.waiting_bytes += len(message)
         if line.dialling is None:
