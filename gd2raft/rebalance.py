@@ -98,20 +98,24 @@ class Rebalances:
         job = self._mine(volume)
         if job is None or self.result(job) is not None:
             return None
-        if not self._processes.status(key_of(volume.name)).pid and (job.phase is not Phase.WANTED or self._has_to_wait(volume.name)):
+        if self._processes.status(key_of(volume.name)).pid:
+            return self._spec(job)
+        if job.phase is not Phase.WANTED:
+            return None
+        if (left_s := self._clients_learn_s(volume.name)) > 0:
+            self._follow_again(volume.name, left_s)
             return None
         return self._spec(job)
 
-    def _has_to_wait(self, volume: str) -> bool:
-        """Whether clients may not know the volume's bricks yet; it is followed again when they do."""
+    def _clients_learn_s(self, volume: str) -> float:
+        """Seconds until its clients know the volume's bricks; 0 when they do."""
         _, since = self._bricks.get(volume, NEVER_SEEN)
-        left = since + CLIENTS_LEARN_S - time.monotonic()
-        if left <= 0:
-            return False
-        if (timer := self._timers.pop(volume, None)) is not None:
+        return max(0.0, since + CLIENTS_LEARN_S - time.monotonic())
+
+    def _follow_again(self, volume: str, seconds: float) -> None:
+        if (timer := self._timers.get(volume)) is not None:
             timer.cancel()
-        self._timers[volume] = asyncio.get_running_loop().call_later(left, self._changed, volume)
-        return True
+        self._timers[volume] = asyncio.get_running_loop().call_later(seconds, self._changed, volume)
 
     def tend(self, volume: model.Volume) -> None:
         """See to it that the store learns how this peer's part of the volume's job ends, or has ended. Comes before spec()."""
@@ -286,7 +290,7 @@ class Rebalances:
         why = "its process is not running"
         if status.pid:
             why = f"its process runs (pid {status.pid}) but has not answered yet"
-        elif self._has_to_wait(job.volume):
+        elif self._clients_learn_s(job.volume) > 0:
             why = f"it begins {CLIENTS_LEARN_S:.0f} s after the volume got other bricks, when clients know them"
         if status.last_error:
             why += f"; last: {status.last_error}"
