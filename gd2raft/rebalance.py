@@ -19,6 +19,8 @@ import structlog
 
 from gd2raft.core import jobs, model
 from gd2raft.core.jobs import Job, Kind, Phase, Progress, Status
+from gd2raft.muster import WAIT_S as MUSTER_S
+from gd2raft.muster import Muster
 from gd2raft.process import ProcessManager, ServiceSpec, procfs
 from gd2raft.sunrpc.brickop import BrickOp, BrickOpClient, BrickOpFailed
 
@@ -82,6 +84,7 @@ class Rebalances:
         self._wakes: dict[str, asyncio.Event] = {}
         self._bricks: dict[str, tuple[tuple[str, ...], float]] = {}  # volume -> those that take files, and since when
         self._timers: dict[str, asyncio.TimerHandle] = {}  # volume -> until its clients know its bricks
+        self._muster = Muster(changed)
         self._hashes: dict[str, str] = {}  # volume -> commit hash of the process that ran last: whose end an event tells
 
     async def close(self) -> None:
@@ -89,7 +92,7 @@ class Rebalances:
             timer.cancel()
         for task in list(self._tasks.values()):
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(self._muster.close(), *self._tasks.values(), return_exceptions=True)
 
     # what should run
 
@@ -105,7 +108,8 @@ class Rebalances:
         if (left_s := self._clients_learn_s(volume.name)) > 0:
             self._follow_again(volume.name, left_s)
             return None
-        return self._spec(job)
+        places = [(self._view().host(brick.peer_id), brick.path) for brick in volume.bricks() if not brick.reset]
+        return self._spec(job) if self._muster.complete(volume.name, job.id, places) else None
 
     def _clients_learn_s(self, volume: str) -> float:
         """Seconds until its clients know the volume's bricks; 0 when they do."""
@@ -123,7 +127,9 @@ class Rebalances:
         emptied = job.bricks if job is not None and job.kind is Kind.REMOVE_BRICK else ()
         bricks = tuple(brick.id for brick in volume.bricks() if brick.id not in emptied)
         if self._bricks.get(volume.name, NEVER_SEEN)[0] != bricks:
-            self._bricks = {name: found for name, found in self._bricks.items() if self._view().volume(name) is not None}
+            for name in [name for name in self._bricks if self._view().volume(name) is None]:
+                del self._bricks[name]
+                self._muster.forget(name)
             self._bricks[volume.name] = bricks, time.monotonic()
         if job is not None and self._peer_id() not in jobs.results(self._view(), job):
             self._look_after(job)
@@ -292,6 +298,8 @@ class Rebalances:
             why = f"its process runs (pid {status.pid}) but has not answered yet"
         elif self._clients_learn_s(job.volume) > 0:
             why = f"it begins {CLIENTS_LEARN_S:.0f} s after the volume got other bricks, when clients know them"
+        elif missing := self._muster.missing(job.volume):
+            why = f"it waits up to {MUSTER_S:.0f} s for bricks that can't be found yet: {', '.join(f'{h}:{p}' for h, p in missing[:3])}"
         if status.last_error:
             why += f"; last: {status.last_error}"
         return msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.WAITING, note=why)

@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, IntFlag
 
-from gd2raft.sunrpc.messages import BRICK_OUTPUT_BYTES_MAX, BrickOpReply, brick_op_args
-from gd2raft.sunrpc.oncrpc import AcceptStat, decode_reply, encode_call
-from gd2raft.sunrpc.records import RecordAssembler, RecordError, frame
+from gd2raft.sunrpc import client
+from gd2raft.sunrpc.messages import BrickOpReply, brick_op_args
+from gd2raft.sunrpc.records import RecordError
 from gd2raft.sunrpc.xdr import Reader, XdrError
 
 PROGRAM, VERSION = 4867634, 2
-_XID = 1
 
 
 class BrickOp(IntEnum):
@@ -118,24 +117,7 @@ class BrickOpClient:
         return await self.call(BrickOp.BRICK_BARRIER, brick, {"barrier": "enable" if enable else "disable"})
 
     async def _exchange(self, op: BrickOp, args: bytes) -> BrickOpReply:
-        reader, writer = await asyncio.open_unix_connection(self._path)
-        try:
-            writer.write(frame(encode_call(_XID, PROGRAM, VERSION, op, args, credential=True)))
-            record = await _one_record(reader)
-        finally:
-            writer.transport.abort()
-        reply = decode_reply(record)
-        if reply.xid != _XID or reply.stat != AcceptStat.SUCCESS:
-            raise XdrError(f"refused by the RPC layer of the process (xid {reply.xid}, status {reply.stat})")
-        if not reply.results:
+        results = await client.call(await asyncio.open_unix_connection(self._path), PROGRAM, VERSION, op, args)
+        if not results:
             raise XdrError("the process gave up on it without a result; its log says why")
-        return BrickOpReply.decode(Reader(reply.results))
-
-
-async def _one_record(reader: asyncio.StreamReader) -> bytes:
-    assembler = RecordAssembler(BRICK_OUTPUT_BYTES_MAX)
-    while (record := assembler.pop()) is None:
-        if not (data := await reader.read(65536)):
-            raise XdrError("the process closed the connection without an answer")
-        assembler.feed(data)
-    return record
+        return BrickOpReply.decode(Reader(results))

@@ -254,6 +254,29 @@ def test_clients_find_every_file_while_a_volume_that_has_just_grown_is_rebalance
     filler.check()
 
 
+def test_no_file_is_moved_by_two_peers_though_a_daemon_was_away_when_the_rebalance_was_to_begin(make_pool: MakePool) -> None:
+    """Each process counts the peers of a set when it begins: the first takes the share of those that it does not find."""
+    pool = make_pool(3).start().form()
+    pool.made("v", replica=3)
+    pool.online("v")
+    filler = Writer(pool.mount("v").path)
+    for number in range(FILES):
+        filler.write(f"folder{number % FOLDERS}/file{number}", 100)
+    more = [peer.brick("more") for peer in pool.peers]
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": more, "force": True})
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    pool[1].kill()
+    notes = until(lambda: [p["note"] for p in job_of(pool[0], "v")["parts"] if "can't be found yet" in p["note"]], "bricks are waited for")
+    assert pool[1].brick("v") in notes[0], notes
+    assert not rebalance_pids(pool, "v"), "it begins without a brick"
+    pool[1].start().ready()
+    assert over(pool[0], "v")["files"] > 0, "nothing was moved"
+    for peer in pool.peers:
+        text = (peer.folder / "log" / "v-rebalance.log").read_text(errors="replace")
+        assert "node uuid" in text and "node uuid : 00000000-" not in text
+    filler.check()
+
+
 def test_a_rebalance_process_that_is_killed_is_started_again(make_pool: MakePool, writer: list[Writer]) -> None:
     pool = make_pool(1).start()
     pool.made("v", peers=[0, 0])
