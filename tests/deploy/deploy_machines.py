@@ -66,7 +66,11 @@ class Machines:
         (self.files / "ansible.cfg").write_text(self._settings())
         for host in self.hosts:
             host.run(["bash", "-c", _ROOT_SCRIPT, "root", host.folder], timeout_s=PREPARE_S)
-            host.popen(["chroot", host.folder / "root", "/usr/sbin/sshd", "-D", "-e", "-f", self.files / "sshd_config"], log="sshd.log")
+            self.listen(host)
+
+    def listen(self, host: Host) -> None:
+        """Start its sshd: at first, and when everything in it has been killed."""
+        host.popen(["chroot", host.folder / "root", "/usr/sbin/sshd", "-D", "-e", "-f", self.files / "sshd_config"], log="sshd.log")
 
     def _settings(self) -> str:
         """Quick: few round trips, one process for each host. Strict: a variable that is not defined, or a deprecated word, fails."""
@@ -89,6 +93,11 @@ class Machines:
     def on(self, host: Host, command: str, check: bool = True) -> str:
         """Run a line of shell in the host's own root; what it printed, without white space at the end."""
         return host.run(["chroot", host.folder / "root", "/bin/sh", "-c", command], check=check).stdout.strip()
+
+    def written(self, host: Host) -> set[str]:
+        """Every file that the host has of its own, or has lost of this machine's."""
+        upper = host.folder / "layer" / "upper"
+        return set(host.run(["find", upper, "!", "-type", "d", "-printf", "/%P\\n"]).stdout.split())
 
 
 @contextmanager
