@@ -17,6 +17,7 @@ from pathlib import Path
 
 from gd2raft.commands.step_kinds import BLAME_BRICK, BlameBrick
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 DIRTY = "trusted.afr.dirty"
 REPLACED = "trusted.replace-brick"
@@ -31,13 +32,13 @@ async def do(context: StepContext, arguments: BlameBrick) -> Facts:
     async with context.mounted(arguments.volume, CLIENT_PID, CONNECT_S) as root:
         await _others_serve(root, arguments)
         if arguments.replicate:
-            await asyncio.to_thread(_blame, root, arguments)
+            await in_thread(_blame, root, arguments)
     return {}
 
 
 async def undo(context: StepContext, arguments: BlameBrick) -> Facts:
     with contextlib.suppress(OSError):
-        await asyncio.to_thread(os.removexattr, arguments.path, DIRTY)
+        await in_thread(os.removexattr, arguments.path, DIRTY)
     return {}
 
 

@@ -6,7 +6,6 @@ does no harm.
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 from pathlib import Path
@@ -18,6 +17,7 @@ from gd2raft.commands.quota import PREFIX
 from gd2raft.commands.step_kinds import SET_LIMIT, SetLimit
 from gd2raft.steps import notes
 from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 MOUNT_S = 20.0
 
@@ -30,16 +30,16 @@ class Before(msgspec.Struct, frozen=True):
 
 async def do(context: StepContext, arguments: SetLimit) -> Facts:
     async with context.mounted(arguments.volume, CLIENT_PID, MOUNT_S) as root:
-        await asyncio.to_thread(_set, context, arguments, by_gfid(root, arguments.gfid))
+        await in_thread(_set, context, arguments, by_gfid(root, arguments.gfid))
     return {}
 
 
 async def undo(context: StepContext, arguments: SetLimit) -> Facts:
-    before = await asyncio.to_thread(notes.read, context, _what(arguments), Before)
+    before = await in_thread(notes.read, context, _what(arguments), Before)
     if before is not None:
         async with context.mounted(arguments.volume, CLIENT_PID, MOUNT_S) as root:
-            await asyncio.to_thread(_restore, arguments, by_gfid(root, arguments.gfid), before)
-        await asyncio.to_thread(notes.remove, context, _what(arguments))
+            await in_thread(_restore, arguments, by_gfid(root, arguments.gfid), before)
+        await in_thread(notes.remove, context, _what(arguments))
     return {}
 
 

@@ -5,16 +5,16 @@ Done on the brick itself: no client reaches it yet. Directories need nothing of 
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 from gd2raft.commands.step_kinds import LIMIT_ROOT, LimitRoot
 from gd2raft.steps.brick_paths import explain
 from gd2raft.steps.step import Facts, StepCode, StepContext
+from gd2raft.steps.threads import in_thread
 
 
 async def do(context: StepContext, arguments: LimitRoot) -> Facts:
-    await asyncio.to_thread(_set, arguments)
+    await in_thread(_set, arguments)
     return {}
 
 

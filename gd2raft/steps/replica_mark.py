@@ -19,6 +19,7 @@ from pathlib import Path
 from gd2raft.commands.step_kinds import FILL_REPLICA, MARK_REPLICA, MarkReplica
 from gd2raft.steps.brick_paths import explain, volume_id_of
 from gd2raft.steps.step import DiskAway, Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 PENDING = struct.pack(">III", 1, 1, 1)
 ROOT_GFID = "00000000-0000-0000-0000-000000000001"
@@ -27,7 +28,7 @@ FILL_POLL_S = 0.5
 
 
 async def do(context: StepContext, arguments: MarkReplica) -> Facts:
-    await asyncio.to_thread(_mark, arguments)
+    await in_thread(_mark, arguments)
     return {}
 
 
@@ -35,7 +36,7 @@ async def undo(context: StepContext, arguments: MarkReplica) -> Facts:
     volume = context.view().volume(arguments.volume)
     bricks = [] if volume is None else [b for b in volume.bricks() if (b.peer_id, b.path) == (context.peer_id, arguments.path)]
     if volume is not None and bricks and not arguments.lasting:  # else nobody looks at the mark any more
-        await asyncio.to_thread(_unmark, arguments, uuid.UUID(volume.id).bytes)
+        await in_thread(_unmark, arguments, uuid.UUID(volume.id).bytes)
     return {}
 
 
@@ -51,7 +52,7 @@ async def fill(context: StepContext, arguments: MarkReplica) -> Facts:
         if await asyncio.to_thread(_begun, arguments):
             context.keep_healing(arguments.volume)
             return {}
-        await asyncio.to_thread(_index, Path(arguments.path) / INDEX)
+        await in_thread(_index, Path(arguments.path) / INDEX)
         try:
             await context.heal(arguments.volume)
         except StepFailed as error:  # it may be starting

@@ -7,7 +7,9 @@ behind what the undo was to take away.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -16,7 +18,8 @@ R = TypeVar("R")
 
 async def in_thread(function: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R:
     """asyncio.to_thread, but a cancellation comes out only when the thread has ended."""
-    work = asyncio.ensure_future(asyncio.to_thread(function, *arguments, **named))
+    call = partial(contextvars.copy_context().run, function, *arguments, **named)
+    work = asyncio.get_running_loop().run_in_executor(None, call)  # no task, out of which a SystemExit would end the daemon
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

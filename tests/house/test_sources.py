@@ -43,6 +43,25 @@ def test_no_python_file_has_grown_to_two_jobs():
     assert {name: lines for name, lines in lengths.items() if lines > (TEST_LINES_MAX if name.startswith("tests/") else LINES_MAX)} == {}
 
 
+ONLY_LOOK = {
+    ("brick_blame.py", "_connected"),
+    ("brick_check.py", "_check_mark"),
+    ("brick_leave.py", "first_file"),
+    ("brick_leave.py", "listed"),
+    ("replica_mark.py", "_begun"),
+    ("notes.py", "work"),  # of transactions that are over
+}
+
+
+def test_a_step_leaves_no_thread_behind_that_may_still_write_while_its_undo_runs():
+    left = set()
+    for path in (ROOT / "gd2raft" / "steps").glob("*.py"):
+        for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
+            if ast.unparse(call.func) == "asyncio.to_thread":
+                left.add((path.name, ast.unparse(call.args[0])))
+    assert left == ONLY_LOOK, "others use gd2raft.steps.threads.in_thread"
+
+
 def test_the_top_level_has_what_its_owner_fixed_and_no_more():
     found = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +13,13 @@ from typing import Any
 import msgspec
 import pytest
 from gd2_label.command import LABEL_BRICK, VolumeLabel, plan_label
-from gd2_label.step import XATTR, do, undo
+from gd2_label.step import XATTR, do, notes, undo
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, KeyValueState, Operation, Put
 from gd2raft.core.plan import Ids, Plan, Refused, View
 from gd2raft.steps.brick_paths import VOLUME_ID
-from gd2raft.steps.step import StepFailed
+from gd2raft.steps.step import DiskAway
 
 VOLUME_ID_1 = "5f9c5a0e-0d8a-4c4c-9a35-5e4cb1d3b8a1"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="trusted.* attributes need root")
@@ -88,10 +89,31 @@ def test_an_undo_fails_while_the_disk_is_away_and_works_when_it_is_back(tmp_path
     asyncio.run(do(context, arguments))
     away = brick.rename(tmp_path / "away")
     brick.mkdir()  # the empty mount point
-    with pytest.raises(StepFailed, match="not a brick"):
+    with pytest.raises(DiskAway, match="not a brick"):
         asyncio.run(undo(context, arguments))
     assert label_of(brick) == b""
     brick.rmdir()
     away.rename(brick)
     asyncio.run(undo(context, arguments))
     assert label_of(brick) == old
+
+
+@needs_root
+def test_a_step_that_is_given_up_has_ended_before_its_undo_may_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brick, context, arguments = brick_with(b"before", tmp_path)
+    disk, write = threading.Event(), notes.write
+
+    def slowly(*of: Any) -> None:
+        disk.wait(30)
+        write(*of)
+
+    async def timed_out() -> None:
+        monkeypatch.setattr(notes, "write", slowly)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                asyncio.get_running_loop().call_later(0.3, disk.set)
+                await do(context, arguments)
+        await undo(context, arguments)
+
+    asyncio.run(timed_out())  # waits for its threads
+    assert label_of(brick) == b"before"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import uuid
@@ -11,7 +10,8 @@ import msgspec
 
 from gd2_label.command import LABEL_BRICK, LabelBrick
 from gd2raft.steps import brick_paths, notes
-from gd2raft.steps.step import Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.step import DiskAway, Facts, StepCode, StepContext, StepFailed
+from gd2raft.steps.threads import in_thread
 
 XATTR = "trusted.gd2.label"
 
@@ -23,12 +23,12 @@ class Before(msgspec.Struct, frozen=True):
 
 
 async def do(context: StepContext, arguments: LabelBrick) -> Facts:
-    await asyncio.to_thread(_label, context, arguments)
+    await in_thread(_label, context, arguments)
     return {}
 
 
 async def undo(context: StepContext, arguments: LabelBrick) -> Facts:
-    await asyncio.to_thread(_restore, context, arguments)
+    await in_thread(_restore, context, arguments)
     return {}
 
 
@@ -66,7 +66,7 @@ def _restore(context: StepContext, arguments: LabelBrick) -> None:
 
 def _check(arguments: LabelBrick) -> None:
     if brick_paths.volume_id_of(arguments.path) != uuid.UUID(arguments.volume_id).bytes:
-        raise StepFailed(f"{arguments.path} is not a brick of this volume", hint="is its disk mounted?")
+        raise DiskAway(f"{arguments.path} is not a brick of this volume", hint="is its disk mounted?")
 
 
 def _read(path: str) -> bytes:
