@@ -15,6 +15,7 @@ from gd2raft.engine.step_runner import StepError
 from gd2raft.process import procfs
 from gd2raft.process.mount import MountFailed
 from gd2raft.provision.run import DeviceAway, ProvisionFailed
+from gd2raft.steps import calling
 from gd2raft.steps.registry import steps
 from gd2raft.steps.step import DiskAway, RunningBrick, StepFailed
 from gd2raft.sunrpc.brickop import BrickOpFailed
@@ -29,16 +30,10 @@ class StepWorld:
 
     async def do(self, name: str, transaction: str, arguments: Any, undo: bool) -> dict[str, Any]:
         """Run the code of a step. Raises StepError."""
-        step = steps()[name]
-        code = step.undo if undo else step.do
-        if code is None:
-            raise StepError(f"step {name} can't be undone")
         try:
-            return await code(Context(self._daemon, transaction), arguments)
+            return await calling.call(steps()[name], Context(self._daemon, transaction), arguments, undo=undo)
         except StepFailed as error:
             raise StepError(str(error), error.hint, away=isinstance(error, DiskAway)) from error
-        except OSError as error:
-            raise StepError(f"{error.filename or 'the disk'}: {error.strerror}", "is a disk of this peer full or read-only?") from error
 
 
 class Context:

@@ -56,7 +56,11 @@ def plan_replace(view: View, request: PeerReplace, ids: Ids) -> Plan:
     before, after = brick_steps(view, volumes, old, new, request.force)
     missing = {s.kind for b in before for s in b if s.peer_id == new.id} - set(found.steps)
     if found.steps and missing:
-        raise Refused(f"peer {found.hostname} can't do {min(missing)} yet", hint="upgrade its daemon first", code="old-peer")
+        raise Refused(
+            f"peer {found.hostname} can't do {min(missing)} yet",
+            hint="upgrade its daemon, or install there what brings it (a package of your own), and start it again",
+            code="old-peer",
+        )
     claims = view.brick_claims(old.id)
     looks = before[0] if before else ()
     made = {s.arguments["path"]: i for i, s in enumerate(looks, 1) if s.kind == PREPARE_BRICK.name}  # step 0 is the admission

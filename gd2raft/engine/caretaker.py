@@ -147,7 +147,7 @@ class Caretaker:
     async def _undo(self, transaction: str, undo: Undo) -> None:
         kind = self._kinds.get(undo.kind)
         if kind is None:
-            raise StepError(f"this peer's daemon has no step {undo.kind!r}", "upgrade it")
+            raise StepError(f"this peer's daemon has no step {undo.kind!r}", "upgrade it, or install there what brings the step")
         arguments = msgspec.convert(undo.arguments, kind.arguments)
         async with asyncio.timeout(kind.timeout_s), self._turns.take(transaction, undo.kind, arguments):
             await self._do(undo.kind, transaction, arguments, True)

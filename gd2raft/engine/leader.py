@@ -37,6 +37,7 @@ from gd2raft.core.plan import (
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, describe
 from gd2raft.engine.answers import answer_of, check_key, remembered, stuck
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
+from gd2raft.engine.planning import broken_plans, check_result
 from gd2raft.engine.queue import Busy, LockQueue
 from gd2raft.store.interface import NoLeader, NoQuorum, Store, StoreError
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
@@ -201,7 +202,8 @@ class LeaderEngine:
         while True:
             seen = self._store.revision
             try:
-                return _Planned(self._life(command, request, call), seen)
+                with broken_plans(command, call.request_id):
+                    return _Planned(self._life(command, request, call), seen)
             except Refused:
                 current = await self._is_current(seen)
                 if (ended := await self._before(call)) is not None:  # what is there already, and refused, may be its own effect
@@ -245,6 +247,7 @@ class LeaderEngine:
         now = time.time()
         plan = hooked(view, command.plan(view, request, Ids(lambda: str(uuid.uuid4()), now)))
         server_quorum.check(view, plan)
+        check_result(command, plan)
         self._check_steps(plan, view)
         record = Transaction(
             id=call.id,
@@ -266,7 +269,11 @@ class LeaderEngine:
             assert step.kind in self._step_kinds, f"plan names an unknown step {step.kind!r}"
             peer = view.peer(step.peer_id)
             if peer is not None and peer.steps and step.kind not in peer.steps:
-                raise Refused(f"peer {peer.hostname} can't do {step.kind} yet", hint="upgrade its daemon first", code="old-peer")
+                raise Refused(
+                    f"peer {peer.hostname} can't do {step.kind} yet",
+                    hint="upgrade its daemon, or install there what brings it (a package of your own), and start it again",
+                    code="old-peer",
+                )
 
     # driving
 
@@ -293,6 +300,8 @@ class LeaderEngine:
             self._check_leading()
             result = await self._store.commit(self._with_pruned(commit), timeout_s=COMMIT_TIMEOUT_S)
         except TooLarge as error:
+            if begun:
+                raise OutcomeUnknown(f"the command was begun, then: {error}", hint="it is finished or undone by itself") from error
             raise Refused(str(error), code="too-large") from error
         except NotLeader as error:
             raise (OutcomeUnknown("the leader changed while the command ran", hint="ask again") if begun else error) from error

@@ -85,7 +85,9 @@ class StepRunner:
     async def _run_fenced(self, call: StepCall) -> StepOutcome:
         kind = self._kinds.get(call.kind)
         if kind is None:
-            return self._problem(call, f"this peer's daemon has no step {call.kind!r}", hint="upgrade it")
+            return self._problem(
+                call, f"this peer's daemon has no step {call.kind!r}", hint="upgrade it, or install there what brings the step"
+            )
         try:
             arguments = msgspec.convert(msgspec.json.decode(call.arguments), kind.arguments)
         except msgspec.MsgspecError as error:

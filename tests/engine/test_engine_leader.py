@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
-from engine_kit import CREATE, DO, FOLLOW, EnginePool, Gate, Nothing, scenario, volume_there
+from engine_kit import CREATE, DO, FOLLOW, EnginePool, Gate, Knobs, Nothing, scenario, volume_there
 from pool_kit import broken, check_invariants, peer_id
 from waiting import until
 
 from gd2raft.core import model
 from gd2raft.core.kv import Commit, Put
 from gd2raft.core.phases import Remembered
-from gd2raft.core.plan import Change, Conflict, Failed, Plan, Refused, Unavailable
+from gd2raft.core.plan import Change, Conflict, Failed, Ids, OutcomeUnknown, Plan, Refused, Route, Unavailable, View
 from gd2raft.engine import initiator, leader
 from gd2raft.engine.calls import StepCall
 from gd2raft.store.interface import StoreError
@@ -102,6 +103,33 @@ async def test_a_request_of_the_wrong_form_is_refused_not_a_crash(pool: EnginePo
         await pool.engines[0].run(call)
     with pytest.raises(Refused, match="not known to the leader"):
         await pool.engines[0].run(CommandCall("j", "volume-fly", b"{}", peer_id(1), "r", "gd2", 5.0))
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+@pytest.mark.parametrize("error", [KeyError("x"), AssertionError("no guard key"), SystemExit(3), ValueError(chr(0xDCE9) * 5000)])
+@scenario
+async def test_a_plan_that_breaks_is_told_at_once_with_nothing_done_whoever_was_asked(
+    pool: EnginePool, asked: int, error: BaseException
+) -> None:
+    def broken(view: View, request: Knobs, ids: Ids) -> Plan:
+        raise error
+
+    pool.plan_of, before = broken, pool.records.state.revision
+    with pytest.raises(Failed, match=f"the plan of test broke, nothing was done: {type(error).__name__}") as caught:
+        await pool.run("test", asked)
+    assert caught.value.code == "internal" and len(caught.value.message.encode()) < 10_000
+    assert pool.records.state.revision == before and pool.command_runs == 1
+    pool.plan_of = lambda view, request, ids: Plan()
+    await pool.run("test", asked)
+
+
+@scenario
+async def test_a_plan_that_does_not_name_what_its_route_replies_with_is_broken_before_it_is_done(pool: EnginePool) -> None:
+    engine = pool.engines[0]
+    engine._commands = {"test": msgspec.structs.replace(engine._commands["test"], route=Route("POST", "/v1/test", 200, "volume"))}
+    pool.plan_of = lambda view, request, ids: Plan(result={"name": "v"})
+    with pytest.raises(Failed, match="its result has to name the volume that the route replies with"):
+        await pool.run("test")
 
 
 @scenario
@@ -336,6 +364,16 @@ async def test_a_command_past_the_limits_of_the_store_is_refused(pool: EnginePoo
     with pytest.raises(Refused, match="at most") as caught:
         await pool.run("test")
     assert caught.value.code == "too-large"
+
+
+@scenario
+async def test_a_command_that_cannot_be_stored_any_more_after_it_was_begun_is_not_told_as_refused(pool: EnginePool) -> None:
+    pool.plan_of = lambda view, request, ids: Plan(locks=("x",), before=((DO.at(peer_id(1), Nothing()),),))
+    pool.fails = lambda step, undo: None if undo else msgspec.structs.replace(broken(step), error="x" * 300_000)
+    with pytest.raises(OutcomeUnknown, match="the outcome of test is unknown"):
+        await pool.run("test", timeout_s=1.0)
+    await pool.engines[0].resume_all()
+    await until(pool.quiet)
 
 
 @scenario

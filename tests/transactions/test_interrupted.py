@@ -16,6 +16,7 @@ from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import KeyValueState
 from gd2raft.core.plan import Plan
+from gd2raft.engine.planning import check_result
 from gd2raft.steps.registry import steps
 
 pytestmark = pytest.mark.fast
@@ -116,6 +117,11 @@ def test_a_command_that_is_interrupted_twice_anywhere_ends_done_or_undone(name: 
             raise AssertionError(f"{error}; what happened: {chosen}") from error
         ends.add(world.committed)
     assert ends == {True, False}, "nothing was interrupted"
+
+
+@pytest.mark.parametrize(("name", "example"), CASES, ids=IDS)
+def test_a_plans_result_names_what_the_route_replies_with(name: str, example: Example) -> None:
+    check_result(commands()[name], planned(name, example.request, state_of(example))[0])
 
 
 def test_the_explorer_reaches_what_it_is_about() -> None:
