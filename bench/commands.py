@@ -188,9 +188,16 @@ def _plan(options: argparse.Namespace) -> Plan:
     return Plan(every_command.EveryCommand, names, names, {}, "commands-all", "The other volume commands", "commands --all")
 
 
+JOBS_FACT = (
+    "rebalance start and remove-brick start: glusterd answers when its process runs, after 10 s asleep; ours when the pool has agreed on the job, "
+    "whose processes begin 5 s after a change of bricks. Neither waits for its end."
+)
+
+
 def _facts(options: argparse.Namespace, took_s: float, load: float) -> list[str]:
     disk = report.file_system(options.folder)
     return [
+        *([JOBS_FACT] if options.all else []),
         f"{options.rounds} alternating rounds after one that does not count, {took_s:.0f} s in all; load before: {load:.2f}.",
         f"{PEERS} peers a side, each in its own network namespace, on this one machine; all disk use on one {disk}.",
         f"glusterd with the package's hook scripts, as installed; both sides come to rest between commands ({TURN_S:g} s before a side's turn); glusterd's own sleeps count.",
