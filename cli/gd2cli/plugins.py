@@ -54,7 +54,7 @@ def load(entry: EntryPoint) -> Spec:
     """Raises Problem when the package is broken."""
     try:
         spec = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise Problem(f"the package that brings {entry.name!r} is broken: {type(error).__name__}: {error}", hint=entry.value) from error
     if not isinstance(spec, Spec):
         raise Problem(f"entry point {entry.name!r} is not a gd2cli Spec but {type(spec).__name__}", hint=entry.value)

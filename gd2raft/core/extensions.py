@@ -17,7 +17,7 @@ def load_all(group: str, type_: type[T]) -> list[T]:
         what = f"{entry.value} (entry point {entry.name!r} of {group}, package {entry.dist.name if entry.dist else '?'})"
         try:
             thing = entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # its sys.exit() would end the daemon without a word
             raise BadExtension(f"{what} can't be imported: {type(error).__name__}: {error}; mend it, or uninstall the package") from error
         if not isinstance(thing, type_):
             raise BadExtension(f"{what} is not a {type_.__name__} but a {type(thing).__name__}; mend it, or uninstall the package")

@@ -13,7 +13,7 @@ from gd2raft.core import devices as device_records
 from gd2raft.core import jobs as records
 from gd2raft.core import model
 from gd2raft.core.kv import Expect
-from gd2raft.core.plan import Command, CommandError, Moved, NotFound, Refused
+from gd2raft.core.plan import BadExtension, Command, CommandError, Moved, NotFound, Refused
 from gd2raft.rest import body, devices, jobs, options, shapes, transactions
 from gd2raft.rest.api import Done, RequestContext
 from gd2raft.rest.call import Call
@@ -37,7 +37,7 @@ def command_endpoints(commands: Iterable[Command[Any]]) -> list[Endpoint]:
 def endpoint_of(command: Command[Any]) -> Endpoint:
     route = command.route
     if route.reply not in _REPLIES:
-        raise ValueError(f"command {command.name}: reply {route.reply!r} is not one of {', '.join(_REPLIES)}")
+        raise BadExtension(f"command {command.name!r}: reply {route.reply!r} of its route is not one of {', '.join(_REPLIES)}")
     in_path = {name: encoded_name(command, name) for name in fields_of(route.path)}
     internal = tuple(encoded_name(command, name) for name in route.internal)
 
@@ -64,11 +64,11 @@ def endpoint_of(command: Command[Any]) -> Endpoint:
 
 
 def encoded_name(command: Command[Any], field: str) -> str:
-    """Name in JSON of a field of the request; ValueError when the request has no such field."""
+    """Name in JSON of a field of the request; BadExtension when the request has no such field."""
     for known in msgspec.structs.fields(command.request):
         if field in (known.name, known.encode_name):
             return known.encode_name
-    raise ValueError(f"command {command.name}: its request has no field {field!r}")
+    raise BadExtension(f"command {command.name!r}: its request has no field {field!r}, which its route names")
 
 
 async def run(call: Call, command: Command[Any], in_path: Mapping[str, str], internal: tuple[str, ...]) -> Reply:

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from gd2raft.core.plan import NotFound, Refused
+from gd2raft.core.plan import BadExtension, NotFound, Refused
 from gd2raft.rest.reply import NotAllowed, Reply
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ class Router:
                 else:
                     node = node.fixed.setdefault(part, _Node())
             if endpoint.method in node.methods:
-                raise ValueError(f"two routes for {endpoint.method} {endpoint.path}")
+                other = node.methods[endpoint.method]
+                raise BadExtension(
+                    f"{other.name!r} ({other.path}) and {endpoint.name!r} ({endpoint.path}) have one route for {endpoint.method}; change one, or uninstall its package"
+                )
             node.methods[endpoint.method] = endpoint
 
     def find(self, method: str, raw_path: str) -> tuple[Endpoint, dict[str, str]]:

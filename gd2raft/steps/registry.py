@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import gd2raft.steps as package
+from gd2raft.commands.extension_checks import check_step
 from gd2raft.core.extensions import load_all
 from gd2raft.core.plan import BadExtension
 from gd2raft.steps.step import StepCode
@@ -15,12 +16,15 @@ from gd2raft.steps.step import StepCode
 
 @cache
 def steps() -> dict[str, StepCode[Any]]:
-    """name -> step. Raises BadExtension, also when two have one name, or an undoable one can't be undone."""
+    """name -> step. Raises BadExtension, also when two have one name, an undoable one can't be undone, or another package's can't work."""
     modules = [importlib.import_module(f"{package.__name__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
     candidates: list[StepCode[Any]] = [m.STEP for m in modules if hasattr(m, "STEP")]
     for module in modules:
         candidates += getattr(module, "STEPS", ())
-    candidates += load_all("gd2raft.steps", StepCode)
+    theirs = load_all("gd2raft.steps", StepCode)
+    for step in theirs:
+        check_step(step.kind, step.do, step.undo)
+    candidates += theirs
     found: dict[str, StepCode[Any]] = {}
     for step in candidates:
         if step.kind.name in found:

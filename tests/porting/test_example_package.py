@@ -121,14 +121,16 @@ def test_a_label_is_undone_everywhere_when_the_daemon_that_was_asked_and_a_peer_
         assert first.get("/v1/volumes/v1")["metadata"] == {"label": "one"}
 
 
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    """A folder with an installed package whose modules can't be imported."""
+@pytest.fixture(params=["", "import sys; sys.exit(0)"], ids=["absent", "exits"])
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder with an installed package whose module isn't there, or ends whoever imports it."""
     info = tmp_path / "site" / "gd2_broken-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gd2-broken\nVersion: 1.0\n")
     groups = {"gd2raft.commands": "broken", "gd2cli.commands": "volume.broken"}
     (info / "entry_points.txt").write_text("".join(f"[{group}]\n{name} = gd2_broken:THING\n" for group, name in groups.items()))
+    if request.param:
+        (info.parent / "gd2_broken.py").write_text(request.param)
     return info.parent
 
 
