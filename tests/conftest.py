@@ -15,6 +15,8 @@ from _pytest.runner import runtestprotocol
 
 # Debian keeps glusterfsd and mount.glusterfs where a plain user's PATH does not look.
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+MINUTES_S = 600
+"""The deadline of a test that takes minutes."""
 
 
 def lacking_for_real() -> list[str]:
@@ -32,6 +34,16 @@ def lacking_for_real() -> list[str]:
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The few that take minutes go first: one that began last was waited for by all other processes."""
+    items.sort(key=lambda item: not _takes_minutes(item))  # stable: the others stay as they were
+
+
+def _takes_minutes(item: pytest.Item) -> bool:
+    marker = item.get_closest_marker("timeout")
+    return marker is not None and bool(marker.args) and marker.args[0] >= MINUTES_S
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
