@@ -27,7 +27,7 @@ DO = {
     "DEVICE_OFFLINE": "gd2 device set DEVICE online when its disk is well, or failed: then its bricks are moved away",
     "DEVICE_SHORT": "free space in the file system of its folder, or enlarge it; gd2 device resync DEVICE takes what is there as its size",
     "TRANSACTION_STUCK": "mend the peer that it names, or leave it to that peer: gd2 transaction list, then show, resume or abort",
-    "UNDO_LEFT": "bring the peer back: it undoes by itself what is left there (gd2 transaction list shows it)",
+    "UNDO_LEFT": "bring the peer back, or the disk or package that it lacks (its log says which): it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
 }
 WORST = ("NO_QUORUM", "DISK_FULL", "VOLUME_OFFLINE")

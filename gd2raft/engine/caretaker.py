@@ -111,9 +111,10 @@ class Caretaker:
         held = set(held_on(record.decoded_plan(), self._peer_id()))
         for leftover in left:
             if held.intersection(leftover.held):
+                _, why = self._told.get(leftover.transaction, ("", ""))
                 raise StepError(
-                    f"what {leftover.command} {leftover.transaction} left here is not undone yet",
-                    "`gd2 transaction list` shows it; the log of this peer's daemon says why; it is tried again and again",
+                    f"what {leftover.command} {leftover.transaction} left here is not undone yet" + (f": {why}" if why else ""),
+                    "mend that, it is tried again and again; `gd2 transaction list` shows it, `forget` gives it up",
                 )
 
     async def tidy(self) -> None:

@@ -167,7 +167,7 @@ async def test_a_step_is_not_begun_while_what_was_left_of_the_same_thing_can_not
     for held in (("volume/v",), (claim,)):
         await peer.leave("/a", held=held)
         refused = await peer.runner.run(call)
-        assert refused.problem is not None and "is not undone yet" in refused.problem.error
+        assert refused.problem is not None and "is not undone yet: disk gone" in refused.problem.error
     assert peer.ran == []
     await peer.leave("/a", held=("volume/other",))
     assert (await peer.runner.run(call)).problem is None, "what concerns another volume holds nothing up"
