@@ -50,24 +50,25 @@ class Muster:
 
     def missing(self, volume: str) -> list[Where]:
         """Those that are waited for."""
-        return self._missing.get(volume, []) if volume in self._tasks else []
+        return self._missing.get(volume, [])
 
     def forget(self, volume: str) -> None:
         """It is gone."""
         self._over.pop(volume, None)
-        self._missing.pop(volume, None)
 
     async def _ask(self, volume: str, job: str, bricks: Sequence[Where]) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + WAIT_S
-        while True:
-            ports = await asyncio.gather(*(port_of_brick(host, path, ASK_S) for host, path in bricks))
-            self._missing[volume] = [brick for brick, port in zip(bricks, ports, strict=True) if not port]
-            if not self._missing[volume]:
-                break
+        while missing := await self._not_found(bricks):
             if loop.time() > until:
-                log.warning("a rebalance begins without bricks that can't be found", volume=volume, bricks=self._missing[volume])
+                log.warning("a rebalance begins without bricks that can't be found", volume=volume, bricks=missing)
                 break
+            self._missing[volume] = missing
             await asyncio.sleep(AGAIN_S)
+        self._missing.pop(volume, None)
         self._over[volume] = job
         self._changed(volume)
+
+    async def _not_found(self, bricks: Sequence[Where]) -> list[Where]:
+        ports = await asyncio.gather(*(port_of_brick(host, path, ASK_S) for host, path in bricks))
+        return [brick for brick, port in zip(bricks, ports, strict=True) if not port]

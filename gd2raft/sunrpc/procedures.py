@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from gd2raft.sunrpc import messages as m
+from gd2raft.sunrpc import portmap
 from gd2raft.sunrpc.api import Backend, GetspecReply, GetspecRequest, Limits, Log
 from gd2raft.sunrpc.connection import Connection, Watch
 from gd2raft.sunrpc.oncrpc import AcceptStat, Call, decode_call, encode_call, encode_error, encode_rpc_mismatch, encode_success
@@ -145,11 +146,13 @@ PROGRAMS: dict[int, Program] = {
             2: Procedure("PING", m.NoArgs.decode, Procedures.ping),
         },
     ),
-    34123456: Program(
+    portmap.PROGRAM: Program(
         "Gluster Portmap",
         1,
         {
-            1: Procedure("PORTBYBRICK", m.PortByBrickArgs.decode, Procedures.port_by_brick, m.port_result(0, errno.EIO)),
+            portmap.PORT_BY_BRICK: Procedure(
+                "PORTBYBRICK", m.PortByBrickArgs.decode, Procedures.port_by_brick, m.port_result(0, errno.EIO)
+            ),
             4: Procedure("SIGNIN", m.SigninArgs.decode, Procedures.sign_in, m.portmap_result(-1, errno.EIO)),
             5: Procedure("SIGNOUT", m.SignoutArgs.decode, Procedures.sign_out, m.portmap_result(-1, errno.EIO)),
         },
