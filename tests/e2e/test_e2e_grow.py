@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import signal
-import threading
-import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +14,13 @@ import pytest
 from kit.machine import SETTINGS
 from kit.peer import Peer
 from kit.pool import MakePool, Mount, Pool, mark_of
+from kit.traffic import FOLDERS, Reader, Writer
 from kit.waiting import NOT_YET, pause, until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 FILES = 300
-FOLDERS = 10
 JOB_S = 120.0
-MISSING_S = 10.0
-"""A client learns of a rebalance's commit hash when it asks for the root's attributes again, 1 s after it did so last. It doesn't look in other places
-for files of folders that were changed meanwhile; the real glusterd's clients miss some after a fix-layout, too."""
 HALF_MADE = re.compile(
     r"gf_defrag_fix_layout\] .*lookup failed for:/\S+ \[No data available\]"
     r"|gf_defrag_migrate_single_file\] .*migrate-data failed for /live\S+ \[No such file or directory\]"
@@ -34,98 +28,12 @@ HALF_MADE = re.compile(
 NOT_DATA = {".glusterfs", ".trashcan"}
 
 
-class Writer(threading.Thread):
-    """Writes files one after the other until it is ended. `sums`: path below the mount -> checksum of what was acknowledged."""
-
-    def __init__(self, mount: Path) -> None:
-        super().__init__(daemon=True)
-        self.mount = mount
-        self.sums: dict[str, str] = {}
-        self.errors: list[str] = []
-        self._end = threading.Event()
-
-    def write(self, name: str, size: int = 3000) -> None:
-        data = os.urandom(size)
-        path = self.mount / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
-        self.sums[name] = hashlib.md5(data).hexdigest()
-
-    def run(self) -> None:
-        number = 0
-        while not self._end.wait(0.02):
-            number += 1
-            try:
-                self.write(f"live{number % FOLDERS}/file{number}")
-            except OSError as error:
-                self.errors.append(f"file {number}: {error}")
-
-    def end(self) -> None:
-        self._end.set()
-        self.join(60)
-        assert not self.is_alive(), "a write hangs"
-        assert not self.errors, self.errors[:5]
-
-    def check(self, bricks: Sequence[Path] = ()) -> None:
-        """Every file is there with its checksum, and listed. What is not found is looked for again, and on the `bricks`, to say more.
-
-        What is found the second time was not lost, and is warned of.
-        """
-        found = {name: self._found(name) for name in self.sums}
-        if missing := [name for name, checksum in found.items() if checksum is None]:
-            since = time.monotonic()
-            while (still := [name for name in missing if found[name] is None]) and time.monotonic() - since < MISSING_S:
-                pause(0.2)
-                found |= {name: self._found(name) for name in still}
-            copies = [str(path) for brick in bricks for name in missing[:5] for path in [brick / name] if path.exists()]
-            assert not still, f"not found, nor {MISSING_S:.0f} s later: {still[:5]}, on the bricks: {copies}"
-            warnings.warn(f"the mount did not find {missing[:5]} until {time.monotonic() - since:.1f} s later", stacklevel=2)
-        wrong = [name for name, checksum in found.items() if checksum != self.sums[name]]
-        assert not wrong, f"{len(wrong)} of {len(self.sums)} files have other bytes: {wrong[:5]}"
-        listed = {str(p.relative_to(self.mount)) for p in self.mount.rglob("*") if p.is_file() and ".meta" not in p.parts}
-        assert listed == self.sums.keys(), f"missing in listings: {sorted(self.sums.keys() - listed)[:5]}"
-
-    def _found(self, name: str) -> str | None:
-        """The checksum of what is read through the mount; None when there is no such file."""
-        try:
-            return hashlib.md5((self.mount / name).read_bytes()).hexdigest()
-        except FileNotFoundError:
-            return None
-
-
-class Reader(threading.Thread):
-    """Reads the same files again and again until it is ended. `missed`: what was not there, or could not be read, and when."""
-
-    def __init__(self, mount: Path, names: Sequence[str]) -> None:
-        super().__init__(daemon=True)
-        self.mount, self.names = mount, names
-        self.rounds = 0
-        self.missed: list[str] = []
-        self._end = threading.Event()
-
-    def run(self) -> None:
-        while not self._end.is_set():
-            for name in self.names:
-                try:
-                    (self.mount / name).read_bytes()
-                except OSError as error:
-                    self.missed.append(f"{time.strftime('%H:%M:%S')} {name}: {error.strerror}")
-            self.rounds += 1
-
-    def end(self) -> None:
-        self._end.set()
-        self.join(60)
-        assert not self.is_alive(), "a read hangs"
-        assert self.rounds > 1
-        assert not self.missed, f"{len(self.missed)} of {self.rounds} times {len(self.names)} reads failed: {self.missed[:5]}"
-
-
 @pytest.fixture
 def writer() -> Iterator[list[Writer]]:
     made: list[Writer] = []
     yield made
     for one in made:
-        one._end.set()
+        one.ending.set()
 
 
 def filled(mount: Mount, made: list[Writer], files: int = FILES) -> Writer:
@@ -248,7 +156,7 @@ def test_clients_find_every_file_while_a_volume_that_has_just_grown_is_rebalance
         pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": more})
     finally:
         for reader in readers:
-            reader._end.set()
+            reader.ending.set()
     for reader in readers:
         reader.end()
     filler.check()
