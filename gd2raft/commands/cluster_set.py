@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import lookup
+from gd2raft.commands import lookup, old_daemons
 from gd2raft.commands.hooked import pairs, pool_wide
 from gd2raft.core import model, options, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
@@ -29,24 +29,22 @@ def plan_set(view: View, request: ClusterSet, ids: Ids) -> Plan:
         options.check_together(view.options, stored, names)
     except options.OptionRefused as error:
         raise Refused(str(error), code="bad-option", hint="`gd2 volume set help` lists the options") from error
-    changes = []
+    changes, locks = [], ["options"]
     if OP_VERSION in stored:
+        locks.append(old_daemons.OP_VERSION_LOCK)
         changes.append(raise_op_version(view, stored.pop(OP_VERSION)))
     change = plan.put(view, model.GLOBAL_OPTIONS, model.GlobalOptions(options=stored))
-    return Plan(locks=("options",), changes=(change, *changes), result={}, hook=pool_wide("set", pairs(request.options)))
+    return Plan(locks=tuple(sorted(locks)), changes=(change, *changes), result={}, hook=pool_wide("set", pairs(request.options)))
 
 
 def raise_op_version(view: View, value: str) -> plan.Change:
     """The op-version only rises, and no higher than every peer can follow."""
     cluster = view.cluster()
     assert cluster is not None, "a pool without a cluster record"
-    wanted, possible = int(value, 0), min(p.op_version_max for p in view.peers())
+    wanted = int(value, 0)
     if wanted <= cluster.op_version:
         raise Refused(f"op-version {wanted} is not higher than the pool's, {cluster.op_version}: it can't be lowered", code="bad-option")
-    if wanted > possible:
-        raise Refused(
-            f"op-version {wanted} is more than every peer can follow, {possible}", hint="upgrade all daemons first", code="bad-option"
-        )
+    old_daemons.check_peers_follow(view.peers(), wanted)
     return plan.put(view, model.CLUSTER, msgspec.structs.replace(cluster, op_version=wanted))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from gd2raft.commands import old_daemons
 from gd2raft.commands.layout import check_host
 from gd2raft.commands.step_kinds import INVITE_PEER, WELCOME_PEER, InvitePeer
 from gd2raft.commands.volume_create import check_metadata
@@ -85,7 +86,7 @@ def plan_join(view: View, newcomers: Sequence[model.Peer], result: dict[str, Any
     """All of them join, or none."""
     invitations = [InvitePeer(address=peer.addresses[0], peer_id=peer.id) for peer in newcomers]
     return Plan(
-        locks=tuple(f"peer/{peer.id}" for peer in newcomers),
+        locks=(*old_daemons.locks(view.peers(), newcomers), *(f"peer/{peer.id}" for peer in newcomers)),
         before=(tuple(INVITE_PEER.at(view.initiator, invitation) for invitation in invitations),),
         changes=tuple(plan.put(view, model.peer_key(peer.id), peer) for peer in newcomers),
         after=(tuple(WELCOME_PEER.at(view.initiator, invitation, must=False) for invitation in invitations),),
@@ -103,12 +104,8 @@ def check_found(view: View, peers: Sequence[model.Peer], found: FoundPeer, *, re
         raise Conflict(f"peer {found.hostname} ({found.id}) is already in the pool", hint="`gd2 peer list` shows it", code="already-member")
     cluster = view.cluster()
     assert cluster is not None, "a pool without a cluster record"
-    if found.op_version_max < cluster.op_version or found.op_version_min > cluster.op_version:
-        raise Refused(
-            f"peer {found.hostname} supports op-versions {found.op_version_min} to {found.op_version_max}, the pool runs at {cluster.op_version}",
-            hint="upgrade the daemon of the older side first",
-            code="incompatible-version",
-        )
+    old_daemons.check_op_version(cluster, found.hostname, found.op_version_min, found.op_version_max)
+    old_daemons.check_knows_clones(view, found.hostname, found.steps)
     if found.refusal:
         raise Conflict(
             f"peer {found.hostname} does not join: {found.refusal}",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gd2raft.commands import brick_change, lookup
+from gd2raft.commands import brick_change, lookup, old_daemons
 from gd2raft.commands.peer_add import FoundPeer, check_found
 from gd2raft.commands.step_kinds import (
     ADMIT_PEER,
@@ -62,12 +62,13 @@ def plan_replace(view: View, request: PeerReplace, ids: Ids) -> Plan:
             code="old-peer",
         )
     claims = view.brick_claims(old.id)
+    held = old_daemons.locks(view.peers(), [new])
     looks = before[0] if before else ()
     made = {s.arguments["path"]: i for i, s in enumerate(looks, 1) if s.kind == PREPARE_BRICK.name}  # step 0 is the admission
     left = view.reader.list(model.leftovers_prefix(old.id))
     admit = ADMIT_PEER.at(view.initiator, InvitePeer(address=found.address, peer_id=new.id))
     return Plan(
-        locks=tuple(sorted({f"peer/{old.id}", f"peer/{new.id}", *(f"volume/{v.name}" for v in volumes)})),
+        locks=tuple(sorted({*held, f"peer/{old.id}", f"peer/{new.id}", *(f"volume/{v.name}" for v in volumes)})),
         claims=(plan.put(view, model.peer_key(new.id), new),),
         before=((admit,), *before),
         changes=(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gd2raft.commands import layout, lookup, shrink, sizing
+from gd2raft.commands import layout, lookup, old_daemons, shrink, sizing
 from gd2raft.commands import volume_create as create
 from gd2raft.commands.step_kinds import (
     COPY_STORAGE,
@@ -49,7 +49,7 @@ class Copy(msgspec.Struct, frozen=True):
 def plan_clone(view: View, request: VolumeClone, ids: Ids) -> Plan:
     source = lookup.volume(view, request.volume)
     create.check_new(view, request.name)
-    check_peers(view)
+    old_daemons.check_peers_know_clones(view)
     check_source(view, source)
     copies = tuple(copies_of(view, source, ids))
     check_room(view, copies)
@@ -74,17 +74,6 @@ def plan_clone(view: View, request: VolumeClone, ids: Ids) -> Plan:
         changes=(plan.put(view, model.volume_key(volume.name), volume), *facts),
         result={"volume": volume.name},
     )
-
-
-def check_peers(view: View) -> None:
-    """Also those without a brick of it: any peer may give clients the clone's volfile, and must know Volume.origin."""
-    old = [peer.hostname for peer in view.glance.peers() if peer.steps and COPY_STORAGE.name not in peer.steps]
-    if old:
-        raise Refused(
-            f"peer {old[0]} runs a daemon that doesn't know clones" + (f", and so do {len(old) - 1} more" if old[1:] else ""),
-            hint="upgrade all daemons of the pool first",
-            code="old-peer",
-        )
 
 
 def check_source(view: View, source: model.Volume) -> None:
@@ -205,7 +194,7 @@ def prepare_of(volume: model.Volume, brick: model.Brick) -> PrepareBrick:
 
 
 COMMAND = Command(
-    name="volume-clone",
+    name=old_daemons.CLONE,
     request=VolumeClone,
     plan=plan_clone,
     route=Route("POST", "/v1/volumes/{volume}/clone", 201, "volume", internal=("identity",)),

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 from pool_kit import Pool, World, broken, drive, host, peer_id, peer_record
 from test_commands_devices import GIB, device, equipped, free, refused, sized, spaces
+from test_commands_peers import found
 
 from gd2raft.core import devices, model
 from gd2raft.core.devices import State
 from gd2raft.core.plan import Plan
+from gd2raft.core.transaction import Life, Propose
 
 pytestmark = pytest.mark.fast
 
@@ -113,6 +115,29 @@ def test_a_peer_that_would_give_clients_the_wrong_names_of_bricks_has_to_be_upgr
     assert why.code == "old-peer" and f"peer node{number} runs a daemon that doesn't know clones" in why.message
     pool.store(model.peer_key(peer_id(number)), peer_record(number, steps=("storage.copy",)))
     assert pool.do("volume-clone", None, volume="v", name="c").outcome == "done"
+
+
+def begun(pool: Pool, life: Life) -> bool:
+    """Whether what was planned then can begin now."""
+    first = life.start()
+    assert isinstance(first, Propose)
+    return pool.commit(first.commit).outcome == "done"
+
+
+def test_no_clone_begins_while_a_peer_that_does_not_know_clones_joins_and_the_other_way_round() -> None:
+    joining = {"addresses": ["node9"], "found": found(9, steps=("storage.make", "brick.prepare"))}
+    cloning = {"volume": "v", "name": "c"}
+    pool, _ = given()
+    clone, join = pool.life("volume-clone", "c", **cloning), pool.life("peer-add", "j", **joining)
+    assert begun(pool, clone) and not begun(pool, join)
+    why = refused(pool, "peer-add", **joining)
+    assert why.code == "old-peer" and "doesn't know clones, and a volume of this pool is being cloned" in why.message
+
+    pool, _ = given()
+    clone, join = pool.life("volume-clone", "c", **cloning), pool.life("peer-add", "j", **joining)
+    assert begun(pool, join) and not begun(pool, clone)
+    why = refused(pool, "volume-clone", **cloning)
+    assert why.code == "old-peer" and "a peer is joining whose daemon doesn't know clones" in why.message
 
 
 def test_bricks_in_thin_volumes_are_not_cloned() -> None:

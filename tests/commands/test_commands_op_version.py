@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pool_kit import Pool, peer_id, peer_record
+from test_commands_peers import found
 
 from gd2raft.core import model
 from gd2raft.core.plan import Refused
@@ -37,7 +38,19 @@ def test_lowering_the_op_version_is_refused_and_so_is_setting_it_to_what_it_is(v
 
 
 def test_an_op_version_that_one_peer_cannot_follow_is_refused() -> None:
-    assert "more than every peer can follow" in refusal(upgraded(1, 2), NEWER)
+    said = refusal(upgraded(1, 2), NEWER)
+    assert f"more than every peer can follow, {model.OP_VERSION}: peer node3 goes to {model.OP_VERSION}" in said
+
+
+def test_while_an_older_peer_joins_the_op_version_stays_and_the_other_way_round() -> None:
+    pool = upgraded(1, 2, 3)
+    joining = {"addresses": ["node9"], "found": found(9)}
+    rising = {"options": {"cluster.op-version": str(NEWER)}}
+    locks = [set(pool.plan(name, **fields).locks) for name, fields in (("peer-add", joining), ("cluster-set", rising))]
+    assert set.intersection(*locks) == {"op-version"}
+    newer = {"addresses": ["node9"], "found": found(9, op_version_max=NEWER, steps=())}
+    assert pool.plan("peer-add", **newer).locks == (f"peer/{peer_id(9)}",), "one that follows keeps nothing from rising"
+    assert pool.plan("cluster-set", options={"cluster.server-quorum-ratio": "60"}).locks == ("options",)
 
 
 @pytest.mark.parametrize("name", ["cluster.op-version", "op-version"])

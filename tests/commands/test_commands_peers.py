@@ -85,6 +85,37 @@ def test_a_peer_of_another_op_version_is_refused_and_the_pools_stays(low: int, h
     assert pool.view().cluster().op_version == model.OP_VERSION  # type: ignore[union-attr]
 
 
+OLD = ("storage.make", "brick.prepare")
+"""Steps of a daemon from before there were clones."""
+
+
+def cloned(*origins: str) -> Pool:
+    """With a volume for each; "" for one that is no clone."""
+    pool = Pool()
+    for number, origin in enumerate(origins):
+        volume = pool.volume(f"v{number}", f"node1:/b/{number}")
+        pool.store(model.volume_key(volume.name), msgspec.structs.replace(volume, origin=origin))
+    return pool
+
+
+@pytest.mark.parametrize("command", ["peer-add", "peers-add", "peer-replace"])
+def test_a_peer_that_would_give_clients_the_wrong_names_of_a_clones_bricks_is_refused(command: str) -> None:
+    def fields(pool: Pool, **more: Any) -> dict[str, Any]:
+        if command == "peers-add":
+            return add_many(found(**more))
+        return add(pool, **more) | ({"peer": "node3"} if command == "peer-replace" else {})
+
+    pool = cloned("", "v0")
+    pool.online.discard(peer_id(3))
+    error = refused(pool, command, **fields(pool, steps=OLD))
+    assert "peer node9 runs a daemon that doesn't know clones, and volume v1 of this pool is one" in error.message
+    assert error.code == "old-peer" and "upgrade its daemon first" in error.hint
+    assert pool.do(command, None, **fields(pool, steps=(*OLD, "storage.copy"))).outcome == "done"
+    pool = cloned("")
+    pool.online.discard(peer_id(3))
+    assert pool.do(command, None, **fields(pool, steps=OLD)).outcome == "done"
+
+
 def test_a_newer_peer_that_can_still_do_what_the_pool_does_joins() -> None:
     pool = Pool()
     assert pool.do("peer-add", None, **add(pool, op_version_max=model.OP_VERSION + 5)).outcome == "done"
