@@ -36,6 +36,14 @@ class OutcomeUnknown(Problem):
         super().__init__(message, exit_code=OUTCOME_UNKNOWN, hint=hint, lines=lines, trail=trail)
 
 
+class BadShape(Problem):
+    """What shows an answer doesn't find in it what it looks for."""
+
+
+class Unwritable(OSError):
+    """Standard output takes no more: no fault of the command that wrote to it."""
+
+
 def of_answer(status: int, body: Any, *, where: str, request_id: str, secret_source: str, write: bool) -> Problem:
     """The problem that an error answer of the server tells of. `body`: its JSON, None when it had none."""
     items = _items(body)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gd2cli.client import Answer, Client
-from gd2cli.problems import INTERRUPTED, Problem, clean
+from gd2cli.problems import INTERRUPTED, BadShape, Problem, Unwritable, clean
 from gd2cli.progress import progress
 from gd2cli.settings import Settings
 from gd2cli.tables import Paint
@@ -76,7 +76,7 @@ class Session:
             return render(data)
         except SHAPE_ERRORS as error:
             hint = "is the daemon of another version? --json shows the answer as it came"
-            raise Problem(f"the answer has an unexpected shape ({type(error).__name__}: {error})", hint=hint) from error
+            raise BadShape(f"the answer has an unexpected shape ({type(error).__name__}: {error})", hint=hint) from error
 
     def confirm(self, warning: str) -> None:
         """Ask before something is lost. Raises Problem when the answer isn't yes: also when there is nobody to ask (a standard input
@@ -101,8 +101,14 @@ def read_answer() -> str:
 
 
 def emit(text: str) -> None:
-    if text:
+    if not text:
+        return
+    try:
         print(text.rstrip("\n"))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(error.errno, error.strerror) from error
 
 
 def to_yaml(data: Any) -> str:
