@@ -46,6 +46,11 @@ def test_the_packages_own_tests_pass_where_it_is_installed(source: Path, install
     assert "failed" not in done.stdout
 
 
+def test_mypy_checks_a_package_against_our_types(source: Path, tmp_path: Path) -> None:
+    words = ["--strict", "--config-file", os.devnull, "--cache-dir", str(tmp_path), "--python-executable", sys.executable]
+    run(sys.executable, "-m", "mypy", *words, "gd2_label", cwd=source)
+
+
 @pytest.mark.real
 def test_another_packages_command_is_refused_until_every_concerned_peer_has_its_step_then_it_works_or_is_undone(
     pool: Pool, installed: Path, monkeypatch: pytest.MonkeyPatch
