@@ -159,7 +159,7 @@ def test_the_tags_of_a_node_are_those_of_its_devices_too(rest: Rest) -> None:
 
 
 def test_a_folder_is_a_loop_device_and_a_disk_one_of_lvm(rest: Rest) -> None:
-    for name, provisioner in (("/srv/bricks", "loop"), ("/dev/sdb", "lvm")):
+    for name, provisioner in (("/srv/bricks", "loop"), ("/dev/shm/bricks", "loop"), ("/dev/sdb", "lvm")):
         assert waited(rest, ask(rest, "POST", "/devices", {"node": NODE, "name": name, "tags": {"a": "b"}})).status == 204
         found = next(d for d in devices.all_devices(rest.api.view()) if d.path == name)
         assert (found.provisioner, found.peer_id, found.tags) == (provisioner, PEER, {"a": "b"})

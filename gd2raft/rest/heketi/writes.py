@@ -28,7 +28,7 @@ from gd2raft.rest.reply import Reply
 from gd2raft.rest.routes import Endpoint
 
 STATE_S = 30.0
-DISKS = "/dev/"
+DISKS, MEMORY = "/dev/", "/dev/shm/"
 
 
 class Writes:
@@ -82,7 +82,7 @@ class Writes:
     # devices
 
     async def add_device(self, call: Call) -> Reply:
-        """/dev/NAME is a disk for LVM; another path a folder for files on loop devices."""
+        """/dev/NAME is a disk for LVM; another path, and what is in /dev/shm, a folder for files on loop devices."""
         body = parse(requests.DeviceAddBody, await call.body(any_type=True))
         requests.check_device(body)
         identity = heketi.uuid_of(body.node)
@@ -92,7 +92,7 @@ class Writes:
             raise NotFound("Node id does not exist") from None
         if any(device.path == body.name.rstrip("/") for device in devices.of_peer(call.view(), peer.id)):
             raise Conflict(f"Device {body.name} is already used on node {body.node}")
-        provisioner: devices.Provisioner = "lvm" if body.name.startswith(DISKS) else "loop"
+        provisioner: devices.Provisioner = "lvm" if body.name.startswith(DISKS) and not body.name.startswith(MEMORY) else "loop"
         request = DeviceAdd(peer=peer.id, device=body.name, provisioner=provisioner, tags=body.tags)
         return await self._queue.submit(call, "device-add", requests.as_data(request))
 
