@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("tenure")
 
 
-HINT_RETRY_S = 1.0
-
-
 class OrphanedLog(Exception):
     """The log of a pool without the identity that belongs to it: names the folder and the way out."""
 
@@ -130,6 +127,7 @@ class Tenure:
             forward=self._daemon.forward_operation,
             forward_read=self._daemon.forward_read,
             on_committed=lambda frames: self._committed(frames, hint, opened),
+            on_durable=lambda: self._durable(hint, opened),
             on_fatal=lambda error: self._daemon.stop(str(error)),
             on_change=self._store_changed,
             on_forgetful=self._forgetful,
@@ -160,17 +158,14 @@ class Tenure:
     def _note_committed(self, store: RaftStore, hint: CommitHint) -> None:
         """Keep how far the log is committed, once that part of it is on our own disk (others may have been quicker)."""
         index, term = store.last_applied
-        if index <= store.durable_index:
+        self._hint_waits = index > store.durable_index
+        if not self._hint_waits:
             hint.write(store.pool, index, term)
-        elif not self._hint_waits:
-            self._hint_waits = True
-            later_s = HINT_RETRY_S if store.is_voter else store.settings.learner_sync_s
-            asyncio.get_running_loop().call_later(later_s, self._note_committed_later, store, hint)
 
-    def _note_committed_later(self, store: RaftStore, hint: CommitHint) -> None:
-        self._hint_waits = False
-        if not hint.closed:
-            self._note_committed(store, hint)
+    def _durable(self, hint: CommitHint, opened: list[RaftStore]) -> None:
+        if self._hint_waits and not hint.closed:
+            for store in opened:
+                self._note_committed(store, hint)
 
     def _store_changed(self) -> None:
         if hasattr(self, "member"):

@@ -169,6 +169,10 @@ class Items:
         assert self._keys == sorted(self.by_key), "key index differs from the items"
 
 
+def _modified(item: Versioned | None) -> int:
+    return item.modified if item is not None else ABSENT
+
+
 class KeyValueState:
     """The state machine.
 
@@ -244,23 +248,21 @@ class KeyValueState:
             session.acked = max(session.acked, oldest)
 
     def _commit(self, commit: Commit) -> tuple[Result, Sequence[Event]]:
-        moved = tuple([e.key for e in commit.expect if self._modified(e.key) != e.modified])
-        if moved:
-            return Result("conflict", self.revision, moved), ()
-        self.revision += 1
+        items, known = self._items, self._items.by_key.get
+        if commit.expect:
+            moved = tuple([e.key for e in commit.expect if _modified(known(e.key)) != e.modified])
+            if moved:
+                return Result("conflict", self.revision, moved), ()
+        self.revision = revision = self.revision + 1
         events: list[Event] = []
         for key in commit.delete:
-            if self._items.remove(key):
-                events.append(Event(self.revision, key, None))
+            if items.remove(key):
+                events.append(Event(revision, key, None))
         for put in commit.put:
-            old = self._items.get(put.key)
-            self._items.put(put.key, Versioned(put.value, old.created if old else self.revision, self.revision))
-            events.append(Event(self.revision, put.key, put.value))
-        return Result("done", self.revision), events
-
-    def _modified(self, key: str) -> int:
-        item = self._items.by_key.get(key)
-        return item.modified if item is not None else ABSENT
+            key, value, old = put.key, put.value, known(put.key)
+            items.put(key, Versioned(value, old.created if old is not None else revision, revision))
+            events.append(Event(revision, key, value))
+        return Result("done", revision), events
 
     # snapshots
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gd2raft.store.raft import wal
-from gd2raft.store.raft.disk import AppendFile, RealDisk
+from gd2raft.store.raft.disk import AHEAD_BYTES, AppendFile, RealDisk
 from gd2raft.store.raft.errors import StorageError, WalCorrupt
 from gd2raft.store.raft.log import OPERATIONS, Config, Entry, HardState, Log, command, config_command
 
@@ -218,9 +218,9 @@ def test_zeros_written_ahead_are_no_torn_tail_and_the_log_goes_on_in_their_place
     asyncio.run(body())
 
 
-async def appended(file: AppendFile, data: bytes) -> int | Exception:
+async def appended(file: AppendFile, data: bytes, seal: bytes = b"!", *, sync: bool = True) -> int | Exception:
     outcome: asyncio.Future[int | Exception] = asyncio.get_running_loop().create_future()
-    file.append(data, b"!", sync=True, done=outcome.set_result)
+    file.append(data, seal, sync=sync, done=outcome.set_result)
     return await asyncio.wait_for(outcome, 10)
 
 
@@ -229,3 +229,46 @@ def test_a_log_with_zeros_behind_it_is_whole() -> None:
     content, _ = wal.encode_file(wal.Identity("pool", "peer"), b"12345678", log)
     recovered = wal.recover("raft.wal", content + bytes(1000), "peer")
     assert (recovered.size, recovered.torn) == (len(content), 0)
+
+
+def test_entries_that_came_at_once_are_as_durable_as_those_that_came_one_by_one() -> None:
+    one_by_one, at_once = (Log(0, 0, Config(0, ("peer",)), HardState(2, "")) for _ in range(2))
+    came = [entry(1, 1), entry(2, 1), Entry(config_command(["peer", "other"]), 3, 1), entry(4, 1)]
+    for one in came:
+        one_by_one.append(one)
+    at_once.extend(came)
+    assert shape(at_once) == shape(one_by_one) and at_once.bytes == one_by_one.bytes
+    assert at_once.take_changes() == one_by_one.take_changes() == came
+    for log in (one_by_one, at_once):
+        log.check()
+        log.truncate(3)
+        log.append(entry(3, 2))
+        log.synced(4)
+        assert log.durable_index == 2, "the first two stayed, the third came anew"
+        log.synced(log.change_number)
+        assert (log.durable_index, log.config.voters) == (3, ("peer",))
+
+
+@pytest.mark.parametrize("came", [[entry(1, 1), entry(3, 1)], [entry(2, 1)], [entry(1, 2), entry(2, 1)]])
+def test_a_log_with_a_gap_or_a_step_back_is_not_made(came: list[Entry]) -> None:
+    log = empty_log()
+    with pytest.raises(AssertionError, match="after"):
+        log.extend(came)
+    assert (log.last_index, log.changes) == (0, [])
+
+
+def test_zeros_are_written_ahead_only_where_one_fsync_follows_the_other(tmp_path: Path) -> None:
+    async def sizes() -> list[int]:
+        disk, found = RealDisk(tmp_path), []
+        await disk.replace("log", [b""])
+        file = await disk.open_append("log", 0)
+        for sync in (False, False, True, False, True, True):
+            await appended(file, b"12345678", b"", sync=sync)
+            found.append((tmp_path / "log").stat().st_size)
+        file.close()
+        disk.close()
+        return found
+
+    *rare, often = asyncio.run(sizes())
+    assert rare == [8, 16, 24, 32, 40]
+    assert often == 48 + AHEAD_BYTES

@@ -15,6 +15,7 @@ Forward = Callable[[str, bytes, float], Awaitable[bytes]]
 class Links(msgspec.Struct):
     """What the daemon hands in. send: fire and forget. forward, forward_read: peer RPC to the leader, (peer, request, timeout_s).
 
+    on_durable: more of the log is on our own disk.
     on_forgetful: a voter has lost entries of its log that it had acknowledged to us, its leader: it had and has entries up to these.
     """
 
@@ -25,3 +26,4 @@ class Links(msgspec.Struct):
     on_fatal: Callable[[StorageError], None] = lambda _error: None
     on_change: Callable[[], None] = lambda: None
     on_forgetful: Callable[[str, int, int], None] = lambda _peer, _had, _has: None
+    on_durable: Callable[[], None] = lambda: None

@@ -148,6 +148,25 @@ class Log:
         self._note(entry)
         self._marks.append((self.change_number, entry.index))
 
+    def extend(self, entries: Sequence[Entry]) -> None:
+        """What append() does, for entries that came at once and become durable at once: a learner is fed with a hundred."""
+        index, term, size = self.last_index, self.last_term, 0
+        configs = []
+        for entry in entries:
+            command, number, of_term = entry
+            index += 1
+            assert number == index and of_term >= term, f"{entry[1:]} after {index - 1, term}"
+            term = of_term
+            size += len(command)
+            if entry.kind == CONFIG:
+                configs.append(Config(index, voters_of(entry)))
+        self.entries += entries
+        self._configs += configs
+        self.bytes += size
+        self.changes += entries
+        self.change_number += len(entries)
+        self._marks.append((self.change_number, index))
+
     def truncate(self, index: int) -> None:
         """Forget the entries from `index` on."""
         assert index > self.base_index, "truncating what was compacted"
@@ -159,7 +178,9 @@ class Log:
         self._configs = [self._configs[0], *(c for c in self._configs[1:] if c.index < index)]
         self.durable_index = min(self.durable_index, index - 1)
         while self._marks and self._marks[-1][1] >= index:
-            self._marks.pop()
+            number, _ = self._marks.pop()
+            if not self._marks or self._marks[-1][1] < index - 1:  # it was of several entries, and the first of them stay
+                self._marks.append((number, index - 1))
         self._note(Truncate(index))
 
     def set_hard(self, hard: HardState) -> None:

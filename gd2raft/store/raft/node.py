@@ -42,8 +42,8 @@ class RaftStore(Replicated):
 
     def __init__(self, peer: str, disk: Disk, links: Links, settings: Settings, rng: random.Random, clock: Clock) -> None:
         self._clock = clock
-        super().__init__(disk, settings, rng, lambda frames: links.on_committed(frames))
-        self.peer, self._links = peer, links
+        super().__init__(disk, settings, rng, links)
+        self.peer = peer
         self._voter: Voter | None = None
         self._proposer = Proposer(settings)
         self._client = self._new_client()

@@ -23,16 +23,18 @@ class Replica:
 
     def apply(self, entries: Sequence[Entry], on_results: Callable[[int, int, list[Result]], None]) -> None:
         """Apply committed entries, the next ones in order. on_results(index, term, results of the operations)."""
+        state, remember = self.state, self.history.add
         for entry in entries:
-            assert entry.index == self.applied[0] + 1, f"entry {entry.index} after {self.applied[0]}"
+            _, index, term = entry
+            assert index == self.applied[0] + 1, f"entry {index} after {self.applied[0]}"
             results: list[Result] = []
             if entry.kind == OPERATIONS:
                 for operation in batch.decode(entry.payload):
-                    result, events = self.state.apply(operation)
-                    self.history.add(self.state.revision, events)
+                    result, events = state.apply(operation)
+                    remember(state.revision, events)
                     results.append(result)
-            self.applied = (entry.index, entry.term)
-            on_results(entry.index, entry.term, results)
+            self.applied = (index, term)
+            on_results(index, term, results)
         self.wake()
 
     def replace(self, frozen: Frozen, applied: tuple[int, int]) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import errno
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from gd2raft.core.kv import Result, Versioned
 from gd2raft.store.raft import snapshot
 from gd2raft.store.raft.disk import Disk, DiskFull
 from gd2raft.store.raft.errors import BadMessage, SnapshotCorrupt, StorageError
+from gd2raft.store.raft.links import Links
 from gd2raft.store.raft.log import Entry, HardState, Log
 from gd2raft.store.raft.replica import Replica
 from gd2raft.store.raft.settings import Settings
@@ -38,8 +39,8 @@ class Diverged(StorageError):
 class Replicated:
     """See the module's docstring."""
 
-    def __init__(self, disk: Disk, settings: Settings, rng: random.Random, on_committed: Callable[[Sequence[Frame]], None]) -> None:
-        self._disk, self.settings, self._rng, self._on_committed = disk, settings, rng, on_committed
+    def __init__(self, disk: Disk, settings: Settings, rng: random.Random, links: Links) -> None:
+        self._disk, self.settings, self._rng, self._links = disk, settings, rng, links
         self._storage: Storage | None = None
         self._replica = Replica(settings)
         self._snapshot_meta: snapshot.Meta | None = None
@@ -51,6 +52,7 @@ class Replicated:
     def _attach(self, storage: Storage) -> None:
         self._storage = storage
         storage.on_fatal = self._fail
+        storage.on_durable = lambda: self._links.on_durable()
         storage.lazy_s = self.settings.learner_sync_s
 
     def _new_nonce(self) -> bytes:
@@ -100,7 +102,7 @@ class Replicated:
                 StorageError(f"entry {self._replica.applied[0] + 1} of the log can't be read ({error}): was it written by a newer daemon?")
             )
             return
-        self._on_committed(entries)
+        self._links.on_committed(entries)
         self._maybe_compact()
 
     # feeding, and being fed
@@ -223,8 +225,13 @@ class Replicated:
         return None if self.is_voter or self._failed is not None else self._storage
 
     def _append_frames(self, storage: Storage, frames: Sequence[Frame]) -> None:
-        for frame in frames:
-            self._accept(storage.log, frame)
+        log = storage.log
+        if frames and frames[0].index == log.last_index + 1 and frames[-1].term == frames[0].term == log.hard.term:
+            _require_no_gap(frames)
+            log.extend(frames)
+        else:
+            for frame in frames:
+                self._accept(log, frame)
         storage.kick()
 
     def _apply_frames(self, storage: Storage, frames: Sequence[Frame]) -> None:
@@ -329,6 +336,15 @@ class Replicated:
     def _require_running(self) -> None:
         """Raise StoreError when there is nothing to ask."""
         raise NotImplementedError
+
+
+def _require_no_gap(frames: Sequence[Frame]) -> None:
+    """Nor a step back. Raises ValueError."""
+    before = frames[0]
+    for frame in frames[1:]:
+        if frame.index != before.index + 1 or frame.term != before.term:
+            raise ValueError(f"the feed skips from entry {before.index} of term {before.term} to {frame.index} of {frame.term}")
+        before = frame
 
 
 async def _chunks(data: bytes) -> AsyncIterator[bytes]:
