@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from kit.peer import Peer
-from kit.pool import Pool
+from kit.pool import MakePool, Pool
 from kit.waiting import until
-from test_e2e_devices import all_there, books_are_the_disks, equip, images, mounted, write
+from test_e2e_devices import all_there, books_are_the_disks, disk_of, equip, images, mounted, write
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
@@ -201,3 +201,34 @@ def test_a_clone_whose_leader_dies_in_the_middle_is_undone_and_writes_go_on(equi
     mount.detach()
     pool.remove("v1")
     until(lambda: not any(images(p) or mounted(p) for p in pool.peers), "all space has come back", HEAL_S)
+
+
+WITHOUT_CLONES = """
+from gd2raft.steps import storage_steps
+storage_steps.STEPS = tuple(code for code in storage_steps.STEPS if code.kind.name != "storage.copy")
+"""
+
+
+def test_a_daemon_from_before_there_were_clones_does_not_join_a_pool_with_one_until_it_is_upgraded(make_pool: MakePool) -> None:
+    pool = make_pool(2)
+    member, old = pool.peers
+    old.altered(WITHOUT_CLONES)
+    pool.start()
+    member.machine.seen(disk_of(member)).mkdir()
+    member.gd2_done("device", "add", member.address, str(disk_of(member)), "provisioner", "loop", "size", "2GiB")
+    member.gd2_done("volume", "create", "v1", "--size", "1GiB", "--distribute", "1")
+    member.gd2_done("volume", "clone", "v1", "c1")
+    said = member.gd2("peer", "probe", old.address)
+    assert said.code == 1 and f"peer {old.address} runs a daemon that doesn't know clones, and volume c1 of this pool is one" in said.err
+    assert "upgrade its daemon first" in said.err and len(member.get("/v1/peers")) == 1
+    pool.remove("c1")
+    member.gd2_done("peer", "probe", old.address)
+    pool.whole()
+    said = member.gd2("volume", "clone", "v1", "c1")
+    assert said.code == 1 and f"peer {old.address} runs a daemon that doesn't know clones" in said.err
+    old.kill()
+    old.altered("pass")
+    old.start().ready()
+    until(lambda: member.gd2("volume", "clone", "v1", "c1").code == 0, "the pool knows of the upgrade")
+    pool.remove("c1")
+    pool.remove("v1")
