@@ -18,25 +18,25 @@ BAD_MAX = 10_000
 
 async def status(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
     reply = await _ask(here, volume, "status")
+    if reply.op_ret != 0:
+        raise AskFailed(reply.error or "the scrub daemon refused it")
     return status_of(reply.output)
 
 
 async def ondemand(here: Here, volume: model.Volume, arguments: Mapping[str, Any]) -> Answer:
-    await _ask(here, volume, "ondemand")
-    return {}
+    """`refused`: why the scrub daemon, which has not failed, does not begin; "" when it has begun."""
+    reply = await _ask(here, volume, "ondemand")
+    return {"refused": "" if reply.op_ret == 0 else reply.error or "it is paused, or scrubs already"}
 
 
 async def _ask(here: Here, volume: model.Volume, value: str) -> BrickOpReply:
-    """Raises AskFailed, also when the scrub daemon refuses."""
+    """Raises AskFailed when there is no answer."""
     if not here.processes.status(SCRUB).online:
         raise AskFailed("the scrub daemon does not run")
     try:
-        reply = await BrickOpClient(here.processes.socket_of(SCRUB), timeout_s=TIMEOUT_S).scrub(volume.name, value)
+        return await BrickOpClient(here.processes.socket_of(SCRUB), timeout_s=TIMEOUT_S).scrub(volume.name, value)
     except BrickOpFailed as error:
         raise AskFailed(str(error)) from error
-    if reply.op_ret != 0:
-        raise AskFailed(reply.error or "the scrub daemon refused it: it is paused, or scrubs already")
-    return reply
 
 
 def status_of(output: Mapping[str, str]) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gd2raft.commands import bitrot
-from gd2raft.core.plan import Failed, View
+from gd2raft.core.plan import Failed, Refused, View
 from gd2raft.rest import shapes
 from gd2raft.rest.api import Answered
 from gd2raft.rest.call import Call
@@ -95,15 +95,16 @@ async def launch(call: Call) -> Reply:
     await call.body()
     volume = bitrot.bitrot_volume(View(call.view().reader), call.fields["volume"])
     found = await call.api.ask(volume, "scrub-ondemand", {}, peers=volume.peer_ids(), timeout_s=ASK_S)
-    begun = sorted(p for p, answered in found.items() if not answered.error)
+    refused = {p: str(why) for p, answered in found.items() if (why := answered.value.get("refused", ""))}
     problems = {p: answered.error for p, answered in found.items() if answered.error}
+    begun = sorted(found.keys() - problems.keys() - refused.keys())
     if not begun:
-        raise Failed(
-            f"no scrub of volume {volume.name} has begun: {next(iter(problems.values()), 'it has no bricks')}",
+        raise (Failed if problems else Refused)(
+            f"no scrub of volume {volume.name} has begun: {next(iter((problems or refused).values()), 'it has no bricks')}",
             hint=f"gd2 volume bitrot {volume.name} scrub status",
             code="not-begun",
         )
-    return Reply(body=ScrubBegun(begun=begun, problems=problems))
+    return Reply(body=ScrubBegun(begun=begun, problems=problems | refused))
 
 
 def endpoints() -> list[Endpoint]:

@@ -59,7 +59,10 @@ def test_a_setting_that_makes_no_sense_is_refused(rest: Rest, body: dict[str, An
 
 def test_a_scrub_is_begun_and_shown_peer_by_peer(rest: Rest) -> None:
     enabled(rest)
-    assert code_of(rest, "POST", f"{BITROT}/scrubondemand") == (500, "not-begun")
+    assert code_of(rest, "POST", f"{BITROT}/scrubondemand") == (500, "not-begun"), "no peer answers"
+    for peer in rest.api.view().volume("v1").peer_ids():
+        rest.api.answers[peer] = Answered(value={"refused": "Scrubber is in Pause/Inactive/Running state"})
+    assert code_of(rest, "POST", f"{BITROT}/scrubondemand") == (400, "not-begun"), "nobody has failed"
     rest.api.answers[PEER] = Answered(value=FOUND)
     begun = good(rest, "POST", f"{BITROT}/scrubondemand", f"{ROUTE}/scrubondemand")
     assert begun["begun"] == [PEER]
