@@ -81,7 +81,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--phases",
         default="examples,coverage,fuzzing,stateful",
-        help="of schemathesis; the last one takes longest by far (default %(default)s)",
+        help="of schemathesis (default %(default)s)",
     )
     parser.add_argument("--only", choices=tuple(DOCUMENTS), help="this description only")
     arguments.seed(parser, "of the examples")
@@ -102,31 +102,33 @@ def check(options: argparse.Namespace, folder: Path) -> list[Found]:
         command: list[str | Path] = ["bash", "-c", READ_ONLY, "bash", peer.host.folder, program, "--config", config]
         peer.launch(["unshare", "--mount", "--propagation", "private", *command])
         wait_for(f"{ours.PROGRAM} answers /ping", peer.ping, every=0.1)
-        fill(peer)
-        found = [of_document(options, peer, name) for name in DOCUMENTS if options.only in (None, name)]
+        names = fill(peer)
+        found = [of_document(options, peer, name, names) for name in DOCUMENTS if options.only in (None, name)]
         wait_for(f"{ours.PROGRAM} still answers", peer.ping, every=0.1)
         peer.close()
     return found
 
 
-def fill(peer: Peer) -> None:
-    """A device, and three volumes: `placed` on it and started, `named` of a folder and started, `idle` that isn't started."""
+def fill(peer: Peer) -> dict[str, Sequence[str]]:
+    """A device, and three volumes: `placed` on it and started, `named` of a folder and started, `idle` that isn't started. What is there then, by
+    the parameters in paths that name it."""
     device, folders = peer.folder / "disk", [peer.folder / name for name in ("b1", "b2", "b3")]
     for folder in (device, *folders):
         folder.mkdir()
-    peer.call("POST", "/v1/devices/" + peer.id, {"device": str(device), "provisioner": "loop", "size": DEVICE_BYTES})
+    made = peer.call("POST", "/v1/devices/" + peer.id, {"device": str(device), "provisioner": "loop", "size": DEVICE_BYTES})
     peer.call("POST", "/v1/volumes", {"name": "placed", "size": VOLUME_BYTES})
     for name, used in (("named", folders[:1]), ("idle", folders[1:])):
         bricks = [f"{peer.host.address}:{folder}" for folder in used]
         peer.call("POST", "/v1/volumes", {"name": name, "bricks": bricks, "force": True})
     for name in ("placed", "named"):
         peer.call("POST", f"/v1/volumes/{name}/start")
+    return {"volume": VOLUMES, "peer": (peer.id,), "device": (made["id"],)}
 
 
-def of_document(options: argparse.Namespace, peer: Peer, name: str) -> Found:
+def of_document(options: argparse.Namespace, peer: Peer, name: str, names: Mapping[str, Sequence[str]]) -> Found:
     path, issuer = DOCUMENTS[name]
     document = peer.host.folder / f"{name}.json"
-    document.write_bytes(with_examples(described(peer, path), {"volume": VOLUMES, "peer": (peer.id,)}))
+    document.write_bytes(with_examples(described(peer, path), names))
     settings = {"SCHEMATHESIS_HOOKS": "token_hook", "PYTHONPATH": HERE, "GD2_SECRET_FILE": peer.state / "auth", "GD2_ISSUER": issuer}
     words: list[str | Path] = [
         *("env", *(f"{key}={value}" for key, value in settings.items())),
@@ -140,6 +142,8 @@ def of_document(options: argparse.Namespace, peer: Peer, name: str) -> Found:
             "--request-timeout",
             "60",
             "--continue-on-failure",
+            "--suppress-health-check",
+            "filter_too_much",  # it makes names with slashes, and throws them away
             "--no-color",
             "--warnings",
             "off",
