@@ -19,7 +19,7 @@ DEPLOY = ROOT / "docs" / "deploy"
 PREPARE_S, PLAY_S = 60.0, 400.0
 
 # Arguments: the host's folder. /tmp and all the rest is the overlay's; bricks are on a file system that has trusted.* attributes.
-_ROOT_SCRIPT = """
+ROOT_SCRIPT = """
 set -e
 folder=$1
 mkdir "$folder/layer" "$folder/root"
@@ -65,7 +65,7 @@ class Machines:
         (self.files / "sshd_config").write_text(_SSHD.format(folder=self.files))
         (self.files / "ansible.cfg").write_text(self._settings())
         for host in self.hosts:
-            host.run(["bash", "-c", _ROOT_SCRIPT, "root", host.folder], timeout_s=PREPARE_S)
+            host.run(["bash", "-c", ROOT_SCRIPT, "root", host.folder], timeout_s=PREPARE_S)
             self.listen(host)
 
     def listen(self, host: Host) -> None:

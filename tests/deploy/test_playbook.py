@@ -97,6 +97,7 @@ def newer(bundle: Path, target: Path) -> Path:
             elif member.name.endswith("/wheels.txt"):
                 data = data.replace(NAMES[0].encode(), NAMES[1].encode())
             member.name, member.size = member.name.replace(*NAMES), len(data)
+            member.pax_headers = {}  # a long name is in there too, and would win
             new.addfile(member, io.BytesIO(data))
     return target
 

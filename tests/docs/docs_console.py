@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^(?:<!-- *(?P<mark>[\w-]+)[^\n]*-->\n)?```console\n(?P<text>.*?)^```$", re.S | re.M)
+BLOCK = re.compile(r"^(?:<!-- *(?P<mark>[\w-]+)[^\n]*-->\n)?(?P<indent> *)```console\n(?P<text>.*?)^(?P=indent)```$", re.S | re.M)
 
 
 class Step(NamedTuple):
@@ -28,11 +29,11 @@ class Block(NamedTuple):
 
 
 def blocks(path: Path, after: str = "", before: str = "") -> list[Block]:
-    """The blocks of a file, or of its part between two headings."""
+    """The blocks of a file, or of its part between two headings; those in lists, too."""
     text = path.read_text()
     start = text.index(after) if after else 0
     end = text.index(before, start + 1) if before else len(text)
-    return [Block(found["mark"] or "", steps(found["text"])) for found in BLOCK.finditer(text[start:end])]
+    return [Block(found["mark"] or "", steps(textwrap.dedent(found["text"]))) for found in BLOCK.finditer(text[start:end])]
 
 
 def steps(text: str) -> tuple[Step, ...]:

@@ -1,6 +1,6 @@
 """dist/gd2raft-VERSION.tar: the wheel of this checkout, those of all that it depends on in the locked versions, and the script that installs them.
 
-    .venv/bin/python share/bundle.py [FILE]
+    .venv/bin/python docs/deploy/package/bundle.py [FILE]
 
 The same content gives the same bytes, so a checksum tells whether anything has changed. The wheels are for the Python and the processor of
 this machine. Wheels of dependencies are fetched once for each lock file, and kept in .dev/wheels.
