@@ -37,7 +37,7 @@ from gd2raft.core.plan import (
 from gd2raft.core.transaction import Finish, Instruction, Life, Propose, Run, describe
 from gd2raft.engine.answers import answer_of, check_key, remembered, stuck
 from gd2raft.engine.calls import CommandCall, Done, NotLeader, RunStep, StepCall
-from gd2raft.engine.planning import broken_plans, check_result
+from gd2raft.engine.planning import broken_plans, check_result, check_undoable
 from gd2raft.engine.queue import Busy, LockQueue
 from gd2raft.store.interface import NoLeader, NoQuorum, Store, StoreError
 from gd2raft.store.interface import OutcomeUnknown as StoreOutcomeUnknown
@@ -249,6 +249,7 @@ class LeaderEngine:
         server_quorum.check(view, plan)
         check_result(command, plan)
         self._check_steps(plan, view)
+        check_undoable(plan, self._step_kinds)
         record = Transaction(
             id=call.id,
             command=call.command,

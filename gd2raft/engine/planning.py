@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import structlog
 
-from gd2raft.core.plan import Command, CommandError, Failed, Plan
+from gd2raft.core.plan import Command, CommandError, Failed, Plan, StepKind
 from gd2raft.store.interface import StoreError
 
 TEXT_CHARS_MAX = 1000
@@ -36,3 +36,9 @@ def broken_plans(command: Command[Any], request_id: str) -> Iterator[None]:
 def check_result(command: Command[Any], plan: Plan) -> None:
     name = command.route.reply
     assert name not in NAMED_REPLIES or name in plan.result, f"its result has to name the {name} that the route replies with"
+
+
+def check_undoable(plan: Plan, kinds: Mapping[str, StepKind[Any]]) -> None:
+    """Else it would be found out by the first command that fails, which would be stuck for it."""
+    for step in (s for barrier in plan.before for s in barrier):
+        assert kinds[step.kind].undoable, f"step {step.kind} stands before the changes: it needs undoable=True and an undo"

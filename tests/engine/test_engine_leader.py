@@ -133,6 +133,16 @@ async def test_a_plan_that_does_not_name_what_its_route_replies_with_is_broken_b
 
 
 @scenario
+async def test_a_plan_that_does_before_its_changes_what_can_not_be_undone_is_broken_before_it_is_done(pool: EnginePool) -> None:
+    pool.plan_of = lambda view, request, ids: Plan(before=((FOLLOW.at(peer_id(1), Nothing()),),))
+    with pytest.raises(
+        Failed, match=r"nothing was done: .*step test\.follow stands before the changes: it needs undoable=True and an undo"
+    ):
+        await pool.run("test")
+    assert pool.quiet() and not pool.world.ran
+
+
+@scenario
 async def test_a_plan_for_a_peer_that_lacks_one_of_its_steps_is_refused(pool: EnginePool) -> None:
     from pool_kit import peer_record
 

@@ -16,7 +16,7 @@ from gd2raft.commands.registry import commands
 from gd2raft.core import model
 from gd2raft.core.kv import KeyValueState
 from gd2raft.core.plan import Plan
-from gd2raft.engine.planning import check_result
+from gd2raft.engine.planning import check_result, check_undoable
 from gd2raft.steps.registry import steps
 
 pytestmark = pytest.mark.fast
@@ -117,6 +117,11 @@ def test_a_command_that_is_interrupted_twice_anywhere_ends_done_or_undone(name: 
             raise AssertionError(f"{error}; what happened: {chosen}") from error
         ends.add(world.committed)
     assert ends == {True, False}, "nothing was interrupted"
+
+
+@pytest.mark.parametrize(("name", "example"), CASES, ids=IDS)
+def test_what_a_plan_does_before_its_changes_can_be_undone(name: str, example: Example) -> None:
+    check_undoable(planned(name, example.request, state_of(example))[0], {name: code.kind for name, code in steps().items()})
 
 
 @pytest.mark.parametrize(("name", "example"), CASES, ids=IDS)
