@@ -42,7 +42,8 @@ BRICKS = 30
 JOINED_AT_ONCE = 50
 STARTED_AT_ONCE = 50
 COMMANDS = 5
-CHANGES, FAST_S, FAST_RATE = 20, 15.0, 50
+CHANGES, FAST_S, FAST_RATE, HALF_RATE = 20, 15.0, 50, 25
+CURRENT_S, AT_REST_S = 60.0, 5.0
 AFTER_FORMING_S = 95.0
 """Connections that peers joined by are closed after 60 to 90 s, and pinged until then."""
 IDLE_S = 20.0
@@ -208,18 +209,21 @@ class Experiments(Pool):
     # changes reach everybody
 
     def spread(self) -> None:
-        """One change a second: from the leader's apply to the last peer's."""
+        """One change a second: from the leader's apply to the last peer's. The leader's CPU is without what it needs at rest in that time."""
         leader = self.leader()
         self.make_quiet_volume(leader)
         self.everybody_current(30)
         connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
         lasts, cpu = [], []
-        time.sleep(1.0)  # making the volume were more than one change a second
+        time.sleep(2.0)  # making the volume were more than one change a second
+        used = self.crowd.cpu_s([leader])
+        time.sleep(AT_REST_S)
+        at_rest = (self.crowd.cpu_s([leader]) - used) / AT_REST_S
         for number in range(CHANGES):
-            used = self.crowd.cpu_s([leader])
+            used, began = self.crowd.cpu_s([leader]), time.monotonic()
             revision = self.change(connection, leader, str(number))
-            self.everybody_current(30)
-            cpu.append(self.crowd.cpu_s([leader]) - used)
+            self.everybody_current(30, every=0.1)
+            cpu.append(self.crowd.cpu_s([leader]) - used - at_rest * (time.monotonic() - began))
             lasts.append(self.late(revision, leader))
             time.sleep(1.0)
         lasts.sort()
@@ -227,26 +231,31 @@ class Experiments(Pool):
             spread_p50_ms=1000 * percentile(lasts, 50),
             spread_p99_ms=1000 * percentile(lasts, 99),
             leader_cpu_ms_per_commit=1000 * statistics.median(cpu),
+            leader_cpu_ms_per_s_at_rest=1000 * at_rest,
         )
 
     def fast(self) -> None:
-        """FAST_RATE changes a second: how far behind anybody ever is."""
+        """HALF_RATE, then FAST_RATE changes a second: how far behind anybody ever is."""
         leader = self.leader()
         self.make_quiet_volume(leader)
+        rate, behind, _ = self.drive(leader, HALF_RATE)
+        self.note(half_rate=rate, half_behind_max_s=behind)
+        rate, behind, cpu_ms = self.drive(leader, FAST_RATE)
+        self.note(fast_rate=rate, fast_behind_max_s=behind, leader_cpu_ms_per_fast_commit=cpu_ms)
+
+    def drive(self, leader: int, wanted: float) -> tuple[float, float, float]:
+        """That many changes a second, or as many as there can be, for FAST_S: how many there were, how far behind anybody ever was (s), and
+        the leader's CPU for each (ms)."""
         connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
         revisions, used = [], self.crowd.cpu_s([leader])
         began = time.monotonic()
-        count = int(FAST_S * FAST_RATE)
-        for number in range(count):
-            due = began + number / FAST_RATE
-            time.sleep(max(0.0, due - time.monotonic()))
+        for number in range(int(FAST_S * wanted)):
+            time.sleep(max(0.0, began + number / wanted - time.monotonic()))
             revisions.append(self.change(connection, leader, str(number)))
         took = time.monotonic() - began
-        self.everybody_current(30)
-        behind = [self.late(revision, leader) for revision in revisions[-1000::5]]
-        self.note(
-            fast_rate=count / took, fast_behind_max_s=max(behind), leader_cpu_ms_per_fast_commit=1000 * (self.crowd.cpu_s([leader]) - used) / count
-        )  # fmt: skip
+        self.everybody_current(CURRENT_S)
+        behind = max(self.late(revision, leader) for revision in revisions[::5])
+        return len(revisions) / took, behind, 1000 * (self.crowd.cpu_s([leader]) - used) / len(revisions)
 
     def lists(self) -> None:
         for name, path in (("peer_list_ms", "/v1/peers?limit=1000"), ("cluster_status_ms", "/v1/cluster/status")):

@@ -78,13 +78,13 @@ class Pool(Findings):
     def revision(self) -> int:
         return max(self.crowd.board.revision(number) for number in self.alive())
 
-    def everybody_current(self, seconds: float, numbers: Iterable[int] | None = None) -> float:
-        """Until every state has what the newest had when this was asked: seconds."""
+    def everybody_current(self, seconds: float, numbers: Iterable[int] | None = None, every: float = 0.01) -> float:
+        """Until every state has what the newest had when this was asked: seconds. It looks so often, and is in everybody's way meanwhile."""
         wanted = self.revision()
         chosen = [n for n in self.alive() if n < self.joined] if numbers is None else list(numbers)
         board = self.crowd.board
         return self.crowd.until(
-            f"everybody has revision {wanted}", lambda: all(board.revision(number) >= wanted for number in chosen), seconds, 0.01
+            f"everybody has revision {wanted}", lambda: all(board.revision(number) >= wanted for number in chosen), seconds, every
         )
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from gd2raft.core import jobs, model
@@ -29,10 +30,17 @@ class Changes:
 
     def under(self, *prefixes: str) -> list[Event]:
         """Those whose key begins with one of these (each at least the whole first part of a key), in the order of the changes."""
-        there = [events for prefix in prefixes if (events := self._by_kind.get(prefix.partition("/")[0]))]
-        if not there:
+        kinds = _kinds(prefixes)
+        if kinds.isdisjoint(self._by_kind):
             return []
-        return [event for event in (there[0] if len(there) == 1 else self._events) if event.key.startswith(prefixes)]
+        events = self._by_kind[next(iter(kinds))] if len(kinds) == 1 else self._events
+        return [event for event in events if event.key.startswith(prefixes)]
+
+
+@functools.cache
+def _kinds(prefixes: tuple[str, ...]) -> frozenset[str]:
+    """The first parts. (They are always the same few, each of a listener.)"""
+    return frozenset(prefix.partition("/")[0] for prefix in prefixes)
 
 
 def volumes_in(changes: Changes, view: model.View) -> set[str] | None:

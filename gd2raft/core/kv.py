@@ -169,10 +169,6 @@ class Items:
         assert self._keys == sorted(self.by_key), "key index differs from the items"
 
 
-def _modified(item: Versioned | None) -> int:
-    return item.modified if item is not None else ABSENT
-
-
 class KeyValueState:
     """The state machine.
 
@@ -224,7 +220,8 @@ class KeyValueState:
             return remembered, ()
         if operation.sequence <= session.acked:
             return Result("forgotten", self.revision), ()
-        self._forget_answers(session, operation.acked)
+        if operation.acked > session.acked or len(session.answers) >= ANSWERS_PER_SESSION_MAX:
+            self._forget_answers(session, operation.acked)
         result, events = self._commit(operation.commit)
         if operation.sequence > operation.acked:  # else the client has said that it needs no answer
             session.answers[operation.sequence] = result
@@ -250,7 +247,7 @@ class KeyValueState:
     def _commit(self, commit: Commit) -> tuple[Result, Sequence[Event]]:
         items, known = self._items, self._items.by_key.get
         if commit.expect:
-            moved = tuple([e.key for e in commit.expect if _modified(known(e.key)) != e.modified])
+            moved = tuple([e.key for e in commit.expect if (item.modified if (item := known(e.key)) is not None else ABSENT) != e.modified])
             if moved:
                 return Result("conflict", self.revision, moved), ()
         self.revision = revision = self.revision + 1

@@ -221,8 +221,7 @@ class Connection(asyncio.Protocol):
             case wire.Reply() | wire.Error():
                 return self._take_answer(frame)
             case wire.Notify():
-                self._inbox.on_notify(frame)
-                return self._inbox.name_of(frame.method)
+                return self._inbox.on_notify(frame)
             case wire.Call():
                 self._inbox.on_call(frame)
                 return self._inbox.name_of(frame.method)

@@ -136,14 +136,14 @@ class Inbox:
         except Exception as error:
             self._send_error(frame.call_id, name, error)
 
-    def on_notify(self, frame: wire.Notify) -> None:
-        """Run the handler. Nobody waits for an answer, so trouble goes to the log."""
+    def on_notify(self, frame: wire.Notify) -> str:
+        """Run the handler; the method's name. Nobody waits for an answer, so trouble goes to the log."""
         name = self.name_of(frame.method)
         try:
             served, message = self._prepare(frame.method, frame.body, one_way=True)
             work = served.handler(self._connection, message)
-            if not inspect.iscoroutine(work):
-                return
+            if work is None or not inspect.iscoroutine(work):
+                return name
             if len(self) < self._endpoint.limits.calls_in_max:
                 self._start_stream(served.method, work)
             else:
@@ -151,6 +151,7 @@ class Inbox:
                 self._endpoint.traffic.drop(name)
         except Exception as error:
             self._log_failed_notify(name, error)
+        return name
 
     def on_cancel(self, frame: wire.Cancel) -> None:
         task = self._calls.get(frame.call_id)

@@ -33,7 +33,9 @@ class History:
         """The state is at `revision` now."""
         self.revision = revision
         if events:
-            size = _size(events)
+            size = 64 * len(events)
+            for event in events:
+                size += len(event.key) + len(event.value or b"")
             self._groups.append((revision, events, size))
             self._count += len(events)
             self._bytes += size
@@ -101,13 +103,6 @@ class History:
             await waiter
         finally:
             self._waiters.pop(waiter, None)
-
-
-def _size(events: Sequence[Event]) -> int:
-    size = 64 * len(events)
-    for event in events:
-        size += len(event.key) + len(event.value or b"")
-    return size
 
 
 class HistoryWatch:

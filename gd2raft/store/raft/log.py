@@ -16,6 +16,8 @@ import msgspec
 NOOP, OPERATIONS, CONFIG = 0, 1, 2
 """Kinds of entries: a new leader's first entry, a batch of operations, a set of voters."""
 
+OPERATIONS_KIND, CONFIG_KIND = bytes((OPERATIONS,)), bytes((CONFIG,))
+
 KERNEL_PREFIX = b"\x01"
 """What the kernel takes for "no command": it stores and replicates such an entry and never looks inside."""
 
@@ -158,7 +160,7 @@ class Log:
             assert number == index and of_term >= term, f"{entry[1:]} after {index - 1, term}"
             term = of_term
             size += len(command)
-            if entry.kind == CONFIG:
+            if command[1:2] == CONFIG_KIND:
                 configs.append(Config(index, voters_of(entry)))
         self.entries += entries
         self._configs += configs

@@ -114,11 +114,6 @@ class RaftStore(Replicated):
         if index > last and self.peer in loaded.log.config.voters:
             raise WalCorrupt(self._disk.path(WAL), loaded.size, f"it ends with entry {last}, but entry {index} was committed")
 
-    @property
-    def durable_index(self) -> int:
-        """Entries up to this one are on this peer's disk."""
-        return self._log.durable_index if self._log else 0
-
     def _new_client(self) -> Client:
         return Client(self, lambda: f"{self.peer}/{self._rng.randbytes(8).hex()}", self.settings.leader_wait_s, self.settings.commits_max)
 
@@ -489,6 +484,10 @@ class RaftStore(Replicated):
         await self._changes.transfer_leadership(to, timeout_s)
 
     # hooks of Replicated
+
+    @property
+    def _awaits_results(self) -> bool:
+        return self._proposer.awaits
 
     def _results(self, index: int, term: int, results: Sequence[Result]) -> None:
         self._proposer.applied(index, term, list(results))

@@ -86,6 +86,11 @@ class Proposer:
             size += len(waiting.operation)
         return bunch
 
+    @property
+    def awaits(self) -> bool:
+        """Whether anything that was proposed here is not applied yet."""
+        return bool(self._proposed)
+
     def applied(self, index: int, term: int, results: list[Result]) -> None:
         """The entry at `index` was applied."""
         if (proposed := self._proposed.pop(index, None)) is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from gd2raft.core.kv import Frozen, KeyValueState, Result
 from gd2raft.store.raft import batch
-from gd2raft.store.raft.log import OPERATIONS, Entry
+from gd2raft.store.raft.log import OPERATIONS_KIND, Entry
 from gd2raft.store.raft.settings import Settings
 from gd2raft.store.watch import History
 
@@ -21,20 +21,20 @@ class Replica:
         self.history = History(self.state.revision, settings.events_max, settings.events_bytes_max)
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
-    def apply(self, entries: Sequence[Entry], on_results: Callable[[int, int, list[Result]], None]) -> None:
-        """Apply committed entries, the next ones in order. on_results(index, term, results of the operations)."""
+    def apply(self, entries: Sequence[Entry], on_results: Callable[[int, int, list[Result]], None] | None) -> None:
+        """Apply committed entries, the next ones in order. on_results(index, term, results of the operations); None: nobody waits for them."""
         state, remember = self.state, self.history.add
-        for entry in entries:
-            _, index, term = entry
+        for command, index, term in entries:
             assert index == self.applied[0] + 1, f"entry {index} after {self.applied[0]}"
             results: list[Result] = []
-            if entry.kind == OPERATIONS:
-                for operation in batch.decode(entry.payload):
+            if command[1:2] == OPERATIONS_KIND:
+                for operation in batch.decode(command[2:]):
                     result, events = state.apply(operation)
                     remember(state.revision, events)
                     results.append(result)
             self.applied = (index, term)
-            on_results(index, term, results)
+            if on_results is not None:
+                on_results(index, term, results)
         self.wake()
 
     def replace(self, frozen: Frozen, applied: tuple[int, int]) -> None:

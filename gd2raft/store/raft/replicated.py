@@ -85,6 +85,11 @@ class Replicated:
         return self._storage.identity.pool if self._storage else ""
 
     @property
+    def durable_index(self) -> int:
+        """Entries up to this one are on this peer's disk."""
+        return self._log.durable_index if self._log else 0
+
+    @property
     def last_applied(self) -> tuple[int, int]:
         return self._replica.applied
 
@@ -96,7 +101,7 @@ class Replicated:
         log = self._storage.log
         entries = log.after(applied, 1 << 62, index)
         try:
-            self._replica.apply(entries, self._results)
+            self._replica.apply(entries, self._results if self._awaits_results else None)
         except msgspec.DecodeError as error:
             self._fail(
                 StorageError(f"entry {self._replica.applied[0] + 1} of the log can't be read ({error}): was it written by a newer daemon?")
@@ -319,6 +324,11 @@ class Replicated:
 
     def _follow_mode(self) -> None:
         """The log changed: vote or learn by its configuration."""
+        raise NotImplementedError
+
+    @property
+    def _awaits_results(self) -> bool:
+        """Whether somebody waits for results of what is applied now."""
         raise NotImplementedError
 
     def _results(self, index: int, term: int, results: Sequence[Result]) -> None:

@@ -50,7 +50,7 @@ def read_folder(folder: Path, peer: str) -> Salvaged:
         disk.close()
     meta, log = loaded.meta, loaded.log
     replica = Replica(Settings(), loaded.frozen, (meta.index, meta.term) if meta else (0, 0))
-    replica.apply(log.after(replica.applied[0], 1 << 62), lambda _index, _term, _results: None)
+    replica.apply(log.after(replica.applied[0], 1 << 62), None)
     hint = CommitHint(folder / HINT)
     committed = max(hint.read(loaded.identity.pool)[0], meta.index if meta else 0)
     hint.close()

@@ -89,38 +89,30 @@ def encode_record(nonce: bytes, offset: int, start: int, kind: int, payload: byt
 
 
 def _crc(nonce: bytes, offset: int, start: int, kind: int, payload: bytes) -> int:
-    return _crc_of(zlib.crc32(nonce), offset, start, kind, (payload,), len(payload))
-
-
-def _crc_of(seed: int, offset: int, start: int, kind: int, payload: Iterable[bytes], length: int) -> int:
-    """`seed`: the crc of the nonce; `payload`: its parts, `length` bytes in all."""
-    crc = zlib.crc32(_CHECKED.pack(offset, length, start, kind), seed)
-    for part in payload:
-        crc = zlib.crc32(part, crc)
-    return crc
+    return zlib.crc32(payload, zlib.crc32(_CHECKED.pack(offset, len(payload), start, kind), zlib.crc32(nonce)))
 
 
 def encode_group(nonce: bytes, offset: int, start: int, changes: Iterable[Change]) -> bytes:
     """The records of one group, to be written at `offset`; `start` is where the group begins (at a seal before them)."""
-    seed = zlib.crc32(nonce)
+    seed, crc32, checked, record = zlib.crc32(nonce), zlib.crc32, _CHECKED.pack, _RECORD.pack
     parts: list[bytes] = []
     for change in changes:  # every peer does this for every entry: no copy of a payload, no call that isn't needed
-        kind, payload = _kind_and_payload(change)
-        length = sum([len(part) for part in payload])
-        crc = _crc_of(seed, offset, start, kind, payload, length)
-        parts += (_RECORD.pack(RECORD_MAGIC, crc, length, start, kind), *payload)
+        kind, head, body = _parts(change)
+        length = len(head) + len(body)
+        crc = crc32(body, crc32(head, crc32(checked(offset, length, start, kind), seed)))
+        parts += (record(RECORD_MAGIC, crc, length, start, kind), head, body)
         offset += _RECORD.size + length
     return b"".join(parts)
 
 
-def _kind_and_payload(change: Change) -> tuple[int, tuple[bytes, ...]]:
-    """The payload in parts."""
+def _parts(change: Change) -> tuple[int, bytes, bytes]:
+    """Kind, and the payload in two parts."""
     if isinstance(change, Entry):
         command, index, term = change
-        return ENTRY, (_ENTRY.pack(index, term), command)
+        return ENTRY, _ENTRY.pack(index, term), command
     if isinstance(change, HardState):
-        return HARD, (_NUMBER.pack(change.term), change.vote.encode())
-    return TRUNCATE, (_NUMBER.pack(change.index),)
+        return HARD, _NUMBER.pack(change.term), change.vote.encode()
+    return TRUNCATE, _NUMBER.pack(change.index), b""
 
 
 def encode_seal(nonce: bytes, offset: int) -> bytes:
