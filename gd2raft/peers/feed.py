@@ -171,6 +171,7 @@ class Feed:
             encoded = encode_notify(services.FOLLOW_FRAMES, message_of(frames))
             for subscriber in [s for s in self._subscribers.values() if s.live and s.index < frames[-1].index]:
                 self._send(subscriber, encoded, frames[-1].index)
+        self.tell_all(older_s=STATE_EVERY_S / 2)  # with the frames, for the same wake-up
 
     def _send(self, subscriber: Subscriber, encoded: bytes, index: int) -> None:
         if subscriber.connection.notify_encoded(encoded):
@@ -207,13 +208,14 @@ class Feed:
             if not self._subscribers:
                 self._followed.clear()
 
-    def tell_all(self) -> None:
+    def tell_all(self, older_s: float = STATE_AT_REST_S - STATE_EVERY_S / 2) -> None:
+        """What is news to a follower, and to whom nothing was said for so long that nothing is new."""
         if not self._subscribers:
             return
         now, online, state = self._now(), self._online(), self._state()
         messages: dict[frozenset[str] | None, bytes] = {}  # by what was told before: mostly one for all
         for subscriber in list(self._subscribers.values()):
-            if subscriber.told != (*state, online) or now - subscriber.told_at >= STATE_AT_REST_S - STATE_EVERY_S / 2:
+            if subscriber.told != (*state, online) or now - subscriber.told_at >= older_s:
                 told = subscriber.told_online
                 if told not in messages:
                     messages[told] = encode_notify(services.FOLLOW_STATE, state_message(state, told, online))

@@ -10,7 +10,7 @@ import pytest
 
 from gd2raft import services
 from gd2raft.core.liveness import Sight
-from gd2raft.peers.feed import RATE_FREE, Feed, Rate, state_message
+from gd2raft.peers.feed import RATE_FREE, STATE_EVERY_S, Feed, Rate, state_message
 from gd2raft.peers.follow import lease_message
 from gd2raft.rpc import wire
 from gd2raft.store.raft.log import Entry
@@ -120,6 +120,22 @@ async def test_after_a_pause_the_next_are_gathered_too_as_long_as_many_come(feed
         clock = 100.0 + number / 50
         feed.publish(source.add())
     assert [len(frames) for frames in line.frames] == [1] * RATE_FREE + [60 - RATE_FREE]
+
+
+@with_feed
+async def test_that_nothing_is_new_is_told_with_frames_when_it_was_not_told_for_a_while(
+    feed: Feed, source: Source, online: set[str]
+) -> None:
+    """One wake-up for both: a follower with frames every second isn't woken for the news as well."""
+    (line,) = await live(feed, "a")
+    (follower,) = feed._subscribers.values()
+    feed.publish(source.add())
+    assert (len(line.frames), len(line.states)) == (1, 1), "it was told when it came"
+    follower.told_at -= STATE_EVERY_S
+    feed.publish(source.add())
+    assert (len(line.frames), len(line.states)) == (2, 2)
+    feed.tell_all()
+    assert len(line.states) == 2, "the next beat has nothing to tell"
 
 
 @with_feed
