@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -190,3 +190,33 @@ def test_set_up_is_done_by_one_at_a_time(module):
         second = subprocess.run(["flock", "-n", module.ROOT / ".dev" / "setup.lock", "true"], timeout=60)
         assert second.returncode == 1
     assert subprocess.run(["flock", "-n", module.ROOT / ".dev" / "setup.lock", "true"], timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(("free", "available", "chosen"), [(9, 9, True), (7, 9, False), (9, 7, False)])
+def test_tests_keep_their_folders_in_memory_where_there_is_room_and_nobody_said_where(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, free: int, available: int, chosen: bool
+) -> None:
+    monkeypatch.setenv("PYTEST_DEBUG_TEMPROOT", "")  # noted as it was, so that it is that again afterwards
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT")
+    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module.os, "setxattr", lambda path, name, value: None)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=free << 30))
+    monkeypatch.setattr(module, "memory_available", lambda: available << 30)
+    module.keep_tests_in_memory()
+    assert (module.os.environ.get("PYTEST_DEBUG_TEMPROOT") == "/dev/shm") is chosen
+    monkeypatch.setenv("PYTEST_DEBUG_TEMPROOT", "/elsewhere")
+    module.keep_tests_in_memory()
+    assert module.os.environ["PYTEST_DEBUG_TEMPROOT"] == "/elsewhere"
+
+
+def test_a_memory_without_extended_attributes_is_left_alone(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(path: object, name: str, value: bytes) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setenv("PYTEST_DEBUG_TEMPROOT", "")  # noted as it was, so that it is that again afterwards
+    monkeypatch.delenv("PYTEST_DEBUG_TEMPROOT")
+    monkeypatch.setattr(module.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(module.os, "setxattr", none)
+    monkeypatch.setattr(module, "MEMORY_FREE_MIN", 0)
+    module.keep_tests_in_memory()
+    assert "PYTEST_DEBUG_TEMPROOT" not in module.os.environ
