@@ -13,7 +13,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from gd2raft.asks.ask import AskFailed, Here
 from gd2raft.asks.registry import ASKS
 from gd2raft.config import Config, ConfigError, read_secret, split_address
 from gd2raft.core import heketi, jobs, model
-from gd2raft.core.changes import Changes, volumes_in
+from gd2raft.core.changes import Changes, Listener, tell, volumes_in
 from gd2raft.core.kv import Commit, Event, Expect, Put
 from gd2raft.core.phases import StepOutcome
 from gd2raft.core.plan import BadExtension
@@ -281,6 +281,14 @@ class Daemon:
         )
         keys = Keys(admin=self.config.heketi_admin_key, user=self.config.heketi_user_key)
         self.rest = RestServer(DaemonApi(self), auth_required=self.config.restauth, heketi_keys=keys)
+        self._listeners = [
+            Listener.of(self.caretaker.on_events, model.LEFTOVERS, model.TRANSACTIONS),
+            Listener.of(self.storage.on_events, model.DEVICES, model.SPACES),
+            Listener.of(self.evacuation.on_events, model.DEVICES, model.SPACES),
+            Listener.of(self.rest.on_events, heketi.OPERATIONS),
+            Listener.of(self.hooks.on_events, model.RESULTS),
+            Listener.of(self._peers_changed, model.PEERS),
+        ]
         Telemetry(self).register(self.rest.metrics.registry)
 
     def new_connections(self) -> ConnectionPool:
@@ -431,22 +439,14 @@ class Daemon:
             put = Put(jobs.result_key(job.id, self.identity.peer_id), model.dump(progress))
             await store.commit(Commit((Expect(key, item.modified),), (put,)), timeout_s=10.0)
 
+    def _peers_changed(self, events: Sequence[Event] | None) -> None:
+        if events is None or any(event.key == model.peer_key(self.identity.peer_id) for event in events):
+            self.mover.poke()
+
     def on_changes(self, changes: Changes | None) -> None:
         """The state changed (None: anything may have): bricks and clients follow, and what was left undone is undone."""
-        listeners: list[tuple[Callable[[Sequence[Event] | None], None], tuple[str, ...]]] = [
-            (self.caretaker.on_events, (model.LEFTOVERS, model.TRANSACTIONS)),
-            (self.storage.on_events, (model.DEVICES, model.SPACES)),
-            (self.evacuation.on_events, (model.DEVICES, model.SPACES)),
-            (self.rest.on_events, (heketi.OPERATIONS,)),
-            (self.hooks.on_events, (model.RESULTS,)),
-        ]
-        for listen, about in listeners:
-            events = None if changes is None else changes.under(*about)
-            if events is None or events:
-                listen(events)
-        if changes is None or any(e.key == model.peer_key(self.identity.peer_id) for e in changes.under(model.PEERS)):
-            self.mover.poke()
-        names = None if changes is None else volumes_in(changes, self.view())
+        tell(self._listeners, changes)
+        names = None if changes is None else volumes_in(changes, self.view)
         if names is None or names:
             self.gluster.changed(names)
             self.volfiles.changed(names)

@@ -142,7 +142,7 @@ class Hooks:
     def on_events(self, events: Sequence[Event] | None) -> None:
         """What ended well just now. Not what an old state catches up with (nor None, anything may have changed): that was for then."""
         for event in events or ():
-            if event.key.startswith(model.RESULTS) and event.value is not None and self._current():
+            if event.value is not None and b'"hook"' in event.value and event.key.startswith(model.RESULTS) and self._current():
                 hook = msgspec.json.decode(event.value, type=_Answer).hook
                 if hook is not None and self._peer_id() in hook.peers:
                     self._enqueue(hook)

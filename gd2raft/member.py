@@ -197,8 +197,8 @@ class Member:
                 self._lead_wake.set()
             if changes.under(model.CLUSTER):
                 self.autopilot.poke()
-            if changed := {e.key[len(model.PEERS) :] for e in changes.under(model.PEERS)}:
-                for peer_id in changed & self._known_since.keys():
+            if events := changes.under(model.PEERS):
+                for peer_id in {event.key[len(model.PEERS) :] for event in events} & self._known_since.keys():
                     self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
                 self._note_membership()
                 self.follower.poke()

@@ -121,6 +121,7 @@ class Tenure:
             )
         folder.mkdir(parents=True, exist_ok=True)
         self._hint = hint = CommitHint(folder / "committed")
+        self._hint_waits = False
         opened: list[RaftStore] = []  # the store, once it is open
         links = Links(
             send=lambda peer, data: self.courier.send(peer, data),
@@ -153,7 +154,8 @@ class Tenure:
         for store in opened:
             if hasattr(self, "member") and self.member.store is store:
                 self.member.feed.publish(frames)
-            self._note_committed(store, hint)
+            if not self._hint_waits:  # else it is noted when more is durable
+                self._note_committed(store, hint)
 
     def _note_committed(self, store: RaftStore, hint: CommitHint) -> None:
         """Keep how far the log is committed, once that part of it is on our own disk (others may have been quicker)."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from gd2raft.core import jobs, model
 from gd2raft.core.kv import Event
@@ -20,20 +21,21 @@ class Changes:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._events = events
-        self._by_kind: dict[str, list[Event]] = {}
+        self.by_kind: dict[str, list[Event]] = {}
+        """By the first part of their key."""
         for event in events:
             kind = event.key.partition("/")[0]
-            if kind in self._by_kind:
-                self._by_kind[kind].append(event)
+            if kind in self.by_kind:
+                self.by_kind[kind].append(event)
             else:
-                self._by_kind[kind] = [event]
+                self.by_kind[kind] = [event]
 
     def under(self, *prefixes: str) -> list[Event]:
         """Those whose key begins with one of these (each at least the whole first part of a key), in the order of the changes."""
         kinds = _kinds(prefixes)
-        if kinds.isdisjoint(self._by_kind):
+        if kinds.isdisjoint(self.by_kind):
             return []
-        events = self._by_kind[next(iter(kinds))] if len(kinds) == 1 else self._events
+        events = self.by_kind[next(iter(kinds))] if len(kinds) == 1 else self._events
         return [event for event in events if event.key.startswith(prefixes)]
 
 
@@ -43,10 +45,33 @@ def _kinds(prefixes: tuple[str, ...]) -> frozenset[str]:
     return frozenset(prefix.partition("/")[0] for prefix in prefixes)
 
 
-def volumes_in(changes: Changes, view: model.View) -> set[str] | None:
+class Listener(NamedTuple):
+    """Who wants to know of changes below some prefixes: it is called with the events, or with None when anything may have changed."""
+
+    listen: Callable[[Sequence[Event] | None], object]
+    about: tuple[str, ...]
+    kinds: frozenset[str]
+
+    @classmethod
+    def of(cls, listen: Callable[[Sequence[Event] | None], object], *about: str) -> Listener:
+        return cls(listen, about, _kinds(about))
+
+
+def tell(listeners: Iterable[Listener], changes: Changes | None) -> None:
+    """Call those whom these changes concern. (Nearly always none: a thousand peers do this for every change.)"""
+    for listen, about, kinds in listeners:
+        if changes is None:
+            listen(None)
+        elif not kinds.isdisjoint(changes.by_kind) and (events := changes.under(*about)):
+            listen(events)
+
+
+def volumes_in(changes: Changes, view: Callable[[], model.View]) -> set[str] | None:
     """The volumes that these changes are about; None: it may be any."""
     if changes.under(model.GLOBAL_OPTIONS, model.PEERS):
         return None
     names = {e.key[len(model.VOLUMES) :] for e in changes.under(model.VOLUMES)}
-    changed = (jobs.find(view, e.key[len(jobs.JOBS) :]) for e in changes.under(jobs.JOBS))
-    return names | {job.volume for job in changed if job is not None}
+    if changed := changes.under(jobs.JOBS):
+        found = [jobs.find(view(), event.key[len(jobs.JOBS) :]) for event in changed]
+        names |= {job.volume for job in found if job is not None}
+    return names

@@ -138,8 +138,7 @@ class Feed:
 
     def publish(self, frames: Sequence[Frame]) -> None:
         """New entries were applied here: on to everyone who is up to date. (Others get them when they catch up.)"""
-        live = sum(s.live for s in self._subscribers.values())
-        if not live or not frames:
+        if not self._subscribers or not frames or not (live := sum([s.live for s in self._subscribers.values()])):
             return
         self._gathered += frames
         now = self._now()

@@ -178,6 +178,8 @@ class ProcessManager:
 
     def keys(self) -> list[str]:
         """Every process that is wanted or still there."""
+        if not self._keepers:
+            return []
         return sorted(key for key, keeper in self._keepers.items() if keeper.wanted is not None or not keeper.as_wanted())
 
     def pid_file_of(self, key: str) -> str:

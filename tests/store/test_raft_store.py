@@ -221,6 +221,24 @@ def test_the_log_is_compacted_and_the_files_stay_small(tmp_path: Path) -> None:
     scene(tmp_path, body, SMALL)
 
 
+def test_peers_compact_at_entries_of_their_own_no_later_than_half_as_much_again(tmp_path: Path) -> None:
+    """All at the same entry, they would write all their snapshots to a disk that they share at once."""
+    found: dict[str, int] = {}
+
+    async def body(pool: Pool) -> None:
+        for peer in ("a", "b", "c", "d"):
+            (store,) = await pool.form(peer)
+            while store._snapshot_meta is None:
+                await store.commit(put("k"), timeout_s=T)
+            found[peer] = store._snapshot_meta.index
+            await pool.stop(peer)
+
+    scene(tmp_path, body, SMALL)
+    assert len(set(found.values())) > 2, found
+    late = 10  # commits while the snapshot is written
+    assert all(SMALL.compact_entries < index <= SMALL.compact_entries * 1.5 + late for index in found.values()), found
+
+
 def test_a_peer_that_joins_another_pool_forgets_its_own_and_keeps_it_archived(tmp_path: Path) -> None:
     async def body(pool: Pool) -> None:
         lone = await pool.start("x")

@@ -260,12 +260,13 @@ class Replicated:
     # compaction
 
     def _maybe_compact(self) -> None:
-        log = self._log
-        assert log is not None
+        assert self._storage is not None
+        log, settings = self._storage.log, self.settings
         since = self._snapshot_meta.index if self._snapshot_meta else 0
+        patience = 1 + self._storage.share / 2
         grown = (
-            self._replica.applied[0] - since > self.settings.compact_entries
-            or log.bytes > self.settings.compact_bytes + self.settings.keep_bytes
+            self._replica.applied[0] - since > settings.compact_entries * patience
+            or log.bytes > settings.compact_bytes * patience + settings.keep_bytes
         )
         if grown and self._compacting is None:
             self._compacting = asyncio.get_running_loop().create_task(self._compact())

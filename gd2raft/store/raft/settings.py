@@ -13,7 +13,8 @@ class Settings(msgspec.Struct, frozen=True):
     leader_wait_s           how long a commit waits for a leader while a quorum is in sight
     batch_*                 one log entry carries at most so much
     window_*                how much may be on its way to one voter before it has answered
-    compact_*               the log is compacted past either limit; `keep_entries` stay for followers that lag a little
+    compact_*               the log is compacted past either limit, or half as much again: each peer at an entry of its own;
+                            `keep_entries` stay for followers that lag a little
     events_*                what a watch can resume from
     commits_max             commits of this peer in flight
     announce_s              the others learn what is committed with the next entries, or after so long; at once where somebody waits for it

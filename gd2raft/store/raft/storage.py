@@ -101,10 +101,9 @@ class Storage:
         self._synced = log.change_number
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._write_waiters: list[tuple[int, asyncio.Future[None]]] = []
-        self.lazy_s: float | None = None  # learner: fsync only so often,
-        self._lazy_share = 1 + zlib.crc32(identity.peer.encode()) / (
-            1 << 32
-        )  # up to twice that: what reached all at once is not fsynced by all at once
+        self.share = zlib.crc32(identity.peer.encode()) / (1 << 32)
+        """From 0 to 1, this peer's own: what all peers have to do at the same entry of the log, they put off by so much of the time."""
+        self.lazy_s: float | None = None  # learner: fsync only so often
         self._lazy_timer: asyncio.TimerHandle | None = None
         self.full = False
         self.failed: StorageError | None = None
@@ -231,7 +230,7 @@ class Storage:
 
     def _sync_later(self) -> None:
         if self._lazy_timer is None and self.lazy_s is not None:
-            self._lazy_timer = asyncio.get_running_loop().call_later(self.lazy_s * self._lazy_share, self._sync_lazily)
+            self._lazy_timer = asyncio.get_running_loop().call_later(self.lazy_s * (1 + self.share), self._sync_lazily)
 
     def _sync_lazily(self) -> None:
         self._lazy_timer = None
