@@ -48,7 +48,7 @@ AFTER_FORMING_S = 95.0
 """Connections that peers joined by are closed after 60 to 90 s, and pinged until then."""
 IDLE_S = 20.0
 KSM_S = 240.0
-BEHIND = 10_000
+BEHIND, APPLIED_PER_S = 10_000, 40_000
 MANY_VOLUMES = 5_000
 
 
@@ -306,7 +306,8 @@ class Experiments(Pool):
         self.note(tenth_kill_rest_current_s=current, tenth_back_s=time.monotonic() - began)
 
     def behind(self) -> None:
-        """One peer away for many changes."""
+        """One peer away for many changes, as many a second as these processors apply everywhere: writers that go before all others (crowd.py) would starve
+        those who don't, and be given up."""
         leader = self.leader()
         status = self.status()
         voters = {self.number_of(peer) for peer in status["voters"]}
@@ -320,9 +321,11 @@ class Experiments(Pool):
         def writer(first: int) -> None:
             connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
             for number in range(first, count, 4):
+                time.sleep(max(0.0, began + number * self.size / APPLIED_PER_S - time.monotonic()))
                 self.crowd.ask_on(connection, leader, "POST", "/v1/peers/" + ids[first], {"metadata": {"bench": str(number)}})
 
         ids = [peer["id"] for peer in self.crowd.ask(leader, "GET", "/v1/peers?limit=10")] * 4
+        began = time.monotonic()
         all_at_once(writer, 4)
         self.everybody_current(60)
         began = time.monotonic()

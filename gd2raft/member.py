@@ -198,9 +198,12 @@ class Member:
             if changes.under(model.CLUSTER):
                 self.autopilot.poke()
             if events := changes.under(model.PEERS):
-                for peer_id in {event.key[len(model.PEERS) :] for event in events} & self._known_since.keys():
+                edited = {event.key[len(model.PEERS) :] for event in events}
+                for peer_id in edited & self._known_since.keys():
                     self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
-                self._note_membership()
+                self.lookout.poke()
+                if not edited <= self._known_since.keys() or any(event.value is None for event in events):
+                    self._note_membership()  # a look at each of a thousand peers, not for every edit of one
                 self.follower.poke()
                 self.autopilot.poke()
 
@@ -250,12 +253,10 @@ class Member:
             self.sight.joined(members - self._known_since.keys(), now)
         for peer_id in members - self._known_since.keys():
             self._around.connections().forget(self.address_of(peer_id))  # where it is, another peer may have been missed
-        for peer_id in members:
-            self._known_since.setdefault(peer_id, now)
         self.lookout.poke()
         for gone in self._known_since.keys() - members:
-            del self._known_since[gone]
             self.feed.drop(gone)
+        self._known_since = {peer_id: self._known_since.get(peer_id, now) for peer_id in members}
         self._note_own_membership(self.identity.peer_id in members)
 
     def _note_own_membership(self, inside: bool) -> None:
@@ -335,9 +336,7 @@ class Member:
 
     def missing(self) -> dict[str, str]:
         """Address by id of the members out of sight, for the leader to look for; empty when this peer does not lead."""
-        if not self.leads():
-            return {}
-        return {p: address for p in self.members() - self.online() if (address := self.address_of(p))}
+        return {p: address for p in self.members() - self.online() if (address := self.address_of(p))} if self.leads() else {}
 
     def notices(self) -> list[services.Notice]:
         """What this peer has to say of others, while it leads."""
