@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,20 @@ def test_the_bundle_has_what_the_daemon_needs_and_no_tools_of_ours() -> None:
     assert not {"pytest", "ruff", "hatchling", "hypothesis"} & names
     entries = [line for line in bundle.locked(names).splitlines() if not line.startswith(" ")]
     assert sorted(re.split("==", line)[0] for line in entries) == sorted(names)
+
+
+@pytest.mark.fast
+def test_two_bundles_are_not_made_at_once(tmp_path: Path) -> None:
+    lock = tmp_path / "new" / "lock"
+    with bundle.alone(lock):
+        with pytest.raises(SystemExit, match=f"another one has held {lock} for 0 s"), bundle.alone(lock, wait_s=0.2):
+            pass
+        second = threading.Thread(target=lambda: bundle.alone(lock).__enter__())
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits"
+    second.join(DEADLINE_S)
+    assert not second.is_alive()
 
 
 @pytest.mark.skipif(shutil.which("vagrant") is None, reason="vagrant is not installed (Debian: vagrant)")

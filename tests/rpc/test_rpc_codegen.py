@@ -58,6 +58,15 @@ def test_what_is_committed_is_what_the_sources_give(capsys):
     assert codegen.main([str(DOCS), "--check"]) == 0, capsys.readouterr().err
 
 
+def test_without_a_folder_it_is_docs_in_this_one(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(DOCS.parent)
+    assert codegen.main(["--check"]) == 0, capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    assert codegen.main([]) == codegen.CANT
+    assert f"there is no folder docs here ({tmp_path})" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture
 def copy(tmp_path):
     """Of what is committed, to be spoilt."""

@@ -8,6 +8,7 @@ this machine. Wheels of dependencies are fetched once for each lock file, and ke
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import re
@@ -15,6 +16,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import distribution, version
 from pathlib import Path
 
@@ -24,8 +28,10 @@ ROOT = Path(__file__).resolve().parents[3]
 LOCK = ROOT / "requirements.lock"
 INSTALL = ROOT / "docs/deploy/package/install"
 KEPT = ROOT / ".dev" / "wheels"
+LOCKED = ROOT / ".dev" / "bundle.lock"
 PIP = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-build-isolation", "--use-pep517"]
 BUILD_S = 900.0
+POLL_S = 0.1
 
 
 def normal(name: str) -> str:
@@ -78,6 +84,23 @@ def run(words: list[str]) -> None:
         raise SystemExit("bundle: pip could not make the wheels: see above (no network? then set PIP_INDEX_URL or HTTPS_PROXY)")
 
 
+@contextmanager
+def alone(path: Path = LOCKED, wait_s: float = BUILD_S) -> Iterator[None]:
+    """One bundle at a time: they share the folders of wheels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    end = time.monotonic() + wait_s
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise SystemExit(f"bundle: another one has held {path} for {wait_s:.0f} s: is it stuck?") from None
+                time.sleep(POLL_S)
+        yield
+
+
 def pack(wheels: list[Path], target: Path) -> None:
     """Replaced at once, when it is whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -96,8 +119,9 @@ def main(words: list[str]) -> None:
     if len(words) > 1 or words[:1] == ["--help"]:
         raise SystemExit("usage: ./dev bundle [FILE]")
     target = Path(words[0]) if words else ROOT / "dist" / f"gd2raft-{version('gd2raft')}.tar"
-    wheels = [*dependencies(), own_wheel(ROOT / ".dev" / "wheel")]
-    pack(wheels, target)
+    with alone():
+        wheels = [*dependencies(), own_wheel(ROOT / ".dev" / "wheel")]
+        pack(wheels, target)
     print(f"bundle: {target}: {len(wheels)} wheels for Python {sys.version_info.major}.{sys.version_info.minor}")
 
 

@@ -1,4 +1,4 @@
-"""From the messages and the service table to what other languages need: `python -m gd2raft.rpc.codegen docs`.
+"""From the messages and the service table to what other languages need: `python -m gd2raft.rpc.codegen`.
 
     schema.py    messages as plain records, out of the msgspec structs     compatible.py  old schema -> what breaks older peers
     cddl.py      RFC 8610, for readers and for zcbor                       vectors.py     golden messages, hex

@@ -1,4 +1,4 @@
-"""`python -m gd2raft.rpc.codegen OUT`: write what other languages need of the peer RPC into the folder OUT (`docs` here).
+"""`python -m gd2raft.rpc.codegen [OUT]`: write what other languages need of the peer RPC into the folder OUT (without it into `docs`, which must be there).
 
 With --check it writes nothing and says what differs; that needs no zcbor, as what that made of which input is remembered. A change that older peers would misunderstand is refused before anything
 is written: wire-schema.json in OUT is what they know.
@@ -19,6 +19,7 @@ from gd2raft.rpc.codegen.zcbor_tool import ZcborError
 from gd2raft.rpc.handshake import PROTOCOL_VERSION
 
 SCHEMA = "wire-schema.json"
+HERE = Path("docs")
 DIFFERS, BROKEN, CANT = 1, 2, 3
 
 
@@ -46,6 +47,8 @@ def known(folder: Path) -> Schema | None:
 
 def main(words: list[str] | None = None) -> int:
     options = _options(words)
+    if options.out == HERE and not HERE.is_dir():
+        return _no(CANT, f"there is no folder {HERE} here ({Path.cwd()}): run this in a checkout, or name the folder to write to")
     try:
         found, _ = schema.read(schema.methods_of(options.methods), PROTOCOL_VERSION)
         before = known(options.out)
@@ -68,7 +71,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _options(words: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m gd2raft.rpc.codegen", description=(__doc__ or "").split("\n\n")[0])
-    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write to: docs")
+    parser.add_argument("out", type=Path, metavar="OUT", nargs="?", default=HERE, help="folder to write to (default: %(default)s)")
     parser.add_argument("--check", action="store_true", help="write nothing, fail when what is there differs")
     parser.add_argument("--methods", default="gd2raft.services", metavar="MODULE", help="which declares them (default: %(default)s)")
     parser.add_argument("--zcbor", action="store_true", help="run zcbor also when what it once made is of this input")

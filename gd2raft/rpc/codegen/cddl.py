@@ -25,7 +25,7 @@ def document(schema: Schema) -> str:
     limits = RpcLimits()
     lines = [
         "; The messages between daemons of gd2raft, peer protocol version " + str(schema.version) + ".",
-        "; Written by `python -m gd2raft.rpc.codegen docs` from gd2raft/services.py and gd2raft/rpc: do not edit.",
+        "; Written by `python -m gd2raft.rpc.codegen` from gd2raft/services.py and gd2raft/rpc: do not edit.",
         ";",
         f"; On the wire each frame is 4 bytes of length, big-endian, and as many of CBOR: 1 to {limits.frame_bytes_max}",
         f"; ({limits.join_frame_bytes_max} before a peer has joined, {limits.hello_bytes_max} for a hello or refused). The handshake before it is not",

@@ -25,7 +25,7 @@ def _head(schema: Schema) -> list[str]:
     return [
         "# Methods between daemons",
         "",
-        f"Peer protocol version {schema.version}. Written by `python -m gd2raft.rpc.codegen docs`: do not edit. [wire.cddl](wire.cddl) has the messages,",
+        f"Peer protocol version {schema.version}. Written by `python -m gd2raft.rpc.codegen`: do not edit. [wire.cddl](wire.cddl) has the messages,",
         "[wire-vectors.txt](wire-vectors.txt) their bytes, [rpc.md](rpc.md) says how to use and how to change them, [rpc/c](rpc/c/README.md) has all of it in C.",
         "",
     ]

@@ -29,7 +29,7 @@ _REPEAT = re.compile(r"\{(\d+)x([0-9a-f]+)\}")
 def document(schema: Schema) -> str:
     head = [
         "# Golden vectors of the messages between daemons, peer protocol version " + str(schema.version) + ".",
-        "# Written by `python -m gd2raft.rpc.codegen docs`: do not edit. A line: message or frame, kind, hex of its CBOR (of a frame without its",
+        "# Written by `python -m gd2raft.rpc.codegen`: do not edit. A line: message or frame, kind, hex of its CBOR (of a frame without its",
         "# length). {65536x61} is the byte 61, 65536 times. A receiver reads `older` as it reads `minimal`, and `newer` as `typical`.",
         "",
     ]
