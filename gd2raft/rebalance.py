@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from gd2raft import rebalance_log
 from gd2raft.core import jobs, model
 from gd2raft.core.jobs import Job, Kind, Phase, Progress, Status
 from gd2raft.muster import WAIT_S as MUSTER_S
@@ -37,6 +38,12 @@ CLIENTS_LEARN_S = 5.0
 """So long after a volume got other bricks its rebalance begins, as glusterd's does (it sleeps before it gives the process its volfile; seen). A client that
 connects to the new bricks while the rebalance marks directories with its new commit hash takes the layout for settled (`lookup-optimize`), and doesn't
 find files that are still where they were."""
+MISLED = (
+    "it looked for directories on bricks that have just been added and don't have all of them yet, each time that it was started: "
+    "start the rebalance again"
+)
+CONNECT_FROM_S, CONNECT_TO_S = 0.05, 0.25
+"""Into a second of the clock, when a process gets its volfile: see rebalance_log."""
 NEVER_SEEN: tuple[tuple[str, ...], float] = ((), float("-inf"))
 EVENT_DEFRAG_STATUS = 0
 STATUSES = {
@@ -49,7 +56,8 @@ log = structlog.get_logger("rebalance")
 
 
 class Note(msgspec.Struct, frozen=True):
-    """What this peer keeps of a job. `earlier`: moved by processes that died; `seen`, `pid`: of the one that was asked last."""
+    """What this peer keeps of a job. `earlier`: moved by processes that died; `seen`, `pid`: of the one that was asked last.
+    `failed_runs`: processes that failed, or were misled; `misled`: the latter."""
 
     job: str
     result: Progress | None = None
@@ -57,6 +65,7 @@ class Note(msgspec.Struct, frozen=True):
     seen: Progress = Progress(status=Status.RUNNING)
     pid: int = 0
     failed_runs: int = 0
+    misled: int = 0
 
 
 class Rebalances:
@@ -86,6 +95,8 @@ class Rebalances:
         self._timers: dict[str, asyncio.TimerHandle] = {}  # volume -> until its clients know its bricks
         self._muster = Muster(changed)
         self._hashes: dict[str, str] = {}  # volume -> commit hash of the process that ran last: whose end an event tells
+        self._born: dict[str, tuple[int, str, int]] = {}  # volume -> its pid, its log, and how long that was when it was seen first
+        self._looked_at: dict[str, int] = {}  # volume -> the process of which it is known where it lists directories
 
     async def close(self) -> None:
         for timer in self._timers.values():
@@ -128,7 +139,8 @@ class Rebalances:
         bricks = tuple(brick.id for brick in volume.bricks() if brick.id not in emptied)
         if self._bricks.get(volume.name, NEVER_SEEN)[0] != bricks:
             for name in [name for name in self._bricks if self._view().volume(name) is None]:
-                del self._bricks[name]
+                for known in (self._bricks, self._hashes, self._born, self._looked_at):
+                    known.pop(name, None)
                 self._muster.forget(name)
             self._bricks[volume.name] = bricks, time.monotonic()
         if job is not None and self._peer_id() not in jobs.results(self._view(), job):
@@ -140,16 +152,20 @@ class Rebalances:
 
     def _spec(self, job: Job) -> ServiceSpec:
         options = ("use-readdirp=no", "lookup-unhashed=yes", "assert-no-child-down=yes", "readdir-optimize=on")
-        own = (f"rebalance-cmd={job.how.value}", f"node-uuid={self._peer_id()}", f"commit-hash={job.commit_hash}")
+        own = (f"rebalance-cmd={job.how.value}", f"node-uuid={self._peer_id()}", f"commit-hash={self._commit_hash(job)}")
         return ServiceSpec(
             name=key_of(job.volume),
             process_name="rebalance",
             host=self._host,
             port_of_daemon=self._port,
             log_file=f"{job.volume}-rebalance.log",
-            xlator_options=tuple(f"*dht.{option}" for option in (*options, *own)),
+            # Its log tells where it looks for directories, whatever clients are to log.
+            xlator_options=(*(f"*dht.{option}" for option in (*options, *own)), f"{job.volume}.log-level=INFO"),
             once=True,
         )
+
+    def _commit_hash(self, job: Job) -> int:
+        return jobs.commit_hash_again(job.commit_hash, self._note(job).misled)
 
     def result(self, job: Job) -> Progress | None:
         """How this peer's part ended, when it has."""
@@ -163,6 +179,9 @@ class Rebalances:
         volume = volume_of(key)
         if volume and (pid := self._processes.status(key).pid):
             self._hashes[volume] = next((w.partition("commit-hash=")[2] for w in words_of(pid) if "dht.commit-hash=" in w), "")
+            if pid != self._born.get(volume, (0,))[0]:
+                path = self._processes.log_of(key)
+                self._born[volume] = pid, path, rebalance_log.size_of(path)
 
     def event(self, op: int, info: Mapping[str, str]) -> None:
         """EVENT_NOTIFY of a local process."""
@@ -171,7 +190,7 @@ class Rebalances:
         job = self._mine(volume) if volume is not None else None
         if op != EVENT_DEFRAG_STATUS or job is None or volume is None:
             return
-        if self._hashes.get(name) != str(job.commit_hash):
+        if self._hashes.get(name) != str(self._commit_hash(job)):
             log.info("a process of an earlier job has ended", volume=name)
             return
         told = progress_of(info)
@@ -180,12 +199,36 @@ class Rebalances:
             return
         note = self._note(job)
         result = told.plus(note.earlier)
-        if told.status is Status.FAILED and job.phase is Phase.WANTED and note.failed_runs < FAILED_RUNS_MAX:
-            log.info("a rebalance process failed, it is tried again", volume=name, failed_runs=note.failed_runs + 1)
-            fresh = Progress(status=Status.RUNNING)
-            self._keep(msgspec.structs.replace(note, earlier=result, seen=fresh, pid=0, failed_runs=note.failed_runs + 1))
+        if told.status is Status.FAILED and self._may_run_again(job):
+            self._runs_again(job, result, misled=False)
             return
+        if told.status is Status.COMPLETED and self._lists_well(volume) is False:
+            if self._may_run_again(job):
+                self._runs_again(job, result, misled=True)
+                return
+            result = msgspec.structs.replace(result, status=Status.FAILED, note=MISLED)
         self._ended(job, result)
+
+    def _may_run_again(self, job: Job) -> bool:
+        return job.phase is Phase.WANTED and self._note(job).failed_runs < FAILED_RUNS_MAX
+
+    def _runs_again(self, job: Job, moved: Progress, *, misled: bool) -> None:
+        """The process room starts another, when the one that ran is gone."""
+        note, fresh = self._note(job), Progress(status=Status.RUNNING)
+        runs, misled_runs = note.failed_runs + 1, note.misled + misled
+        log.info(
+            "a rebalance process looked for directories on bricks that lack some, it is started again" if misled
+            else "a rebalance process failed, it is tried again",
+            volume=job.volume, failed_runs=runs,
+        )  # fmt: skip
+        self._keep(msgspec.structs.replace(note, earlier=moved, seen=fresh, pid=0, failed_runs=runs, misled=misled_runs))
+        if misled:
+            self._changed(job.volume)
+
+    def _lists_well(self, volume: model.Volume) -> bool | None:
+        """Whether the process that runs, or ran last, lists directories where all of them are (rebalance_log). None: its log doesn't say."""
+        pid, path, at = self._born.get(volume.name, (0, "", 0))
+        return rebalance_log.lists_the_first_set(rebalance_log.part_of(path, at), pid, sets_of(volume)) if pid else None
 
     def _ended(self, job: Job, result: Progress) -> None:
         log.info("rebalance ended", volume=job.volume, job=job.id, status=result.status.value, files=result.files, failures=result.failures)
@@ -220,12 +263,23 @@ class Rebalances:
                     await asyncio.sleep(RETRY_S)
                     continue
                 await self._ask(job)
+                self._end_misled(job)
             except Exception as error:  # the store may be without a leader; nothing of this may be lost
                 log.warning("rebalance can't be followed, trying again", volume=volume, cause=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wakes[job_id].wait(), POLL_S)
             self._wakes[job_id].clear()
         self._changed(volume)
+
+    def _end_misled(self, job: Job) -> None:
+        """A process that lists directories at the wrong place may move files for days before it says so by its end."""
+        pid = self._processes.status(key_of(job.volume)).pid
+        volume = self._view().volume(job.volume)
+        if not pid or volume is None or self._looked_at.get(job.volume) == pid or (well := self._lists_well(volume)) is None:
+            return
+        self._looked_at[job.volume] = pid
+        if not well and self._may_run_again(job):
+            self._runs_again(job, self._note(job).seen.plus(self._note(job).earlier), misled=True)
 
     def poke(self, volume: str) -> None:
         """The state of its job changed: look now, not at the next poll."""
@@ -349,6 +403,16 @@ def key_of(volume: str) -> str:
     return f"rebalance/{volume}"
 
 
+def sets_of(volume: model.Volume) -> list[list[int]]:
+    """What distribute spreads files over, in its order: each by the indexes of its bricks."""
+    return [
+        indexes
+        for subvol in volume.subvols
+        for all_of_it in [[brick.index for brick in subvol.bricks]]
+        for indexes in ([[index] for index in all_of_it] if subvol.type is model.SubvolumeType.DISTRIBUTE else [all_of_it])
+    ]
+
+
 def volume_of(key: str) -> str:
     """The volume of a rebalance process's key; "" for any other process.
 
@@ -357,6 +421,12 @@ def volume_of(key: str) -> str:
     """
     kind, _, volume = key.partition("/")
     return volume if kind == "rebalance" else ""
+
+
+def until_a_second_begins() -> float:
+    """Seconds until a process that gets its volfile then finds all bricks within one second of the clock, if it finds them soon."""
+    into = time.time() % 1
+    return 0.0 if CONNECT_FROM_S <= into <= CONNECT_TO_S else (1 + CONNECT_FROM_S - into) % 1
 
 
 def words_of(pid: int) -> tuple[str, ...]:

@@ -406,3 +406,28 @@ def test_gd2_shows_the_whole_way(make_pool: MakePool) -> None:
     assert "committed" in peer.gd2_done("job", "list").out
     assert peer.gd2("volume", "rebalance", "v").code == 2
     peer.kill(signal.SIGTERM)
+
+
+def test_directories_are_found_though_the_process_reached_the_new_brick_a_second_before_the_old_one(make_pool: MakePool) -> None:
+    """GlusterFS lists them where it was connected first: nobody has used these since the brick was added, so there it would find none."""
+    pool = make_pool(2).start().form()
+    pool.made("v", peers=[0])
+    (old,) = pool.online("v").values()
+    pool[0].must("POST", "/v1/volumes/v/options", {"options": {"diagnostics.client-log-level": "ERROR"}})
+    one = Writer(pool.mount("v").path)
+    for n in range(100):
+        one.write(f"folder{n % 10}/file{n}")
+    pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [pool[1].brick("v")], "force": True})
+    pool.online("v")
+    pool[0].must("POST", "/v1/volumes/v/rebalance/start")
+    pool[0].kill_process(old, signal.SIGSTOP)
+    log = pool[1].folder / "log" / "v-rebalance.log"
+    until(lambda: log.exists() and "-client-1: Connected" in log.read_text(errors="replace"), "the process has found the new brick", JOB_S)
+    pause(1.5)
+    assert "-client-0: Connected" not in log.read_text(errors="replace"), "the old brick is not asked for anything"
+    pool[0].kill_process(old, signal.SIGCONT)
+    over(pool[0], "v")
+    assert len(list(pool[1].brick_folder("v").glob("folder*"))) == 10
+    assert len(data_files(pool[0].brick_folder("v"))) < 80 and len(data_files(pool[1].brick_folder("v"))) > 20
+    one.check()
+    assert "looked for directories on bricks that lack some, it is started again" in pool[1].log.read_text()

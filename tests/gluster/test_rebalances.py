@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from waiting import until
 
-from gd2raft import rebalance
+from gd2raft import rebalance, rebalance_log
 from gd2raft.core import jobs, model
 from gd2raft.core.jobs import How, Job, Kind, Phase, Progress, Status
 from gd2raft.core.kv import KeyValueState, Operation
@@ -32,6 +32,10 @@ class Processes:
 
     def __init__(self) -> None:
         self.pid = 0
+        self.log = ""
+
+    def log_of(self, key: str) -> str:
+        return self.log
 
     def status(self, key: str) -> ProcessStatus:
         return ProcessStatus(key=key, pid=self.pid, last_error="killed by SIGKILL")
@@ -280,3 +284,105 @@ def test_a_process_that_fails_is_tried_again_and_the_job_fails_when_that_does_no
 
     during(peer, work)
     assert (peer.reported[0].status, peer.reported[0].files) == (Status.FAILED, rebalance.FAILED_RUNS_MAX + 1)
+
+
+TWO = (
+    model.Subvolume(
+        type=model.SubvolumeType.DISTRIBUTE, bricks=tuple(model.Brick(id=f"b{i}", peer_id=ME, path=f"/b{i}", index=i) for i in (0, 4))
+    ),
+)
+LINE = "[2026-11-29 06:59:{} +0000] I [MSGID: 114046] [client-handshake.c:856:client_setvolume_cbk] 0-v-client-{}: Connected, attached to remote volume [{{}}]\n"
+
+
+def log_of(pid: int, old: str, new: str) -> str:
+    """Of a process that found the old brick, and the new one, at these times."""
+    lines = sorted([LINE.format(old, 0), LINE.format(new, 4)])
+    crawls = "[2026-11-29 06:59:39.000000 +0000] I [dht-rebalance.c:4304:gf_defrag_start_crawl] 0-v-dht: gf_defrag_start_crawl using commit hash 7\n"
+    return f"[x] I [glusterfsd.c:2447:daemonize] 0-glusterfs: Pid of current running process is {pid}\n" + "".join(lines) + crawls
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "well"),
+    [
+        ("37.011420", "37.104046", True),
+        ("37.500000", "37.300000", True),  # in one second the first in the volume is asked
+        ("36.900000", "37.300000", True),
+        ("38.100000", "37.900000", False),
+        ("37.011420", "37.004046", False),  # seen: the kernel's clock had not ticked, and took the new one for a second older
+        ("37.990000", "37.980000", False),  # in doubt
+    ],
+)
+def test_a_process_lists_directories_on_the_brick_that_it_found_first_by_the_second(old: str, new: str, well: bool) -> None:
+    text = log_of(4, "37.1", "37.2") + log_of(5, old, new)
+    assert rebalance_log.lists_the_first_set(text, 5, [[0], [4]]) is well
+    assert rebalance_log.lists_the_first_set(text, 4, [[0], [4]]) is True
+    assert rebalance_log.lists_the_first_set(text, 6, [[0], [4]]) is None
+    assert rebalance_log.lists_the_first_set(text[: text.rindex("[")], 5, [[0], [4]]) is None, "it has not begun"
+
+
+def test_copies_count_from_when_all_of_them_were_found() -> None:
+    times = [("37.1", 0), ("37.2", 1), ("38.3", 2), ("38.4", 3)]
+    crawls = "[2026-11-29 06:59:39.0 +0000] I [x] 0-v-dht: gf_defrag_start_crawl using commit hash 7\n"
+    text = "Pid of current running process is 5\n" + "".join(LINE.format(*t) for t in times) + crawls
+    assert rebalance_log.lists_the_first_set(text, 5, [[0, 1], [2, 3]]) is True
+    assert rebalance_log.lists_the_first_set(text, 5, [[2, 3], [0, 1]]) is False
+    assert rebalance_log.lists_the_first_set(text, 5, [[0, 2], [1, 3]]) is True
+    assert rebalance_log.lists_the_first_set(text, 5, [[0, 9], [2, 3]]) is False, (
+        "one of the first isn't there: it may have been waited for"
+    )
+    assert rebalance_log.lists_the_first_set(text, 5, [[0, 1], [8, 9]]) is True, "nothing of the other is there"
+
+
+def test_a_process_that_looked_for_directories_on_a_new_brick_is_run_again_and_the_job_fails_when_that_does_not_help(
+    peer: Peer, tmp_path: Path
+) -> None:
+    peer.volume = msgspec.structs.replace(peer.volume, subvols=TWO)
+    peer.put(model.volume_key("v"), peer.volume)
+    peer.processes.log = str(tmp_path / "log")
+
+    async def work(made: Rebalances) -> None:
+        for pid in range(5, 6 + rebalance.FAILED_RUNS_MAX):
+            with Path(peer.processes.log).open("a") as file:
+                file.write(log_of(pid, "38.1", "37.9"))
+            peer.runs(pid, jobs.commit_hash_again(77, pid - 5))
+            made.process_changed(KEY)
+            assert made.spec(peer.volume) is not None
+            made.event(0, DONE)
+        await until(lambda: peer.reported)
+
+    during(peer, work)
+    assert (peer.reported[0].status, peer.reported[0].note) == (Status.FAILED, rebalance.MISLED)
+    assert peer.reported[0].files == 4 * (1 + rebalance.FAILED_RUNS_MAX)
+
+
+def test_a_process_that_looks_for_directories_on_a_new_brick_is_not_let_run_to_its_end(peer: Peer, tmp_path: Path) -> None:
+    peer.volume = msgspec.structs.replace(peer.volume, subvols=TWO)
+    peer.put(model.volume_key("v"), peer.volume)
+    peer.processes.log = str(tmp_path / "log")
+    peer.replies = {**DONE, "status": "1"}
+
+    async def work(made: Rebalances) -> None:
+        made.tend(peer.volume)
+        Path(peer.processes.log).write_text(log_of(5, "38.1", "37.9"))
+        peer.runs(5)
+        made.process_changed(KEY)
+        another = f"*dht.commit-hash={jobs.commit_hash_again(77, 1)}"
+        await until(lambda: another in made.spec(peer.volume).xlator_options)
+        made.event(0, {**DONE, "status": "2"})  # as it ends
+        Path(peer.processes.log).write_text(log_of(6, "37.1", "37.2"))
+        peer.runs(6, jobs.commit_hash_again(77, 1))
+        made.process_changed(KEY)
+        asked = len(peer.asked)
+        await until(lambda: len(peer.asked) > asked + 2)
+        assert another in made.spec(peer.volume).xlator_options
+        made.event(0, DONE)
+        await until(lambda: peer.reported)
+
+    during(peer, work)
+    assert (peer.reported[0].status, peer.reported[0].files) == (Status.COMPLETED, 8)
+
+
+def test_a_process_gets_its_volfile_early_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    for now in (100.0, 100.05, 100.2, 100.3, 100.9, 101.04):
+        monkeypatch.setattr(rebalance.time, "time", lambda now=now: now)
+        assert 0.049 < (now + rebalance.until_a_second_begins()) % 1 < 0.251
