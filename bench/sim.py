@@ -34,7 +34,7 @@ PLANTED = {
     "two_changes_at_once": "voters are changed while an earlier change is open",
     "answer_before_applied_here": "answered before the peer's own state holds it",
 }
-PLANTED_SEEDS_MAX = 200
+PLANTED_SEEDS_MAX = 1000
 PROGRESS_EVERY_S = 5.0
 CHUNK = 4
 TRANSACTIONS_EVERY = 4

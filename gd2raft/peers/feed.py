@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -21,9 +21,11 @@ from gd2raft.rpc.wire import encode_notify
 
 BATCH_BYTES = 512 * 1024
 PENDING_BYTES_MAX = 4 * 1024 * 1024
-STATE_EVERY_S = 1.0
+STATE_EVERY_S, STATE_LATE_S = 1.0, 0.05
 STATE_AT_REST_S = 2.0
 """So often a follower is told that nothing changed: it gives a silent upstream up after SILENCE_MAX_S (follow.py)."""
+STATE_OLD_S = 0.5
+"""With frames, which wake it up anyway, it is told what it was told so long ago, in one piece."""
 RATE_FREE = 10
 """Up to so many publications in a second each goes out at once."""
 PAUSE_EACH_S, PAUSE_OF_POOL_S, PAUSE_MAX_S = 0.01, 0.001, 1.0
@@ -58,6 +60,15 @@ class Source(Protocol):
     def frames_after(self, index: int, bytes_max: int, /) -> Sequence[Frame] | None: ...
 
 
+class News(msgspec.Struct, frozen=True):
+    """The pool's soft state at a moment, `messages`: as it is said to each follower who has to be told."""
+
+    now: float
+    told: tuple[object, ...]
+    online: frozenset[str]
+    messages: dict[Connection, bytes] = {}
+
+
 class Subscriber(msgspec.Struct, kw_only=True, eq=False):
     connection: Connection
     peer_id: str
@@ -67,6 +78,9 @@ class Subscriber(msgspec.Struct, kw_only=True, eq=False):
     told_online: frozenset[str] | None = None
     told: tuple[object, ...] = ()
     told_at: float = 0.0
+
+    def was_told(self, news: News) -> None:
+        self.told_online, self.told, self.told_at = news.online, news.told, news.now
 
 
 class Feed:
@@ -168,17 +182,22 @@ class Feed:
                 count += 1
             frames, gathered = gathered[:count], gathered[count:]
             encoded = encode_notify(services.FOLLOW_FRAMES, message_of(frames))
-            for subscriber in [s for s in self._subscribers.values() if s.live and s.index < frames[-1].index]:
-                self._send(subscriber, encoded, frames[-1].index)
-        self.tell_all(older_s=STATE_EVERY_S / 2)  # with the frames, for the same wake-up
+            live = {c: s for c, s in self._subscribers.items() if s.live and s.index < frames[-1].index}
+            news = News(self._now(), (), frozenset()) if gathered else self._news(live, STATE_OLD_S)
+            for connection, subscriber in live.items():
+                message = news.messages.get(connection)
+                if self._send(subscriber, frames[-1].index, encoded, *([message] if message else [])) and message:
+                    subscriber.was_told(news)
 
-    def _send(self, subscriber: Subscriber, encoded: bytes, index: int) -> None:
-        if subscriber.connection.notify_encoded(encoded):
+    def _send(self, subscriber: Subscriber, index: int, *encoded: bytes) -> bool:
+        """Frames up to `index`, and what is to go with them: in one piece, for one wake-up."""
+        if subscriber.connection.notify_encoded(*encoded):
             subscriber.index = index
-            return
+            return True
         log.warning("a follower is too slow, dropping it", peer=subscriber.peer_id, pending=subscriber.connection.pending_bytes)
         self.unsubscribe(subscriber.connection)
         self._spawn(subscriber.connection.close("too slow for the feed; resume"))
+        return False
 
     async def _catch_up(self, subscriber: Subscriber) -> None:
         while not subscriber.connection.closed and subscriber.connection in self._subscribers:
@@ -193,7 +212,7 @@ class Feed:
             if not frames:
                 subscriber.live = True  # no await since frames_after: nothing was applied in between
                 return
-            self._send(subscriber, encode_notify(services.FOLLOW_FRAMES, message_of(frames)), frames[-1].index)
+            self._send(subscriber, frames[-1].index, encode_notify(services.FOLLOW_FRAMES, message_of(frames)))
             await asyncio.sleep(0)
 
     # soft state
@@ -207,22 +226,26 @@ class Feed:
             if not self._subscribers:
                 self._followed.clear()
 
-    def tell_all(self, older_s: float = STATE_AT_REST_S - STATE_EVERY_S / 2) -> None:
+    def tell_all(self) -> None:
         """What is news to a follower, and to whom nothing was said for so long that nothing is new."""
-        if not self._subscribers:
-            return
-        now, online, state = self._now(), self._online(), self._state()
-        messages: dict[frozenset[str] | None, bytes] = {}  # by what was told before: mostly one for all
-        for subscriber in list(self._subscribers.values()):
-            if subscriber.told != (*state, online) or now - subscriber.told_at >= older_s:
-                told = subscriber.told_online
-                if told not in messages:
-                    messages[told] = encode_notify(services.FOLLOW_STATE, state_message(state, told, online))
-                self._tell(subscriber, messages[told], state, online, now)
+        if self._subscribers:
+            news = self._news(self._subscribers, STATE_AT_REST_S - STATE_LATE_S)
+            for connection, message in news.messages.items():
+                if connection.notify_encoded(message):
+                    self._subscribers[connection].was_told(news)
 
-    def _tell(self, subscriber: Subscriber, message: bytes, state: State, online: frozenset[str], now: float) -> None:
-        if subscriber.connection.notify_encoded(message):
-            subscriber.told_online, subscriber.told, subscriber.told_at = online, (*state, online), now
+    def _news(self, followers: Mapping[Connection, Subscriber], older_s: float) -> News:
+        """What is to be said to whom of them: if there is news, or when what it knows is so old."""
+        now, online, state = self._now(), self._online(), self._state()
+        news = News(now, (*state, online), online)
+        encoded: dict[frozenset[str] | None, bytes] = {}  # by what was told before: mostly one for all
+        for connection, subscriber in followers.items():
+            if subscriber.told != news.told or now - subscriber.told_at >= older_s:
+                told = subscriber.told_online
+                if told not in encoded:
+                    encoded[told] = encode_notify(services.FOLLOW_STATE, state_message(state, told, online))
+                news.messages[connection] = encoded[told]
+        return news
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -119,14 +119,18 @@ class Connection(asyncio.Protocol):
         self._check_usable(method, one_way=True)
         return self.notify_encoded(wire.encode_notify(method, message, self._frame_bytes_max))
 
-    def notify_encoded(self, frame: bytes) -> bool:
-        """The same with a frame of wire.encode_notify, made once for many connections."""
-        name = self._inbox.name_of(wire.notify_number(frame))
+    def notify_encoded(self, *frames: bytes) -> bool:
+        """The same with frames of wire.encode_notify, made once for many connections: one system call for all of them, or none is sent."""
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        names = [self._inbox.name_of(wire.notify_number(frame)) for frame in frames]
         pending = self.pending_bytes
-        if self.closed or (pending and pending + len(frame) > self._limits.notify_bytes_max):
-            self._traffic.drop(name)
+        if self.closed or (pending and pending + len(data) > self._limits.notify_bytes_max):
+            for name in names:
+                self._traffic.drop(name)
             return False
-        self._write(frame, name)
+        if self._write(data):
+            for name, frame in zip(names, frames, strict=True):
+                self._traffic.sent(self._tally, name, len(frame))
         return True
 
     async def wait_closed(self) -> None:
@@ -160,7 +164,9 @@ class Connection(asyncio.Protocol):
 
     def send_frame(self, frame: wire.Frame, name: str) -> None:
         """Queue a frame, whatever waits already. FrameTooLarge. A closed connection swallows it."""
-        self._write(wire.encode(frame, self._frame_bytes_max), name)
+        data = wire.encode(frame, self._frame_bytes_max)
+        if self._write(data):
+            self._traffic.sent(self._tally, name, len(data))
 
     async def writable(self) -> None:
         """Wait until the unsent bytes are few (or the connection is closed)."""
@@ -248,14 +254,15 @@ class Connection(asyncio.Protocol):
             answer.set_exception(RemoteError(frame.code, frame.message, frame.fields, peer=self.describe(), method=method.name))
         return method.name
 
-    def _write(self, data: bytes, name: str) -> None:
+    def _write(self, data: bytes) -> bool:
+        """Whether it was sent, or will be with what follows in this turn of the loop."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return False
         if self.pending_bytes + len(data) > self._limits.send_bytes_max:
             log.warning("rpc connection closed: the other end does not read", peer=self.peer.peer_id, remote=self.remote)
             self.abort(f"the other end does not read: {self.pending_bytes} bytes are unsent")
-            return
+            return False
         if self._gathered is None:
             transport.write(data)
             self._gathered = []
@@ -265,7 +272,7 @@ class Connection(asyncio.Protocol):
             self._gathered_bytes += len(data)
             if self._gathered_bytes > GATHER_BYTES_MAX:
                 self._flush()
-        self._traffic.sent(self._tally, name, len(data))
+        return True
 
     def _flush(self) -> None:
         """Send what was written after the first frame of this turn: hundreds of small answers are one system call."""

@@ -10,7 +10,7 @@ import pytest
 
 from gd2raft import services
 from gd2raft.core.liveness import Sight
-from gd2raft.peers.feed import RATE_FREE, STATE_EVERY_S, Feed, Rate, state_message
+from gd2raft.peers.feed import RATE_FREE, STATE_OLD_S, Feed, Rate, state_message
 from gd2raft.peers.follow import lease_message
 from gd2raft.rpc import wire
 from gd2raft.store.raft.log import Entry
@@ -28,14 +28,16 @@ class Line:
         self.peer, self.closed, self.pending_bytes = SimpleNamespace(peer_id=peer_id), False, 0
         self.frames: list[list[int]] = []
         self.states: list[services.PoolState] = []
+        self.calls = 0
 
-    def notify_encoded(self, data: bytes) -> bool:
-        frame = wire.decode(data[4:])
-        assert isinstance(frame, wire.Notify)
-        if frame.method == services.FOLLOW_FRAMES.number:
-            self.frames.append([f.index for f in services.FOLLOW_FRAMES.decode_request(frame.body).frames])
-        else:
-            self.states.append(services.FOLLOW_STATE.decode_request(frame.body))
+    def notify_encoded(self, *encoded: bytes) -> bool:
+        self.calls += 1
+        for frame in [wire.decode(data[4:]) for data in encoded]:
+            assert isinstance(frame, wire.Notify)
+            if frame.method == services.FOLLOW_FRAMES.number:
+                self.frames.append([f.index for f in services.FOLLOW_FRAMES.decode_request(frame.body).frames])
+            else:
+                self.states.append(services.FOLLOW_STATE.decode_request(frame.body))
         return True
 
     async def close(self, why: str) -> None:
@@ -131,9 +133,11 @@ async def test_that_nothing_is_new_is_told_with_frames_when_it_was_not_told_for_
     (follower,) = feed._subscribers.values()
     feed.publish(source.add())
     assert (len(line.frames), len(line.states)) == (1, 1), "it was told when it came"
-    follower.told_at -= STATE_EVERY_S
+    follower.told_at -= STATE_OLD_S
+    calls = line.calls
     feed.publish(source.add())
     assert (len(line.frames), len(line.states)) == (2, 2)
+    assert line.calls == calls + 1, "in one piece"
     feed.tell_all()
     assert len(line.states) == 2, "the next beat has nothing to tell"
 

@@ -83,6 +83,7 @@ class Log:
         self.bytes = 0
         self._configs = [base_config]
         self.changes: list[Change] = []
+        self.changes_bytes = 0  # of the entries among them
         self.change_number = 0
         self.hard_number = 0  # of the last change of the hard state
         self.durable_index = base_index
@@ -145,6 +146,7 @@ class Log:
         assert entry.index == self.last_index + 1 and entry.term >= self.last_term, f"{entry[1:]} after {self.entries[-1][1:]}"
         self.entries.append(entry)
         self.bytes += len(entry.command)
+        self.changes_bytes += len(entry.command)
         if entry.kind == CONFIG:
             self._configs.append(Config(entry.index, voters_of(entry)))
         self._note(entry)
@@ -165,6 +167,7 @@ class Log:
         self.entries += entries
         self._configs += configs
         self.bytes += size
+        self.changes_bytes += size
         self.changes += entries
         self.change_number += len(entries)
         self._marks.append((self.change_number, index))
@@ -210,7 +213,7 @@ class Log:
         self._configs = [config]
         if base_term > self.hard.term:
             self.hard = HardState(base_term, "")
-        self.changes.clear()
+        self.take_changes()
         self.change_number += 1
         self.hard_number = self.change_number
         self.durable_index = 0
@@ -222,7 +225,7 @@ class Log:
             self.durable_index = self._marks.popleft()[1]
 
     def take_changes(self) -> list[Change]:
-        changes, self.changes = self.changes, []
+        changes, self.changes, self.changes_bytes = self.changes, [], 0
         return changes
 
     def _note(self, change: Change) -> None:

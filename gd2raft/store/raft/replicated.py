@@ -219,7 +219,7 @@ class Replicated:
         if storage is None or self._lock.locked():
             return False
         self._append_frames(storage, frames)
-        if not storage.wrote_all:
+        if not storage.may_apply:
             return False
         self._apply_frames(storage, frames)
         self._follow_mode()

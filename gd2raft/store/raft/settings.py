@@ -18,7 +18,7 @@ class Settings(msgspec.Struct, frozen=True):
     events_*                what a watch can resume from
     commits_max             commits of this peer in flight
     announce_s              the others learn what is committed with the next entries, or after so long; at once where somebody waits for it
-    learner_sync_s          a learner's log is fsynced after so long, or up to twice that (its acknowledgement counts for nothing)
+    learner_sync_s          a learner's log is written and fsynced after so long, or up to twice that (its acknowledgement counts for nothing)
     """
 
     heartbeat_s: float = 0.2

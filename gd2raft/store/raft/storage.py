@@ -21,6 +21,8 @@ from gd2raft.store.raft.log import Log
 
 WAL, SNAPSHOT = "raft.wal", "raft.snapshot"
 FULL_RETRY_S = 1.0
+PUT_OFF_BYTES_MAX = 256 * 1024
+"""So many bytes of entries a learner keeps for its next fsync before it writes them without one."""
 CLOSE_S = 5.0
 
 logger = logging.getLogger(__name__)
@@ -103,7 +105,7 @@ class Storage:
         self._write_waiters: list[tuple[int, asyncio.Future[None]]] = []
         self.share = zlib.crc32(identity.peer.encode()) / (1 << 32)
         """From 0 to 1, this peer's own: what all peers have to do at the same entry of the log, they put off by so much of the time."""
-        self.lazy_s: float | None = None  # learner: fsync only so often
+        self.lazy_s: float | None = None  # learner: write, and fsync, only so often
         self._lazy_timer: asyncio.TimerHandle | None = None
         self.full = False
         self.failed: StorageError | None = None
@@ -136,6 +138,8 @@ class Storage:
         if self._rewrite:
             self._busy = True
             self._task = asyncio.get_running_loop().create_task(self._write_whole())
+        elif self.log.changes and self._may_put_off and not self._waiters and not self._write_waiters:
+            self._sync_later()
         elif self.log.changes or (self._synced < self._written and self.lazy_s is None):
             self._begin_group(sync=self.lazy_s is None)
 
@@ -149,9 +153,13 @@ class Storage:
         await self._wait(self.log.change_number)
 
     @property
-    def wrote_all(self) -> bool:
-        """Whether every change so far is in the file, durable or not."""
-        return self.failed is None and self._written >= self.log.change_number
+    def may_apply(self) -> bool:
+        """Whether every change so far is in the file, durable or not; or goes there with a learner's next fsync, as far as is known."""
+        return self.failed is None and (self._written >= self.log.change_number or self._may_put_off)
+
+    @property
+    def _may_put_off(self) -> bool:
+        return self.lazy_s is not None and not self.full and self.log.changes_bytes <= PUT_OFF_BYTES_MAX
 
     async def written(self) -> None:
         """Wait until every change so far is in the file, durable or not. Raises StorageError."""
@@ -234,7 +242,7 @@ class Storage:
 
     def _sync_lazily(self) -> None:
         self._lazy_timer = None
-        if not self._busy and self.failed is None and self._synced < self._written:
+        if not self._busy and self.failed is None and self._synced < self.log.change_number:
             self._begin_group(sync=True)
         elif self._busy:
             self._sync_later()
