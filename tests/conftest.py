@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from _pytest.runner import runtestprotocol
+
+Item = TypeVar("Item")
 
 # Debian keeps glusterfsd and mount.glusterfs where a plain user's PATH does not look.
 SYSTEM_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -37,8 +40,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The few that take minutes go first: one that began last was waited for by all other processes."""
-    items.sort(key=lambda item: not _takes_minutes(item))  # stable: the others stay as they were
+    """The few that take minutes go first, each worker's share of them: one that began last was waited for by all other workers."""
+    slow, others = [i for i in items if _takes_minutes(i)], [i for i in items if not _takes_minutes(i)]
+    items[:] = dealt(slow, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def dealt(slow: list[Item], others: list[Item], workers: int) -> list[Item]:
+    """In an order of which pytest-xdist's `worksteal` gives each worker an equal piece to begin with (it moves on from there): each begins
+    with its share of the slow ones.
+
+    >>> dealt(["S1", "S2", "S3"], list("abcdef"), 2)
+    ['S1', 'S3', 'a', 'b', 'S2', 'c', 'd', 'e', 'f']
+    """
+    found: list[Item] = []
+    left = len(slow) + len(others)
+    for worker in range(workers):
+        size = left // (workers - worker)
+        left -= size
+        share = slow[worker::workers]
+        found += share + others[: max(0, size - len(share))]
+        others = others[max(0, size - len(share)) :]
+    return found + others
 
 
 def _takes_minutes(item: pytest.Item) -> bool:
