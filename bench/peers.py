@@ -244,6 +244,7 @@ class Experiments(Pool):
         time.sleep(AT_REST_S)
         self.leader_at_rest = (self.crowd.cpu_s([leader]) - used) / AT_REST_S
         other = next(n for n in self.alive() if n != leader)
+        self.crowd.go_first([other])
         rate, behind, cpu_ms = self.drive(leader, HALF_RATE, through=other)
         self.note(half_rate=rate, half_behind_max_s=behind, leader_cpu_ms_per_commit_asked_elsewhere=cpu_ms)
         rate, behind, cpu_ms = self.drive(leader, FAST_RATE, through=leader)
