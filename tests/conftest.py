@@ -40,9 +40,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The few that take minutes go first, each worker's share of them: one that began last was waited for by all other workers."""
-    slow, others = [i for i in items if _takes_minutes(i)], [i for i in items if not _takes_minutes(i)]
-    items[:] = dealt(slow, others, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    """The few that take minutes go first, each worker's share of them, the longest before the others: one that began last was waited for by
+    all other workers."""
+    slow = sorted((i for i in items if _deadline_s(i) >= MINUTES_S), key=_deadline_s, reverse=True)
+    items[:] = dealt(slow, [i for i in items if _deadline_s(i) < MINUTES_S], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def dealt(slow: list[Item], others: list[Item], workers: int) -> list[Item]:
@@ -63,9 +64,10 @@ def dealt(slow: list[Item], others: list[Item], workers: int) -> list[Item]:
     return found + others
 
 
-def _takes_minutes(item: pytest.Item) -> bool:
+def _deadline_s(item: pytest.Item) -> float:
+    """0 for one that has none of its own."""
     marker = item.get_closest_marker("timeout")
-    return marker is not None and bool(marker.args) and marker.args[0] >= MINUTES_S
+    return float(marker.args[0]) if marker is not None and marker.args else 0.0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
