@@ -17,7 +17,7 @@ from test_e2e_devices import all_there, books_are_the_disks, disk_of, equip, ima
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
-HEAL_S = 60.0
+HEAL_S = 100.0
 SHAPES = {
     "replicate": ("--size", "2GiB", "--replica", "3", "--distribute", "2"),
     "disperse": ("--size", "2GiB", "--disperse-data", "2", "--redundancy", "1"),
@@ -27,7 +27,11 @@ SHAPES = {
 
 @pytest.fixture
 def equipped(pool: Pool) -> Pool:
-    """With room for five bricks of 1 GiB on each peer."""
+    """With room for five bricks of 1 GiB on each peer, and nothing left of a test that failed: the pool is all tests' of this file."""
+    for mount in pool.mounts:
+        mount.detach()
+    for name in pool[0].volumes():
+        pool.remove(name)
     return equip(pool, "5GiB")
 
 
