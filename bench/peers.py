@@ -216,9 +216,7 @@ class Experiments(Pool):
         connection = http.client.HTTPConnection(self.crowd.address(leader), 24007, timeout=60)
         lasts, cpu = [], []
         time.sleep(2.0)  # making the volume were more than one change a second
-        used = self.crowd.cpu_s([leader])
-        time.sleep(AT_REST_S)
-        at_rest = (self.crowd.cpu_s([leader]) - used) / AT_REST_S
+        at_rest = self.cpu_at_rest(leader)
         for number in range(CHANGES):
             used, began = self.crowd.cpu_s([leader]), time.monotonic()
             revision = self.change(connection, leader, str(number))
@@ -234,23 +232,27 @@ class Experiments(Pool):
             leader_cpu_ms_per_s_at_rest=1000 * at_rest,
         )
 
+    def cpu_at_rest(self, number: int) -> float:
+        """What a peer needs while nothing happens: seconds of CPU a second."""
+        used = self.crowd.cpu_s([number])
+        time.sleep(AT_REST_S)
+        return (self.crowd.cpu_s([number]) - used) / AT_REST_S
+
     def fast(self) -> None:
         """HALF_RATE, then FAST_RATE changes a second: how far behind anybody ever is. The first are asked of another peer, as nearly all are
         in a large pool: the leader has the plan and the commit to do then, not HTTP, JSON and tokens."""
         leader = self.leader()
         self.make_quiet_volume(leader)
         self.everybody_current(30)
-        used = self.crowd.cpu_s([leader])
-        time.sleep(AT_REST_S)
-        self.leader_at_rest = (self.crowd.cpu_s([leader]) - used) / AT_REST_S
+        at_rest = self.cpu_at_rest(leader)
         other = next(n for n in self.alive() if n != leader)
         self.crowd.go_first([other])
-        rate, behind, cpu_ms = self.drive(leader, HALF_RATE, through=other)
+        rate, behind, cpu_ms = self.drive(leader, HALF_RATE, at_rest, through=other)
         self.note(half_rate=rate, half_behind_max_s=behind, leader_cpu_ms_per_commit_asked_elsewhere=cpu_ms)
-        rate, behind, cpu_ms = self.drive(leader, FAST_RATE, through=leader)
+        rate, behind, cpu_ms = self.drive(leader, FAST_RATE, at_rest, through=leader)
         self.note(fast_rate=rate, fast_behind_max_s=behind, leader_cpu_ms_per_fast_commit=cpu_ms)
 
-    def drive(self, leader: int, wanted: float, *, through: int) -> tuple[float, float, float]:
+    def drive(self, leader: int, wanted: float, at_rest: float, *, through: int) -> tuple[float, float, float]:
         """That many changes a second, or as many as there can be, for FAST_S, asked of the peer `through`: how many there were, how far behind
         anybody ever was (s), and the leader's CPU for each (ms, without what it needs at rest)."""
         connection = http.client.HTTPConnection(self.crowd.address(through), 24007, timeout=60)
@@ -260,7 +262,7 @@ class Experiments(Pool):
             time.sleep(max(0.0, began + number / wanted - time.monotonic()))
             revisions.append(self.change(connection, through, str(number)))
         took = time.monotonic() - began
-        used = self.crowd.cpu_s([leader]) - used - self.leader_at_rest * took
+        used = self.crowd.cpu_s([leader]) - used - at_rest * took
         self.everybody_current(CURRENT_S)
         behind = max(self.late(revision, leader) for revision in revisions[::5])
         return len(revisions) / took, behind, 1000 * used / len(revisions)

@@ -183,7 +183,7 @@ class Feed:
             frames, gathered = gathered[:count], gathered[count:]
             encoded = encode_notify(services.FOLLOW_FRAMES, message_of(frames))
             live = {c: s for c, s in self._subscribers.items() if s.live and s.index < frames[-1].index}
-            news = News(self._now(), (), frozenset()) if gathered else self._news(live, STATE_OLD_S)
+            news = self._news({} if gathered else live, STATE_OLD_S)  # with the last of them
             for connection, subscriber in live.items():
                 message = news.messages.get(connection)
                 if self._send(subscriber, frames[-1].index, encoded, *([message] if message else [])) and message:
