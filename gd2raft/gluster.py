@@ -22,7 +22,7 @@ from gd2raft.crawls import Crawls
 from gd2raft.describer import Describer
 from gd2raft.process import BrickSpec, ProcessManager, ServiceSpec
 from gd2raft.process.mount import MountPlace
-from gd2raft.rebalance import Rebalances, until_a_second_begins
+from gd2raft.rebalance import Rebalances
 from gd2raft.rebalance import key_of as rebalance_key
 from gd2raft.server_quorum import ServerQuorum
 from gd2raft.sunrpc.api import ConnectionInfo, GetspecReply, GetspecRequest
@@ -319,8 +319,6 @@ class Gluster:
         if key.startswith("shd/"):
             return self._shd_reply(key[len("shd/") :])
         if key.startswith("rebalance/"):
-            if not self._processes.status(key).online:
-                await asyncio.sleep(until_a_second_begins())
             return self._rebalance_reply(key[len("rebalance/") :])
         view = self._view()
         describer = Describer(view, self._peer_id(), str(self._workdir))

@@ -42,8 +42,6 @@ MISLED = (
     "it looked for directories on bricks that have just been added and don't have all of them yet, each time that it was started: "
     "start the rebalance again"
 )
-CONNECT_FROM_S, CONNECT_TO_S = 0.05, 0.25
-"""Into a second of the clock, when a process gets its volfile: see rebalance_log."""
 NEVER_SEEN: tuple[tuple[str, ...], float] = ((), float("-inf"))
 EVENT_DEFRAG_STATUS = 0
 STATUSES = {
@@ -66,6 +64,17 @@ class Note(msgspec.Struct, frozen=True):
     pid: int = 0
     failed_runs: int = 0
     misled: int = 0
+
+
+class Run(msgspec.Struct):
+    """The process of a volume that runs, or ran last. `commit_hash`: of its command line, by which an event tells whose end it is; `log_bytes`:
+    how long its log was when it was seen first; `judged`: it is known where it lists directories."""
+
+    pid: int
+    commit_hash: str
+    log: str
+    log_bytes: int
+    judged: bool = False
 
 
 class Rebalances:
@@ -94,9 +103,7 @@ class Rebalances:
         self._bricks: dict[str, tuple[tuple[str, ...], float]] = {}  # volume -> those that take files, and since when
         self._timers: dict[str, asyncio.TimerHandle] = {}  # volume -> until its clients know its bricks
         self._muster = Muster(changed)
-        self._hashes: dict[str, str] = {}  # volume -> commit hash of the process that ran last: whose end an event tells
-        self._born: dict[str, tuple[int, str, int]] = {}  # volume -> its pid, its log, and how long that was when it was seen first
-        self._looked_at: dict[str, int] = {}  # volume -> the process of which it is known where it lists directories
+        self._runs: dict[str, Run] = {}  # by volume
 
     async def close(self) -> None:
         for timer in self._timers.values():
@@ -139,8 +146,8 @@ class Rebalances:
         bricks = tuple(brick.id for brick in volume.bricks() if brick.id not in emptied)
         if self._bricks.get(volume.name, NEVER_SEEN)[0] != bricks:
             for name in [name for name in self._bricks if self._view().volume(name) is None]:
-                for known in (self._bricks, self._hashes, self._born, self._looked_at):
-                    known.pop(name, None)
+                del self._bricks[name]
+                self._runs.pop(name, None)
                 self._muster.forget(name)
             self._bricks[volume.name] = bricks, time.monotonic()
         if job is not None and self._peer_id() not in jobs.results(self._view(), job):
@@ -178,10 +185,11 @@ class Rebalances:
         """A process came online, went, or is another one now."""
         volume = volume_of(key)
         if volume and (pid := self._processes.status(key).pid):
-            self._hashes[volume] = next((w.partition("commit-hash=")[2] for w in words_of(pid) if "dht.commit-hash=" in w), "")
-            if pid != self._born.get(volume, (0,))[0]:
-                path = self._processes.log_of(key)
-                self._born[volume] = pid, path, rebalance_log.size_of(path)
+            run = self._runs.get(volume)
+            if run is None or run.pid != pid:
+                log_file = self._processes.log_of(key)
+                run = self._runs[volume] = Run(pid, "", log_file, rebalance_log.size_of(log_file))
+            run.commit_hash = next((w.partition("commit-hash=")[2] for w in words_of(pid) if "dht.commit-hash=" in w), "")
 
     def event(self, op: int, info: Mapping[str, str]) -> None:
         """EVENT_NOTIFY of a local process."""
@@ -190,7 +198,7 @@ class Rebalances:
         job = self._mine(volume) if volume is not None else None
         if op != EVENT_DEFRAG_STATUS or job is None or volume is None:
             return
-        if self._hashes.get(name) != str(self._commit_hash(job)):
+        if (run := self._runs.get(name)) is None or run.commit_hash != str(self._commit_hash(job)):
             log.info("a process of an earlier job has ended", volume=name)
             return
         told = progress_of(info)
@@ -202,7 +210,8 @@ class Rebalances:
         if told.status is Status.FAILED and self._may_run_again(job):
             self._runs_again(job, result, misled=False)
             return
-        if told.status is Status.COMPLETED and self._lists_well(volume) is False:
+        if told.status is Status.COMPLETED and not run.judged and lists_well(run, volume) is False:
+            run.judged = True
             if self._may_run_again(job):
                 self._runs_again(job, result, misled=True)
                 return
@@ -224,11 +233,6 @@ class Rebalances:
         self._keep(msgspec.structs.replace(note, earlier=moved, seen=fresh, pid=0, failed_runs=runs, misled=misled_runs))
         if misled:
             self._changed(job.volume)
-
-    def _lists_well(self, volume: model.Volume) -> bool | None:
-        """Whether the process that runs, or ran last, lists directories where all of them are (rebalance_log). None: its log doesn't say."""
-        pid, path, at = self._born.get(volume.name, (0, "", 0))
-        return rebalance_log.lists_the_first_set(rebalance_log.part_of(path, at), pid, sets_of(volume)) if pid else None
 
     def _ended(self, job: Job, result: Progress) -> None:
         log.info("rebalance ended", volume=job.volume, job=job.id, status=result.status.value, files=result.files, failures=result.failures)
@@ -273,11 +277,11 @@ class Rebalances:
 
     def _end_misled(self, job: Job) -> None:
         """A process that lists directories at the wrong place may move files for days before it says so by its end."""
-        pid = self._processes.status(key_of(job.volume)).pid
-        volume = self._view().volume(job.volume)
-        if not pid or volume is None or self._looked_at.get(job.volume) == pid or (well := self._lists_well(volume)) is None:
+        run, volume = self._runs.get(job.volume), self._view().volume(job.volume)
+        running = run is not None and run.pid == self._processes.status(key_of(job.volume)).pid
+        if run is None or volume is None or not running or run.judged or (well := lists_well(run, volume)) is None:
             return
-        self._looked_at[job.volume] = pid
+        run.judged = True
         if not well and self._may_run_again(job):
             self._runs_again(job, self._note(job).seen.plus(self._note(job).earlier), misled=True)
 
@@ -423,10 +427,9 @@ def volume_of(key: str) -> str:
     return volume if kind == "rebalance" else ""
 
 
-def until_a_second_begins() -> float:
-    """Seconds until a process that gets its volfile then finds all bricks within one second of the clock, if it finds them soon."""
-    into = time.time() % 1
-    return 0.0 if CONNECT_FROM_S <= into <= CONNECT_TO_S else (1 + CONNECT_FROM_S - into) % 1
+def lists_well(run: Run, volume: model.Volume) -> bool | None:
+    """Whether the process lists directories where all of them are (rebalance_log). None: its log doesn't say."""
+    return rebalance_log.lists_the_first_set(rebalance_log.part_of(run.log, run.log_bytes), run.pid, sets_of(volume))
 
 
 def words_of(pid: int) -> tuple[str, ...]:

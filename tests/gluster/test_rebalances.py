@@ -78,6 +78,12 @@ class Peer:
     def put(self, key: str, record: model.Record) -> None:
         self.state.apply(Operation(commit=make_commit(self.state, (), (Change(key, msgspec.to_builtins(record)),))))
 
+    def has(self, subvols: tuple[model.Subvolume, ...], **job: Any) -> None:
+        """The volume has these sets, and its job is another one."""
+        self.volume = msgspec.structs.replace(self.volume, subvols=subvols)
+        self.put(model.volume_key("v"), self.volume)
+        self.put(jobs.job_key("job-1"), msgspec.structs.replace(self.job, **job))
+
     def runs(self, pid: int, commit_hash: int = 77) -> None:
         self.processes.pid = pid
         self.words[pid] = ("glusterfs", "--xlator-option", f"*dht.commit-hash={commit_hash}")
@@ -336,8 +342,7 @@ def test_copies_count_from_when_all_of_them_were_found() -> None:
 def test_a_process_that_looked_for_directories_on_a_new_brick_is_run_again_and_the_job_fails_when_that_does_not_help(
     peer: Peer, tmp_path: Path
 ) -> None:
-    peer.volume = msgspec.structs.replace(peer.volume, subvols=TWO)
-    peer.put(model.volume_key("v"), peer.volume)
+    peer.has(TWO, peers=(ME,))
     peer.processes.log = str(tmp_path / "log")
 
     async def work(made: Rebalances) -> None:
@@ -356,8 +361,7 @@ def test_a_process_that_looked_for_directories_on_a_new_brick_is_run_again_and_t
 
 
 def test_a_process_that_looks_for_directories_on_a_new_brick_is_not_let_run_to_its_end(peer: Peer, tmp_path: Path) -> None:
-    peer.volume = msgspec.structs.replace(peer.volume, subvols=TWO)
-    peer.put(model.volume_key("v"), peer.volume)
+    peer.has(TWO, peers=(ME,))
     peer.processes.log = str(tmp_path / "log")
     peer.replies = {**DONE, "status": "1"}
 
@@ -380,9 +384,3 @@ def test_a_process_that_looks_for_directories_on_a_new_brick_is_not_let_run_to_i
 
     during(peer, work)
     assert (peer.reported[0].status, peer.reported[0].files) == (Status.COMPLETED, 8)
-
-
-def test_a_process_gets_its_volfile_early_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    for now in (100.0, 100.05, 100.2, 100.3, 100.9, 101.04):
-        monkeypatch.setattr(rebalance.time, "time", lambda now=now: now)
-        assert 0.049 < (now + rebalance.until_a_second_begins()) % 1 < 0.251
