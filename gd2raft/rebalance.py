@@ -35,9 +35,8 @@ FAILED_RUNS_MAX = 6
 """So often a process that says that it failed is started again, with the back-off of the process room: some 20 s in all. It fails
 when a brick can't be found at its start, as while a daemon restarts; a brick that stays away makes the job fail."""
 CLIENTS_LEARN_S = 5.0
-"""So long after a volume got other bricks its rebalance begins, as glusterd's does (it sleeps before it gives the process its volfile; seen). A client that
-connects to the new bricks while the rebalance marks directories with its new commit hash takes the layout for settled (`lookup-optimize`), and doesn't
-find files that are still where they were."""
+"""So long after a volume got other bricks its rebalance begins, as glusterd's does (it sleeps before it gives the process its volfile; seen):
+clients have taken up the new bricks then."""
 MISLED = (
     "it looked for directories on bricks that have just been added and don't have all of them yet, each time that it was started: "
     "start the rebalance again"
@@ -158,7 +157,10 @@ class Rebalances:
         return job if job is not None and self._peer_id() in job.peers else None
 
     def _spec(self, job: Job) -> ServiceSpec:
-        options = ("use-readdirp=no", "lookup-unhashed=yes", "assert-no-child-down=yes", "readdir-optimize=on")
+        # With lookup-optimize a process marks each directory as settled when it has found what to move there, before it is moved. And one
+        # that comes upon a directory of which another has marked its own half writes a layout of its own, by what it finds there (not that
+        # of the other, which has moved its files): then clients miss files for good. glusterd leaves it on.
+        options = ("use-readdirp=no", "lookup-unhashed=yes", "assert-no-child-down=yes", "readdir-optimize=on", "lookup-optimize=off")
         own = (f"rebalance-cmd={job.how.value}", f"node-uuid={self._peer_id()}", f"commit-hash={self._commit_hash(job)}")
         return ServiceSpec(
             name=key_of(job.volume),

@@ -3,8 +3,7 @@
 GlusterFS's rebalance lists every directory on one set of bricks only: on that which it found first, by the time in whole seconds, and
 of those in the same second on the first of the volume. So a process whose connections came to be on both sides of a second may list the
 set that was added last. Directories are made there as somebody looks them up: those that nobody has used since are not there, their files
-stay where they were, and the process says "completed" with no failure. Clients then don't find these files any more, because they trust
-the layout that it wrote (`cluster.lookup-optimize`). glusterd doesn't notice. The log tells which set was found when.
+stay where they were, and the process says "completed" with no failure. glusterd doesn't notice. The log tells which set was found when.
 """
 
 from __future__ import annotations

@@ -151,8 +151,8 @@ def next_commit_hash(now: float, before: Job | None) -> int:
 
 
 def commit_hash_again(first: int, times: int) -> int:
-    """Of a process that is run again because an earlier one marked directories without having moved their files: what those marks say is
-    not believed then. Far from any that the clock gives within a year.
+    """Of a process that is run again because an earlier one did not see all directories: by it the end of either is told from the other's.
+    Far from any that the clock gives within a year.
 
     >>> [commit_hash_again(77, n) for n in (0, 1)]
     [77, 268435534]

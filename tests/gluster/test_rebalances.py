@@ -124,6 +124,7 @@ def test_a_wanted_job_wants_a_process_that_is_told_all_it_needs(peer: Peer) -> N
     spec = peer.made().spec(peer.volume)
     assert spec is not None and spec.once and spec.name == KEY
     assert {"*dht.rebalance-cmd=1", f"*dht.node-uuid={ME}", "*dht.commit-hash=77"} <= set(spec.xlator_options)
+    assert "*dht.lookup-optimize=off" in spec.xlator_options, "two peers' processes would give folders different layouts"
 
 
 def test_a_job_of_other_peers_wants_nothing_here(peer: Peer) -> None:
