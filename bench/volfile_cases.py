@@ -21,8 +21,8 @@ STARTED_SHARE = 0.15
 """Of the cases that start their volume: real bricks on both sides, so they take seconds each."""
 LENGTH = (4, 14)
 LAYOUTS: Mapping[str, tuple[Words, tuple[int, ...]]] = {
-    "distribute": ((), (1, 2, 3, 4)),
-    "replica 2": (("replica", "2"), (2, 4, 6)),
+    "distribute": ((), (1, 2, 3, 4, 5)),
+    "replica 2": (("replica", "2"), (2, 4, 6, 8)),
     "replica 3": (("replica", "3"), (3, 6)),
     "arbiter": (("replica", "2", "arbiter", "1"), (3, 6)),
     "arbiter, older words": (("replica", "3", "arbiter", "1"), (3,)),
@@ -230,12 +230,14 @@ class Case:
             size = seen.set_size
             last = tuple(seen.bricks[n] for n in range(size - 1, len(seen.bricks), size))
             return ("remove-brick", VOLUME, "replica", str(size - 1), *last, "force")
-        return ("remove-brick", VOLUME, *self._some_set(seen), "force")
+        return ("remove-brick", VOLUME, *self._some_sets(seen), "force")
 
-    def _some_set(self, seen: Seen) -> Words:
+    def _some_sets(self, seen: Seen) -> Words:
+        """Mostly one, in any order; once in a while one brick less."""
         size = seen.set_size
-        first = size * self._random.randrange(max(len(seen.bricks) // size, 1))
-        chosen = seen.bricks[first : first + size]
+        sets = max(len(seen.bricks) // size, 1)
+        firsts = self._random.sample(range(sets), min(sets, self._random.choice((1, 1, 2))))
+        chosen = tuple(brick for first in firsts for brick in seen.bricks[size * first : size * (first + 1)])
         return chosen[:-1] or chosen if self._random.random() < 0.05 else chosen
 
     def _migrate(self, seen: Seen) -> Words:
@@ -243,7 +245,7 @@ class Case:
         how = self._random.choices(("start", "stop", "commit"), (5, 2, 2))[0]
         if how != "start" and (leaving := seen.options.get("leaving")):
             return ("remove-brick", VOLUME, *leaving.split(), how)
-        return ("remove-brick", VOLUME, *self._some_set(seen), how)
+        return ("remove-brick", VOLUME, *self._some_sets(seen), how)
 
     def _replace(self, seen: Seen) -> Words:
         old = self._random.choice(seen.bricks)

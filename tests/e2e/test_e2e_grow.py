@@ -188,6 +188,21 @@ def test_clients_find_every_file_while_two_peers_share_the_work_of_a_rebalance(m
     filler.check()
 
 
+def test_two_sets_are_emptied_at_once_while_clients_come_and_go(make_pool: MakePool, writer: list[Writer]) -> None:
+    pool = make_pool(2).start().form()
+    pool.made("v", peers=[0, 1, 0, 1])
+    pool.online("v")
+    one = filled(pool.mount("v"), writer, 100)
+    leaving = [pool[1].brick("v"), pool[1].brick("v-3")]
+    started = pool[0].must("POST", "/v1/volumes/v/remove-brick/start", {"bricks": leaving})
+    pool.mount("v", peer=1)
+    assert over(pool[0], "v", "remove-brick", writer_on=pool)["id"] == started["id"]
+    pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": leaving})
+    one.end()
+    one.check([pool[0].brick_folder(name) for name in ("v", "v-2")])
+    assert len(pool.online("v")) == 2
+
+
 def test_no_file_is_moved_by_two_peers_though_a_daemon_was_away_when_the_rebalance_was_to_begin(make_pool: MakePool) -> None:
     """Each process counts the peers of a set when it begins: the first takes the share of those that it does not find."""
     pool = make_pool(3).start().form()

@@ -163,6 +163,15 @@ def test_volfiles_after_commands_equal_those_of_glusterd(name: str) -> None:
         assert not found, f"{path.name}: {found}"
 
 
+def test_several_sets_are_emptied_at_once() -> None:
+    """As glusterd 10.3 writes it, seen: in the volume's order, with commas; a space would make a volfile that no process can read."""
+    pool, name = Pool(4), "remove-brick-started"
+    made(pool, name, bricks("rbs", 1, 2, 3, 4))
+    done(pool, "remove-brick-start", volume=name, bricks=bricks("rbs", 4, 2))
+    for text in (given(pool, name), given(pool, name, trusted=True), given(pool, f"rebalance/{name}", trusted=True)):
+        assert f"    option decommissioned-bricks {name}-client-1,{name}-client-3\n" in text
+
+
 def test_clients_are_given_the_old_volume_and_new_bricks_their_own_while_bricks_join() -> None:
     pool = Pool(4)
     made(pool, "after-add-brick", bricks("ab", 1, 2))

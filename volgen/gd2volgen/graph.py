@@ -219,7 +219,7 @@ def _distributed(description: Description, graph: str, facts: Facts) -> list[Blo
     ahead = maker.readdir_ahead(tops)
     tops = [block.name for block in ahead] or tops
     leaving = maker.decommissioned(tops)
-    stack = maker.stack(tops, {"decommissioned": " ".join(leaving)}, frozenset({"decommissioned"}) if leaving else NO_FACTS)
+    stack = maker.stack(tops, {"decommissioned": ",".join(leaving)}, frozenset({"decommissioned"}) if leaving else NO_FACTS)
     return blocks + ahead + stack
 
 
