@@ -26,6 +26,7 @@ DO = {
     "DEVICE_FAILED": "its bricks are moved by themselves, where there is room: gd2 device info DEVICE says what is in the way; gd2 device add gives room",
     "DEVICE_OFFLINE": "gd2 device set DEVICE online when its disk is well, or failed: then its bricks are moved away",
     "DEVICE_SHORT": "free space in the file system of its folder, or enlarge it; gd2 device resync DEVICE takes what is there as its size",
+    "JOB_FAILING": "its files wait: see VOLUME-rebalance.log on that peer; stop ends it (gd2 volume rebalance VOLUME stop, or remove-brick ... stop)",
     "TRANSACTION_STUCK": "mend the peer that it names, or leave it to that peer: gd2 transaction list, then show, resume or abort",
     "UNDO_LEFT": "bring the peer back, or the disk or package that it lacks (its log says which): it undoes by itself what is left there (gd2 transaction list shows it)",
     "VOLUME_OFFLINE": "too few bricks are online to serve: bring them back first",
@@ -44,6 +45,8 @@ def health(session: Session, words: Parsed) -> None:
     cluster, peers, volumes, devices = (session.get(*path).data for path in paths)
     status = {v["name"]: session.get("volumes", v["name"], "bricks").data for v in volumes if v["state"] == "Started"}
     found = [*cluster_findings(cluster), *peer_findings(peers), *device_findings(devices)]
+    if any(v["state"] == "Started" for v in volumes):
+        found += job_findings(session.get("jobs").data)
     if cluster.get("transactions") or cluster.get("leftovers"):
         found += transaction_findings(session.get("transactions").data)
     for volume in volumes:
@@ -95,6 +98,16 @@ def device_findings(devices: list[dict[str, Any]]) -> list[Finding]:
             text = f"device {device['host']}:{device['device']} still has {counted(len(bricks), 'brick')}, of {names}"
             found.append(Finding(f"DEVICE_{device['state'].upper()}", f"{text}: {device['note']}" if device["note"] else text))
     return found
+
+
+def job_findings(jobs: list[dict[str, Any]]) -> list[Finding]:
+    """Those with a process that ended without a word of its job's end, and is tried again and again."""
+    return [
+        Finding("JOB_FAILING", f"the {job['kind']} of volume {job['volume']} on peer {part['host']}: {part['note']}")
+        for job in jobs
+        for part in job["parts"]
+        if part["status"] == "waiting" and "; last: " in part.get("note", "")
+    ]
 
 
 def volume_findings(volume: dict[str, Any], bricks: list[dict[str, Any]]) -> list[Finding]:

@@ -80,7 +80,7 @@ def validate(option: Option, value: str, volume_type: VolumeType | None = None, 
     """
     _check_scope(option, volume_type)
     if option.set_by:
-        raise OptionRefused(f"option {option.name} is not set by hand: use {option.set_by!r}")
+        raise OptionRefused(f"option {option.name} is not set by hand, but by {option.set_by!r}")
     if op_version is not None:
         check_op_version(option, op_version)
     _check_text(option, value)

@@ -150,7 +150,12 @@ class Life:
         if self._at in (_At.END, _At.UNDO, _At.ABORT) or (self._txn_key in moved and self.revision):
             return self.taken_over(moved)
         if self._at is _At.CHANGE and self.plan.before:
-            problem = StepProblem(peer_id="", step="commit", error=f"the state moved meanwhile: {', '.join(moved[:5])}", hint="try again")
+            problem = StepProblem(
+                peer_id="",
+                step="commit",
+                error=f"the state moved meanwhile: {', '.join(moved[:5])}",
+                hint="try again, over REST with another Idempotency-Key",
+            )
             self._problems.append(problem)
             self._phase, self._undo_from = Phase.PREPARING, len(self.plan.before)
             return self._enter_undoing()

@@ -161,7 +161,9 @@ class LeaderEngine:
         command = self._commands.get(call.command)
         if command is None:
             raise Refused(
-                f"command {call.command!r} is not known to the leader", hint="are all peers of one version?", code="unknown-command"
+                f"command {call.command!r} is not known to the leader",
+                hint="are all peers of one version, and have all the package that brings it?",
+                code="unknown-command",
             )
         request = self._decode(command, call)
         deadline = time.monotonic() + PLAN_SHARE * call.timeout_s

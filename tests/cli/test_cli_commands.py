@@ -311,6 +311,21 @@ def test_what_the_leader_says_of_other_peers_is_a_finding_and_a_code_of_a_newer_
     assert "gd2 peer replace node2 node2:24008" in gd2("health", peers=peer).out
 
 
+def test_a_process_of_a_job_that_dies_again_and_again_is_named(gd2, peer):
+    note = "its process is not running; last: exited with code 1: syntax error"
+    parts = [
+        {"peer-id": PEER_1, "host": "node1", "status": "waiting", "note": "it waits up to 10 s for bricks that can't be found yet: n2:/b"},
+        {"peer-id": PEER_2, "host": "node2", "status": "waiting", "note": note},
+    ]
+    peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
+    peer.answers["GET /v1/peers"] = (200, [peer_info(), peer_info(PEER_2, "node2")])
+    peer.answers["GET /v1/volumes"] = (200, [volume_info()])
+    peer.answers["GET /v1/volumes/v1/bricks"] = (200, [brick_status(f"node{i}", "/b") for i in (1, 2, 3)])
+    peer.answers["GET /v1/jobs"] = (200, [{"id": "j1", "kind": "remove-brick", "volume": "v1", "parts": parts}])
+    found = json.loads(gd2("health", "--json", peers=peer).out)["findings"]
+    assert [(f["code"], f["what"]) for f in found] == [("JOB_FAILING", f"the remove-brick of volume v1 on peer node2: {note}")]
+
+
 def test_a_healthy_pool_is_one_line(gd2, peer):
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info()])

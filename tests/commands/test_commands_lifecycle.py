@@ -225,7 +225,7 @@ def test_an_option_for_another_type_of_volume_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["features.quota", "features.bitrot"])
 def test_options_that_have_a_command_of_their_own_are_refused_with_its_name(name: str) -> None:
-    assert "gd2 volume" in (error := refused(pool_with_volume(), "volume-set", options={name: "on"})).message or "use '" in error.message
+    assert "gd2 volume" in (error := refused(pool_with_volume(), "volume-set", options={name: "on"})).message or "but by '" in error.message
 
 
 def test_an_option_that_needs_quota_is_refused_before_quota_is_on() -> None:
