@@ -35,6 +35,7 @@ from gd2raft.peers.snapshots import SnapshotServer, fetch_snapshot
 from gd2raft.rpc.connection import Connection
 from gd2raft.rpc.errors import RpcError
 from gd2raft.rpc.pool import ConnectionPool
+from gd2raft.state_watch import StateWatch
 from gd2raft.steps.registry import steps
 from gd2raft.store.interface import Store, StoreError
 from gd2raft.store.raft.node import Frame, RaftStore
@@ -144,6 +145,7 @@ class Member:
             online=self.online,
         )
         self.initiator = Initiator(store, _Here(surroundings), surroundings.forward_command, peer_id=identity.peer_id)
+        self._watch = StateWatch(store, self._state_changed)
         self._tasks: list[asyncio.Task[None]] = []
 
     # life
@@ -153,14 +155,15 @@ class Member:
         self.follower.start()
         if self.replicates:
             self.autopilot.start()
+        self._watch.start()
         self._tasks = [
-            asyncio.create_task(self._watch_state(), name="member watches its state"),
             asyncio.create_task(self._lead(), name="member leads"),
             asyncio.create_task(self._become_current(), name="member becomes current"),
             asyncio.create_task(self.lookout.run(lambda: self.leads() and len(self.members()) > 1), name="member looks out"),
         ]
 
     async def close(self) -> None:
+        self._watch.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -174,38 +177,28 @@ class Member:
     def view(self) -> model.View:
         return model.View(self.store, self._cache)
 
-    async def _watch_state(self) -> None:
-        """Tell the daemon what changed, and notice when this peer is in the pool, or isn't any more."""
-        watch = self.store.watch("", self.store.revision)
-        self._around.on_changes(None)
-        self._note_membership()
-        while True:
-            try:
-                events = await watch.__anext__()
-            except StoreError:  # compacted: too much at once
-                watch.close()
-                watch = self.store.watch("", self.store.revision)
-                self._around.on_changes(None)
-                self._note_membership()
-                self.follower.poke()
-                self.autopilot.poke()
-                self._lead_wake.set()
-                continue
-            changes = Changes(events)
-            self._around.on_changes(changes)
-            if self._lead_rests and changes.under(model.TRANSACTIONS):
-                self._lead_wake.set()
-            if changes.under(model.CLUSTER):
-                self.autopilot.poke()
-            if events := changes.under(model.PEERS):
-                edited = {event.key[len(model.PEERS) :] for event in events}
-                for peer_id in edited & self._known_since.keys():
-                    self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
-                self.lookout.poke()
-                if not edited <= self._known_since.keys() or any(event.value is None for event in events):
-                    self._note_membership()  # a look at each of a thousand peers, not for every edit of one
-                self.follower.poke()
-                self.autopilot.poke()
+    def _state_changed(self, changes: Changes | None) -> None:
+        """Tell the daemon what changed (None: anything may have), and notice when this peer is in the pool, or isn't any more."""
+        self._around.on_changes(changes)
+        if changes is None:
+            self._note_membership()
+            self.follower.poke()
+            self.autopilot.poke()
+            self._lead_wake.set()
+            return
+        if self._lead_rests and changes.under(model.TRANSACTIONS):
+            self._lead_wake.set()
+        if changes.under(model.CLUSTER):
+            self.autopilot.poke()
+        if events := changes.under(model.PEERS):
+            edited = {event.key[len(model.PEERS) :] for event in events}
+            for peer_id in edited & self._known_since.keys():
+                self._around.connections().forget(self.address_of(peer_id))  # it may have moved there
+            self.lookout.poke()
+            if not edited <= self._known_since.keys() or any(event.value is None for event in events):
+                self._note_membership()  # a look at each of a thousand peers, not for every edit of one
+            self.follower.poke()
+            self.autopilot.poke()
 
     async def _become_current(self) -> None:
         while not self.current.is_set():
@@ -419,7 +412,11 @@ class Member:
         return self.store.last_applied
 
     def take_frames(self, frames: Sequence[services.FrameMessage]) -> bool:
-        return self.log.take_frames([Frame(f.command, f.index, f.term) for f in frames])
+        self._watch.hold()
+        try:
+            return self.log.take_frames([Frame(f.command, f.index, f.term) for f in frames])
+        finally:
+            self._watch.release()
 
     async def accept_frames(self, frames: Sequence[services.FrameMessage]) -> None:
         await self.log.accept_frames([Frame(f.command, f.index, f.term) for f in frames])

@@ -7,7 +7,7 @@ applied everything that was acknowledged anywhere before the call. Commits are r
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -55,11 +55,20 @@ class StoreStatus(msgspec.Struct, frozen=True):
 
 
 class Watch(Protocol):
-    """Changes in revision order. Bounded: a reader that falls too far behind gets Compacted."""
+    """Changes in revision order. Bounded: a reader that falls too far behind gets Compacted. It is read by iterating, or by take() when
+    tell() says that something changed."""
 
     def __aiter__(self) -> AsyncIterator[Sequence[Event]]: ...
 
     async def __anext__(self) -> Sequence[Event]: ...
+
+    def take(self) -> Sequence[Event]:
+        """Some of those that were not read yet, none when all were. Raises Compacted."""
+        ...
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        """Call `changed` when there may be something to take, until it is closed: in the middle of the store's work, so it must only note it."""
+        ...
 
     def close(self) -> None: ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from gd2raft.core.kv import Event
 from gd2raft.store.interface import Compacted
@@ -27,6 +27,7 @@ class History:
         self._dropped = 0  # groups ever dropped: what positions count from
         self._count = self._bytes = 0
         self._waiters: dict[asyncio.Future[None], None] = {}
+        self._tells: dict[HistoryWatch, Callable[[], None]] = {}
         self._closed = False
 
     def add(self, revision: int, events: Sequence[Event]) -> None:
@@ -48,6 +49,8 @@ class History:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
+        for tell in list(self._tells.values()) if self._tells else ():
+            tell()
 
     def restart(self, revision: int) -> None:
         """The state was replaced as a whole: every reader before `revision` has to list again."""
@@ -96,6 +99,13 @@ class History:
     def closed(self) -> bool:
         return self._closed
 
+    def tell(self, watch: HistoryWatch, changed: Callable[[], None] | None) -> None:
+        """Call it at each wake(); None: no more."""
+        if changed is None:
+            self._tells.pop(watch, None)
+        else:
+            self._tells[watch] = changed
+
     async def wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
         self._waiters[waiter] = None
@@ -118,13 +128,20 @@ class HistoryWatch:
 
     async def __anext__(self) -> Sequence[Event]:
         while not (self._closed or self._history.closed):
-            events, self._position = self._history.read(self._prefix, self._position, self._revision)
-            self._revision = max(self._revision, self._history.seen(self._position))
-            if events:
+            if events := self.take():
                 return events
             await self._history.wait()
         raise StopAsyncIteration
 
+    def take(self) -> Sequence[Event]:
+        events, self._position = self._history.read(self._prefix, self._position, self._revision)
+        self._revision = max(self._revision, self._history.seen(self._position))
+        return events
+
+    def tell(self, changed: Callable[[], None]) -> None:
+        self._history.tell(self, changed)
+
     def close(self) -> None:
         self._closed = True
+        self._history.tell(self, None)
         self._history.wake()
