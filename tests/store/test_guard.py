@@ -168,6 +168,19 @@ def test_an_acknowledgement_leaves_only_when_the_entries_are_on_the_disk() -> No
     assert out.message == m.AppendReply(1, 1, 1, 0) and out.gate == scene.log.change_number > 0
 
 
+def test_an_announcement_of_what_is_committed_is_answered_only_when_that_says_something_new() -> None:
+    """Four answers to each of them were a fifth of a leader's work for a change."""
+    scene = Scene()
+    assert [r.match for r in of(m.AppendReply, scene.say("b", append(1, (0, 0), entry(1, 1))))] == [1]
+    assert scene.say("b", append(1, (1, 1), commit=1)) == [] and scene.guard.commit_index == 1
+    for round_ in (2, 3):
+        said = of(m.AppendReply, scene.say("b", append(1, (1, 1), commit=1, round_=round_)))
+        assert [(r.match, r.round) for r in said] == [(1, round_)], "a heartbeat is always answered"
+    assert [r.next for r in of(m.AppendReply, scene.say("b", append(1, (5, 1), commit=1, round_=3)))] == [2]
+    assert [r.match for r in of(m.AppendReply, scene.say("b", append(1, (1, 1), commit=1, round_=3)))] == [1], "after a denial it is"
+    assert [r.match for r in of(m.AppendReply, scene.say("c", append(2, (1, 1), commit=1, round_=3)))] == [1], "so is another leader"
+
+
 def test_a_leader_commits_only_what_is_on_its_own_disk() -> None:
     scene = Scene()
     scene.elect()

@@ -17,6 +17,8 @@ from gd2raft.store.raft.messages import Message
 from gd2raft.store.raft.replication import Progress, Sender
 from gd2raft.store.raft.settings import Settings
 
+NEVER_AGREED = ("", 0, 0, 0)
+
 
 class Out(NamedTuple):
     """A message that may leave once the log change `gate` is durable."""
@@ -93,6 +95,7 @@ class Inbox:
         self._wanted: list[str] = []
         self._forgetful: list[Forgetful] = []
         self.forgotten = 0  # how often a peer was found to have lost what it had acknowledged
+        self._agreed = NEVER_AGREED  # with whom, in which term and round, up to which index: what was answered last
         self._incoming: Incoming | None = None
         self._install: Install | None = None
         self._installing: tuple[str, Install] | None = None
@@ -231,9 +234,12 @@ class Inbox:
         if entries:
             self._take_entries(peer, message.term, prev, prev_term, entries, commit, now)
             self._send_gated(peer, m.AppendReply(self.term, message.round, last, 0))
-        else:
-            self._kernel_append(peer, message.term, None, [], commit, now)
+            self._agreed = peer, self.term, message.round, last
+            return
+        self._kernel_append(peer, message.term, None, [], commit, now)
+        if self._agreed[:3] != (peer, self.term, message.round) or self._agreed[3] < last or message.entries:
             self._reply_append(peer, message.round, min(last, self.log.durable_index), 0)
+        # else it only told what is committed: that we have the entries it knows, or will when our fsync ends
 
     def _first_suspect(self, prev: int) -> int:
         """From where on the leader should send when our log differs at `prev`: it skips a whole term at once (Raft, 5.3)."""
@@ -259,6 +265,7 @@ class Inbox:
         return self.kernel.receive(peer, message, now)
 
     def _reply_append(self, peer: str, round_: int, match: int, following: int) -> None:
+        self._agreed = (peer, self.term, round_, match) if not following else NEVER_AGREED
         self._outbox.append(Out(peer, m.AppendReply(self.term, round_, match, following), self.log.hard_number))
 
     def _on_append_reply(self, peer: str, message: m.AppendReply, now: float) -> None:
