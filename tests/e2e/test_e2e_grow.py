@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.machine import SETTINGS
 from kit.peer import Peer
 from kit.pool import MakePool, Mount, Pool, mark_of
 from kit.traffic import FOLDERS, Reader, Writer
@@ -87,11 +86,8 @@ def rebalance_pids(pool: Pool, volume: str) -> dict[Peer, int]:
     return {peer: pid for peer in pool.peers for pid, argv in peer.machine.gluster_processes().items() if key in argv}
 
 
-@pytest.mark.parametrize("setting", sorted(SETTINGS))
-def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(
-    make_pool: MakePool, writer: list[Writer], setting: str
-) -> None:
-    pool = make_pool(4, setting).start().form()
+def test_a_volume_grows_and_shrinks_under_a_writer_while_daemons_are_killed(make_pool: MakePool, writer: list[Writer]) -> None:
+    pool = make_pool(4, "namespaces").start().form()
     pool.made("v", peers=[0, 1])
     pool.online("v")
     one = filled(pool.mount("v", peer=3), writer)
