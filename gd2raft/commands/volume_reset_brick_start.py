@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from gd2raft.commands import brick_change, lookup
+from gd2raft.commands import brick_change, lookup, shrink
 from gd2raft.core import model, plan
 from gd2raft.core.plan import Command, Ids, Plan, Refused, Request, Route, View
 
@@ -32,6 +32,7 @@ def plan_start(view: View, request: VolumeResetBrickStart, ids: Ids) -> Plan:
             hint="other bricks of the set are reset: commit those first",
             code="not-redundant",
         )
+    shrink.check_not_migrating(view, volume, brick)
     changed = brick_change.with_brick(volume, brick, msgspec.structs.replace(brick, reset=True))
     return Plan(
         locks=(f"volume/{volume.name}",),

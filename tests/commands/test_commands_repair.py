@@ -151,6 +151,20 @@ def test_the_last_copy_is_never_reset() -> None:
     assert refusal(pool, "volume-reset-brick-start", volume="v", peerid=host(3), path="/b/3") == "not-redundant"
 
 
+def test_nothing_is_replaced_or_reset_while_files_are_moved() -> None:
+    """As with glusterd."""
+    pool = Pool(4)
+    started(pool, *(f"{host(n)}:/b/{n}" for n in (1, 2, 3, 4)), replica=2)
+    assert pool.do("rebalance-start", volume="v").outcome == "done"
+    for command, fields in (
+        ("volume-replace-brick", change(2, 4, dst_brickpath="/b/new")),
+        ("volume-reset-brick-start", {"volume": "v", "peerid": host(2), "path": "/b/2"}),
+    ):
+        with pytest.raises(Conflict) as caught:
+            pool.plan(command, **fields)
+        assert caught.value.code == "job-under-way"
+
+
 def test_a_reset_brick_is_not_checked_when_the_volume_starts() -> None:
     pool = replicated()
     assert pool.do("volume-reset-brick-start", None, volume="v", peerid=host(2), path="/b/2").outcome == "done"
