@@ -94,7 +94,6 @@ class Follower:
         self._poke = asyncio.Event()
         self._held = False
         self._given = 0  # index of the last frame that the sink was given
-        self._took = False  # since the last news, without waiting
         self._ignored_since: float | None = None
         self._lost = ""  # the upstream that was followed last
         self._told: frozenset[str] | None = None  # below this peer, as the upstream was told; None: nothing yet
@@ -139,7 +138,6 @@ class Follower:
             return False  # the task meets the same, and knows what to do then
         if taken and frames:
             self._given = max(self._given, frames[-1].index)
-            self._took = True
         return taken
 
     def on_state(self, connection: Connection, state: services.PoolState) -> None:
@@ -156,9 +154,7 @@ class Follower:
         if self._patience is None or self._patience.expired() or self._sink.last_applied[0] < self._given:
             self._look_again()
         else:
-            # News that came with a change reaches a thousand at once: what they say of themselves would be in the way of those who wait for it.
-            self._renew_lease(connection, later=self._took)
-            self._took = False
+            self._renew_lease(connection)
             self._patience.reschedule(self._next_look())
 
     def _look_again(self) -> None:
@@ -257,10 +253,10 @@ class Follower:
             self._renew_lease(connection)
             await self._apply_next()
 
-    def _renew_lease(self, connection: Connection, *, later: bool = False) -> None:
-        """If it is time, or there is something to tell. `later`: only the latter, the rest can wait until it must be."""
+    def _renew_lease(self, connection: Connection) -> None:
+        """If it is time, or there is something to tell."""
         now, below = self._now(), self._guide.below()
-        if (now - self._leased_at >= LEASE_EVERY_S - LEASE_LATE_S and not later) or below != self._told:
+        if now - self._leased_at >= LEASE_EVERY_S - LEASE_LATE_S or below != self._told:
             lease = lease_message(self._sink.last_applied[0], self._told, below)
             if connection.notify(services.FOLLOW_LEASE, lease):
                 self._told = below

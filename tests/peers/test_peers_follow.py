@@ -153,29 +153,6 @@ def test_a_lease_goes_as_the_answer_to_the_upstreams_news(monkeypatch: pytest.Mo
     scene(body, "v1", "v2")
 
 
-def test_a_lease_is_not_in_the_way_of_a_change_and_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "LEASE_EVERY_S", 1.0)
-    monkeypatch.setattr(follow, "LEASE_LATE_S", 0.5)
-
-    async def body(peer: Peer) -> None:
-        line = await peer.follows("v1", 1)
-        await until(lambda: line.leases == 1 and peer.follower._patience is not None)
-        monkeypatch.setattr(follow, "LEASE_LATE_S", 1.0)  # it is due with any news
-        peer.at_once, peer.last_applied = True, (1, 1)
-        peer.follower.on_frames(line, frames_of(1))
-        peer.follower.on_state(line, state(0))
-        assert line.leases == 1, "it was sent together with a thousand others"
-        peer.follower.on_state(line, state(0))
-        assert line.leases == 2, "without a change it goes with the news"
-        monkeypatch.setattr(follow, "LEASE_LATE_S", 0.0)
-        peer.last_applied = (2, 1)
-        peer.follower.on_frames(line, frames_of(2))
-        peer.follower.on_state(line, state(0))
-        await until(lambda: line.leases == 3)
-
-    scene(body, "v1", "v2")
-
-
 def test_a_peer_that_is_told_that_its_upstream_is_lost_does_not_wait_for_its_next_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "LEASE_EVERY_S", 60.0)
     monkeypatch.setattr(follow, "SILENCE_MAX_S", 60.0)
