@@ -38,6 +38,9 @@ from gd2raft.core.phases import (
 from gd2raft.core.phases import RESULTS_KEPT as RESULTS_KEPT
 from gd2raft.core.plan import Barrier, Change, Plan, Step, StepKind, make_commit
 
+TRY_AGAIN = "try again, over REST with another Idempotency-Key"
+"""With the same one the same answer is given: it is remembered."""
+
 
 class Propose(msgspec.Struct, frozen=True):
     """Commit this; answer with `committed` or `conflicted`."""
@@ -150,12 +153,7 @@ class Life:
         if self._at in (_At.END, _At.UNDO, _At.ABORT) or (self._txn_key in moved and self.revision):
             return self.taken_over(moved)
         if self._at is _At.CHANGE and self.plan.before:
-            problem = StepProblem(
-                peer_id="",
-                step="commit",
-                error=f"the state moved meanwhile: {', '.join(moved[:5])}",
-                hint="try again, over REST with another Idempotency-Key",
-            )
+            problem = StepProblem(peer_id="", step="commit", error=f"the state moved meanwhile: {', '.join(moved[:5])}", hint=TRY_AGAIN)
             self._problems.append(problem)
             self._phase, self._undo_from = Phase.PREPARING, len(self.plan.before)
             return self._enter_undoing()
@@ -403,7 +401,7 @@ class Life:
         return {"message": message, "peer-id": cause["peer"], **host, **{name: cause[name] for name in ("step", "error", "hint")}}
 
 
-_ABANDONED = StepProblem(peer_id="", step="", error="it was interrupted before its changes, and undone", hint="try again")
+_ABANDONED = StepProblem(peer_id="", step="", error="it was interrupted before its changes, and undone", hint=TRY_AGAIN)
 
 
 def _left_behind(problem: StepProblem) -> StepProblem:
