@@ -362,7 +362,7 @@ class Rebalances:
             why = f"it waits up to {MUSTER_S:.0f} s for bricks that can't be found yet: {', '.join(f'{h}:{p}' for h, p in missing[:3])}"
         if status.last_error:
             why += f"; last: {status.last_error}"
-        return msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.WAITING, note=why)
+        return msgspec.structs.replace(note.seen.plus(note.earlier), status=Status.WAITING, note=why, last_error=status.last_error)
 
     async def ended(self, job_id: str, timeout_s: float) -> bool:
         """Wait until the process of a job that is to stop has gone; False when it still finishes a file."""

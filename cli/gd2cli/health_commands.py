@@ -106,7 +106,7 @@ def job_findings(jobs: list[dict[str, Any]]) -> list[Finding]:
         Finding("JOB_FAILING", f"the {job['kind']} of volume {job['volume']} on peer {part['host']}: {part['note']}")
         for job in jobs
         for part in job["parts"]
-        if part["status"] == "waiting" and "; last: " in part.get("note", "")
+        if part["status"] == "waiting" and part.get("last-error")
     ]
 
 

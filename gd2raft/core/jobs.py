@@ -73,7 +73,8 @@ class Job(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Progress(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How far one peer is, as its process counts. Sizes in bytes, times in seconds. `note`: why it is as it is, when that isn't plain."""
+    """How far one peer is, as its process counts. Sizes in bytes, times in seconds. `note`: why it is as it is, when that isn't plain.
+    `last_error`: how the process ended last, while it doesn't run."""
 
     status: Status
     files: int = 0
@@ -84,6 +85,7 @@ class Progress(Record, frozen=True, kw_only=True, omit_defaults=True):
     run_time_s: int = 0
     time_left_s: int = 0
     note: str = ""
+    last_error: str = ""
 
     def plus(self, earlier: Progress) -> Progress:
         """With what an earlier run of the same part has moved; failures count anew in each run."""

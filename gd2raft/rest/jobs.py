@@ -15,7 +15,8 @@ from gd2raft.rest.shapes import Shape
 
 
 class JobPart(Shape, frozen=True, kw_only=True):
-    """One peer's part, as its rebalance process counts. Sizes in bytes, times in seconds. `note`: why, when that isn't plain."""
+    """One peer's part, as its rebalance process counts. Sizes in bytes, times in seconds. `note`: why, when that isn't plain.
+    `last_error`: how its process ended last, while it doesn't run."""
 
     peer_id: str
     host: str
@@ -28,6 +29,7 @@ class JobPart(Shape, frozen=True, kw_only=True):
     run_time_s: int
     time_left_s: int
     note: str = ""
+    last_error: str = ""
 
 
 class JobInfo(Shape, frozen=True, kw_only=True):
@@ -85,6 +87,7 @@ def _part(view: model.View, peer_id: str, progress: jobs.Progress) -> JobPart:
         run_time_s=progress.run_time_s,
         time_left_s=progress.time_left_s,
         note=progress.note,
+        last_error=progress.last_error,
     )
 
 

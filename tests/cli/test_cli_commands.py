@@ -315,7 +315,7 @@ def test_a_process_of_a_job_that_dies_again_and_again_is_named(gd2, peer):
     note = "its process is not running; last: exited with code 1: syntax error"
     parts = [
         {"peer-id": PEER_1, "host": "node1", "status": "waiting", "note": "it waits up to 10 s for bricks that can't be found yet: n2:/b"},
-        {"peer-id": PEER_2, "host": "node2", "status": "waiting", "note": note},
+        {"peer-id": PEER_2, "host": "node2", "status": "waiting", "note": note, "last-error": "exited with code 1: syntax error"},
     ]
     peer.answers["GET /v1/cluster/status"] = (200, cluster_status())
     peer.answers["GET /v1/peers"] = (200, [peer_info(), peer_info(PEER_2, "node2")])

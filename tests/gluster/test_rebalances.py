@@ -235,6 +235,7 @@ def test_a_process_that_does_not_run_is_said_to_wait_and_why(peer: Peer) -> None
     async def work(made: Rebalances) -> None:
         waiting = await made.progress(peer.job)
         assert waiting.status is Status.WAITING and "killed by SIGKILL" in waiting.note
+        assert waiting.last_error == "killed by SIGKILL"
 
     during(peer, work)
 
