@@ -237,9 +237,12 @@ class Inbox:
             self._agreed = peer, self.term, message.round, last
             return
         self._kernel_append(peer, message.term, None, [], commit, now)
-        if self._agreed[:3] != (peer, self.term, message.round) or self._agreed[3] < last or message.entries:
+        if message.entries or not self._has_agreed(peer, message.round, last):
             self._reply_append(peer, message.round, min(last, self.log.durable_index), 0)
-        # else it only told what is committed: that we have the entries it knows, or will when our fsync ends
+
+    def _has_agreed(self, peer: str, round_: int, match: int) -> bool:
+        """Whether the leader has been answered already, in this round, that we have everything up to `match`, or will be when our fsync ends."""
+        return self._agreed[:3] == (peer, self.term, round_) and match <= self._agreed[3]
 
     def _first_suspect(self, prev: int) -> int:
         """From where on the leader should send when our log differs at `prev`: it skips a whole term at once (Raft, 5.3)."""
