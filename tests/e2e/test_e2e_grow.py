@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from kit.peer import Peer
 from kit.pool import MakePool, Mount, Pool, mark_of
-from kit.traffic import FOLDERS, Reader, Writer
+from kit.traffic import FOLDERS, Writer, reading
 from kit.waiting import NOT_YET, pause, until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -140,21 +140,13 @@ def test_clients_find_every_file_while_a_volume_that_has_just_grown_is_rebalance
     filler = Writer(mounts[0])
     for number in range(FILES // 2):
         filler.write(f"folder{number % FOLDERS}/file{number}", 100)
-    readers = [Reader(mount, sorted(filler.sums)) for mount in mounts]
-    try:
-        for reader in readers:
-            reader.start()
+    with reading(mounts, sorted(filler.sums)):
         pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": more, "force": True})
         pool[0].must("POST", "/v1/volumes/v/rebalance/start")
         assert over(pool[0], "v")["files"] > 0, "nothing was moved"
         pool[0].must("POST", "/v1/volumes/v/remove-brick/start", {"bricks": more})
         over(pool[0], "v", "remove-brick")
         pool[0].must("POST", "/v1/volumes/v/remove-brick/commit", {"bricks": more})
-    finally:
-        for reader in readers:
-            reader.ending.set()
-    for reader in readers:
-        reader.end()
     filler.check()
 
 
@@ -168,19 +160,11 @@ def test_clients_find_every_file_while_two_peers_share_the_work_of_a_rebalance(m
     for turn, more in enumerate((pool[1].brick("v"), pool[0].brick("more"))):
         for number in range(FILES // 2):
             filler.write(f"turn{turn}-{number % FOLDERS}/file{number}", 100)
-        readers = [Reader(mount, sorted(filler.sums)) for mount in mounts]
-        try:
-            for reader in readers:
-                reader.start()
+        with reading(mounts, sorted(filler.sums)):
             pool[0].must("POST", "/v1/volumes/v/expand", {"bricks": [more], "force": True})
             pool.online("v")
             pool[0].must("POST", "/v1/volumes/v/rebalance/start")
             assert over(pool[0], "v")["files"] > 0, "nothing was moved"
-        finally:
-            for reader in readers:
-                reader.ending.set()
-        for reader in readers:
-            reader.end()
     filler.check()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -28,11 +29,17 @@ async def commit(store: MemoryStore, *keys: str) -> None:
     await store.commit(Commit((), tuple(Put(key, b"1") for key in keys)), timeout_s=5.0)
 
 
-def test_each_change_is_told_once_in_the_next_turn() -> None:
-    async def body() -> None:
+def scene(body: Callable[[MemoryStore, Told, StateWatch], Awaitable[None]]) -> None:
+    async def run() -> None:
         store, told = MemoryStore(), Told()
+        await body(store, told, StateWatch(store, told))
+
+    asyncio.run(run())
+
+
+def test_each_change_is_told_once_in_the_next_turn() -> None:
+    async def body(store: MemoryStore, told: Told, watch: StateWatch) -> None:
         await commit(store, "before")
-        watch = StateWatch(store, told)
         watch.start()
         assert told.keys == [None], "anything may have changed before"
         await commit(store, "a")
@@ -44,13 +51,11 @@ def test_each_change_is_told_once_in_the_next_turn() -> None:
         await asyncio.sleep(0)
         assert told.keys == [None, "a", "b", "c"]
 
-    asyncio.run(body())
+    scene(body)
 
 
 def test_what_is_held_is_told_when_it_is_released_and_not_again() -> None:
-    async def body() -> None:
-        store, told = MemoryStore(), Told()
-        watch = StateWatch(store, told)
+    async def body(store: MemoryStore, told: Told, watch: StateWatch) -> None:
         watch.start()
         watch.hold()
         store._history.wake()
@@ -64,26 +69,22 @@ def test_what_is_held_is_told_when_it_is_released_and_not_again() -> None:
         await asyncio.sleep(0)
         assert told.keys == [None, "a", "b"]
 
-    asyncio.run(body())
+    scene(body)
 
 
 def test_a_change_that_can_not_be_followed_does_not_end_it() -> None:
-    async def body() -> None:
-        store, told = MemoryStore(), Told()
-        watch = StateWatch(store, told)
+    async def body(store: MemoryStore, told: Told, watch: StateWatch) -> None:
         watch.start()
         await commit(store, "bad")
         await commit(store, "good")
         await asyncio.sleep(0)
         assert told.keys[-1] == "good"
 
-    asyncio.run(body())
+    scene(body)
 
 
 def test_one_who_was_left_behind_is_told_that_anything_may_have_changed() -> None:
-    async def body() -> None:
-        store, told = MemoryStore(), Told()
-        watch = StateWatch(store, told)
+    async def body(store: MemoryStore, told: Told, watch: StateWatch) -> None:
         watch.start()
         watch.hold()
         await commit(store, "a")
@@ -94,4 +95,4 @@ def test_one_who_was_left_behind_is_told_that_anything_may_have_changed() -> Non
         await asyncio.sleep(0)
         assert told.keys == [None, None, "b"]
 
-    asyncio.run(body())
+    scene(body)

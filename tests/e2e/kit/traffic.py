@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kit.waiting import pause
@@ -102,3 +103,18 @@ class Reader(threading.Thread):
         assert not self.is_alive(), "a read hangs"
         assert self.rounds > 1
         assert not self.missed, f"{len(self.missed)} of {self.rounds} times {len(self.names)} reads failed: {self.missed[:5]}"
+
+
+@contextlib.contextmanager
+def reading(mounts: Sequence[Path], names: Sequence[str]) -> Iterator[None]:
+    """Meanwhile somebody reads these files at each mount all the time, and nothing may be missed."""
+    readers = [Reader(mount, names) for mount in mounts]
+    try:
+        for reader in readers:
+            reader.start()
+        yield
+    finally:
+        for reader in readers:
+            reader.ending.set()
+    for reader in readers:
+        reader.end()
